@@ -1,0 +1,40 @@
+//! Finds the first byte of a set.
+
+use alloc::{boxed::Box, vec::Vec};
+
+pub(crate) enum ByteSet {
+    One(u8),
+    Two(u8, u8),
+    Three(u8, u8, u8),
+    /// Whether each of the 256 bytes is in the set.
+    Many(Box<[bool; 256]>),
+}
+
+impl ByteSet {
+    pub(crate) fn new(bytes: impl Iterator<Item = u8>) -> Self {
+        let mut bytes: Vec<u8> = bytes.collect();
+        bytes.sort_unstable();
+        bytes.dedup();
+        match bytes[..] {
+            [a] => Self::One(a),
+            [a, b] => Self::Two(a, b),
+            [a, b, c] => Self::Three(a, b, c),
+            _ => {
+                let mut members = Box::new([false; 256]);
+                for byte in bytes {
+                    members[usize::from(byte)] = true;
+                }
+                Self::Many(members)
+            }
+        }
+    }
+
+    pub(crate) fn find(&self, data: &[u8]) -> Option<usize> {
+        match self {
+            Self::One(a) => memchr::memchr(*a, data),
+            Self::Two(a, b) => memchr::memchr2(*a, *b, data),
+            Self::Three(a, b, c) => memchr::memchr3(*a, *b, *c, data),
+            Self::Many(members) => data.iter().position(|byte| members[usize::from(*byte)]),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What can go wrong with a read or a write. Partial data rides inside the error.
+
+use alloc::{boxed::Box, sync::Arc};
+use core::{error::Error, fmt};
+
+use bytes::Bytes;
+
+/// Why a request to a [`Reader`](crate::Reader) has no answer.
+///
+/// Under the `std` feature it converts into [`std::io::Error`]: [`Incomplete`](Self::Incomplete) as
+/// `UnexpectedEof`, the two bounds as `InvalidData`, [`Transport`](Self::Transport) with the kind of
+/// the transport's own error.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The stream ended before the request was answered.
+    ///
+    /// `As in asyncio:` what was left has been removed from the buffer and is handed over here, so
+    /// asking again gives an empty `partial`.
+    Incomplete {
+        /// The bytes before the end.
+        partial: Bytes,
+        /// How many bytes were asked for, unless the request was for a separator.
+        expected: Option<usize>,
+    },
+    /// No separator begins within the limit.
+    ///
+    /// For [`Request::Until`](crate::Request::Until) nothing has been removed: asking again fails
+    /// again. The way on is to consume `consumed` bytes, none of which begins a separator, or to
+    /// give up. For [`Request::Line`](crate::Request::Line) the whole line is being skipped, and the
+    /// next request starts behind it.
+    ///
+    /// `Differs from asyncio:` `consumed` is always the limit and one byte more. In CPython it
+    /// depends on how the input was cut.
+    LimitOverrun {
+        /// How many bytes can be consumed without cutting a separator in two.
+        consumed: usize,
+    },
+    /// [`Request::Exactly`](crate::Request::Exactly), [`Request::Peek`](crate::Request::Peek) or
+    /// [`Request::ToEof`](crate::Request::ToEof) would need more in the buffer than the cap allows.
+    /// Nothing has been removed.
+    CapExceeded {
+        /// The most the reader may buffer for one request.
+        cap: usize,
+    },
+    /// The transport failed, and what had arrived before does not answer the request. It is still
+    /// in the buffer. Every later request that the buffer does not answer reports the same failure.
+    Transport(TransportError),
+}
+
+/// Why a [`Writer`](crate::Writer) does not take more data.
+///
+/// Under the `std` feature it converts into [`std::io::Error`]: [`Finished`](Self::Finished) and
+/// [`Closed`](Self::Closed) as `BrokenPipe`, [`Transport`](Self::Transport) with the kind of the
+/// transport's own error.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The stream was closed or aborted by this side.
+    Closed,
+    /// The end of the stream was already announced with `write_eof`.
+    Finished,
+    /// The transport failed; what was queued is lost. Every later call reports the same failure.
+    Transport(TransportError),
+}
+
+/// The failure of a transport. It is kept and reported again, so it can be cloned: clones share one
+/// error.
+///
+/// # Examples
+///
+/// ```
+/// use millpond_core::{Reader, ReadError, Request, TransportError};
+///
+/// let mut reader = Reader::new();
+/// reader.fail(TransportError::new("the cable was pulled"));
+/// let error = reader.poll(Request::Line).unwrap_err();
+/// assert_eq!(error.to_string(), "the transport failed: the cable was pulled");
+/// ```
+#[derive(Clone, Debug)]
+pub struct TransportError(Arc<dyn Error + Send + Sync>);
+
+impl TransportError {
+    /// Wraps any error, or a message.
+    ///
+    /// ```
+    /// use millpond_core::TransportError;
+    ///
+    /// assert_eq!(TransportError::new("no route").to_string(), "no route");
+    /// ```
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Arc::from(error.into()))
+    }
+
+    /// The error of the transport, for downcasting.
+    ///
+    /// ```
+    /// use millpond_core::TransportError;
+    ///
+    /// let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    /// let error = TransportError::from(reset);
+    /// assert!(error.get_ref().is::<std::io::Error>());
+    /// ```
+    pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.0
+    }
+
+    /// The kind of the transport's error, `Other` if it is not an I/O error.
+    ///
+    /// ```
+    /// use std::io::{Error, ErrorKind};
+    ///
+    /// use millpond_core::TransportError;
+    ///
+    /// let error = TransportError::from(Error::from(ErrorKind::ConnectionReset));
+    /// assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    /// ```
+    #[cfg(feature = "std")]
+    pub fn kind(&self) -> std::io::ErrorKind {
+        self.0
+            .downcast_ref::<std::io::Error>()
+            .map_or(std::io::ErrorKind::Other, std::io::Error::kind)
+    }
+}
+
+/// Equal if they are the same failure, not if they say the same.
+impl PartialEq for TransportError {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for TransportError {}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Incomplete {
+                partial,
+                expected: Some(expected),
+            } => write!(
+                f,
+                "the stream ended after {} of {expected} bytes",
+                partial.len()
+            ),
+            Self::Incomplete {
+                partial,
+                expected: None,
+            } => write!(
+                f,
+                "the stream ended after {} bytes, before the separator",
+                partial.len()
+            ),
+            Self::LimitOverrun { consumed } => write!(
+                f,
+                "no separator within the limit of {} bytes: raise the limit, or read on without it",
+                consumed - 1
+            ),
+            Self::CapExceeded { cap } => write!(
+                f,
+                "more than the cap of {cap} bytes would have to be buffered: raise the cap, or read in parts"
+            ),
+            Self::Transport(error) => write!(f, "the transport failed: {error}"),
+        }
+    }
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("nothing can be written after close or abort"),
+            Self::Finished => f.write_str("nothing can be written after write_eof"),
+            Self::Transport(error) => write!(f, "the transport failed: {error}"),
+        }
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Error for ReadError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Transport(error) => Some(error.get_ref()),
+            Self::Incomplete { .. } | Self::LimitOverrun { .. } | Self::CapExceeded { .. } => None,
+        }
+    }
+}
+
+impl Error for WriteError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Transport(error) => Some(error.get_ref()),
+            Self::Finished | Self::Closed => None,
+        }
+    }
+}
+
+impl Error for TransportError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+#[cfg(feature = "std")]
+mod io {
+    use std::io::{Error, ErrorKind};
+
+    use super::{ReadError, TransportError, WriteError};
+
+    impl From<Error> for TransportError {
+        fn from(error: Error) -> Self {
+            Self::new(error)
+        }
+    }
+
+    /// Keeps the kind; the transport's error is the inner one.
+    impl From<TransportError> for Error {
+        fn from(error: TransportError) -> Self {
+            Self::new(error.kind(), error)
+        }
+    }
+
+    /// Keeps the kind; the [`ReadError`] with its partial data is the inner one.
+    impl From<ReadError> for Error {
+        fn from(error: ReadError) -> Self {
+            let kind = match &error {
+                ReadError::Incomplete { .. } => ErrorKind::UnexpectedEof,
+                ReadError::LimitOverrun { .. } | ReadError::CapExceeded { .. } => {
+                    ErrorKind::InvalidData
+                }
+                ReadError::Transport(error) => error.kind(),
+            };
+            Self::new(kind, error)
+        }
+    }
+
+    /// Keeps the kind; the [`WriteError`] is the inner one.
+    impl From<WriteError> for Error {
+        fn from(error: WriteError) -> Self {
+            let kind = match &error {
+                WriteError::Finished | WriteError::Closed => ErrorKind::BrokenPipe,
+                WriteError::Transport(error) => error.kind(),
+            };
+            Self::new(kind, error)
+        }
+    }
+}

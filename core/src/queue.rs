@@ -1,0 +1,85 @@
+//! Bytes that wait to be sent: small writes gathered, large ones kept as they are.
+
+use alloc::collections::VecDeque;
+
+use bytes::{Buf, Bytes};
+
+use crate::buffer::Buffer;
+
+/// From this size on, a chunk of its own costs less than copying it.
+pub(crate) const OWN_CHUNK: usize = 8 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Queue {
+    /// Comes before `gathered`. Invariant: no chunk is empty.
+    chunks: VecDeque<Bytes>,
+    /// Small writes, one behind the other.
+    gathered: Buffer,
+    /// Invariant: the bytes in `chunks` and `gathered`.
+    len: usize,
+}
+
+impl Queue {
+    pub(crate) fn new() -> Self {
+        Self {
+            chunks: VecDeque::new(),
+            gathered: Buffer::new(),
+            len: 0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(crate) fn push(&mut self, data: &[u8]) {
+        self.gathered.feed(data);
+        self.len += data.len();
+    }
+
+    pub(crate) fn push_bytes(&mut self, data: Bytes) {
+        if data.len() < OWN_CHUNK {
+            return self.push(&data);
+        }
+        if !self.gathered.is_empty() {
+            let gathered = self.gathered.take(self.gathered.len());
+            self.chunks.push_back(gathered);
+        }
+        self.len += data.len();
+        self.chunks.push_back(data);
+    }
+
+    /// Front to back, none of them empty.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        let gathered = Some(self.gathered.data()).filter(|data| !data.is_empty());
+        self.chunks.iter().map(Bytes::as_ref).chain(gathered)
+    }
+
+    pub(crate) fn remove(&mut self, n: usize) {
+        let len = self.len;
+        assert!(n <= len, "sent {n} bytes, but only {len} were queued");
+        self.len -= n;
+        let mut left = n;
+        while let Some(chunk) = self.chunks.front_mut().filter(|_| left > 0) {
+            if left < chunk.len() {
+                chunk.advance(left);
+                return;
+            }
+            left -= chunk.len();
+            self.chunks.pop_front();
+        }
+        self.gathered.consume(left);
+        if self.is_empty() {
+            self.clear();
+        }
+    }
+
+    /// Forgets everything and gives the memory back.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new();
+    }
+}

@@ -1,0 +1,768 @@
+//! The receive half: every rule of reading.
+
+use bytes::Bytes;
+
+use crate::{
+    DEFAULT_LIMIT, Event,
+    buffer::Buffer,
+    error::{ReadError, TransportError},
+    flow::Flow,
+    search::{Match, Search},
+    separator::Separator,
+};
+
+/// What the application wants to know about the front of the stream.
+///
+/// A request holds no state: one that found too little can be dropped, asked again, or followed by
+/// another one, and nothing is lost.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Request<'a> {
+    /// Exactly so many bytes; asyncio's `readexactly`.
+    ///
+    /// The limit does not apply, the cap does. Nothing is allocated ahead of what arrives.
+    Exactly(usize),
+    /// Through the next line feed, or at the end of the stream whatever is left (0 bytes if
+    /// nothing); asyncio's `readline`.
+    ///
+    /// `Differs from asyncio:` a line that is longer than the limit is reported once and skipped as
+    /// a whole, even when its line feed has not arrived yet. CPython returns its tail as a line.
+    Line,
+    /// So many bytes, or fewer if the stream ends first; for looking ahead.
+    ///
+    /// An answer of 0 bytes to a request for more means the end. asyncio has no counterpart.
+    Peek(usize),
+    /// Everything up to the end of the stream; asyncio's `read(-1)`.
+    ///
+    /// The limit does not apply, the cap does.
+    ///
+    /// `Differs from asyncio:` what has arrived stays in the buffer until the end has come, so a
+    /// read that is dropped loses nothing.
+    ToEof,
+    /// Through the next separator; asyncio's `readuntil`.
+    ///
+    /// The bytes before the separator may be as many as the limit, not one more.
+    Until(&'a Separator),
+    /// At least one byte and at most so many; asyncio's `read(n)`.
+    ///
+    /// An answer of 0 bytes to a request for more means the end of the stream. This is the one
+    /// request whose answer depends on how the input was cut.
+    UpTo(usize),
+}
+
+/// What [`Reader::poll`] found.
+///
+/// Not [`core::task::Poll`]: a core that does no I/O cannot promise to wake anybody.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+#[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
+pub enum Status<T> {
+    /// Feed more (or the end, or a failure) and ask again.
+    NeedData,
+    /// The answer.
+    Ready(T),
+}
+
+/// The receive half of a stream: bytes in, answers out.
+///
+/// ```text
+///                 feed, commit                    poll
+///   transport ───────────────────▶  buffer  ◀───────────────  application
+///                 feed_eof, fail              take, consume
+/// ```
+///
+/// A request is a question about the front of the buffer, and its answer is a length. The caller
+/// then takes so many bytes, owned or borrowed:
+///
+/// ```
+/// use millpond_core::{Reader, Request, Status};
+///
+/// let mut reader = Reader::new();
+/// let mut input = [&b"hel"[..], b"lo\nworld"].into_iter();
+/// let n = loop {
+///     match reader.poll(Request::Line)? {
+///         Status::Ready(n) => break n,
+///         Status::NeedData => reader.feed(input.next().unwrap()), // the only line that does I/O
+///     }
+/// };
+/// assert_eq!(&reader.take(n)[..], b"hello\n");
+/// # Ok::<(), millpond_core::ReadError>(())
+/// ```
+///
+/// Its methods are of two families, one for each side. The application polls and takes; the
+/// transport feeds, and asks [`wants_read`](Self::wants_read) or
+/// [`poll_event`](Self::poll_event) whether to go on. Answers do not depend on how the input was
+/// cut, except those to [`Request::UpTo`].
+///
+/// # Memory
+///
+/// A reader that holds no bytes holds no memory. Otherwise what it buffers is bounded by what the
+/// requests need: the limit and a separator for `Line` and `Until`, the number asked for (and
+/// arrived) for the others, plus the one piece that was fed last. A transport that heeds the
+/// back-pressure and feeds unasked adds at most twice the limit.
+#[derive(Debug)]
+pub struct Reader {
+    buffer: Buffer,
+    search: Search,
+    end: End,
+    line: Line,
+    flow: Flow,
+    /// Invariant: `limit > 0`.
+    limit: usize,
+    /// The most that may be buffered for `Exactly`, `Peek` and `ToEof`.
+    cap: usize,
+}
+
+/// Whether more can come. The first end is the last word: later ones are ignored.
+#[derive(Clone, Debug)]
+enum End {
+    Open,
+    Eof,
+    Failed(TransportError),
+}
+
+/// Whether the stream is inside a line that was reported as too long.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Line {
+    Kept,
+    /// Everything up to and with the next line feed is dropped as it arrives.
+    ///
+    /// Invariant: the buffer is empty.
+    Skipped,
+}
+
+/// What is left of a reader that was taken apart.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ReaderParts {
+    /// Bytes that arrived and were not taken.
+    pub leftover: Bytes,
+    /// Whether the end of the stream was fed.
+    pub eof: bool,
+    /// The failure of the transport.
+    pub error: Option<TransportError>,
+    /// Whether the last line was too long and its line feed has not arrived.
+    pub skipping_line: bool,
+    /// The limit of the reader, in bytes.
+    pub limit: usize,
+    /// The cap of the reader, in bytes.
+    pub cap: Option<usize>,
+}
+
+/// Construction and settings.
+impl Reader {
+    /// A reader with the default limit of [`DEFAULT_LIMIT`] bytes and no cap.
+    ///
+    /// ```
+    /// # use millpond_core::Reader;
+    /// assert_eq!(Reader::new().limit(), 64 * 1024);
+    /// ```
+    pub fn new() -> Self {
+        Self::with_limit(DEFAULT_LIMIT)
+    }
+
+    /// A reader that finds a separator after at most `limit` bytes.
+    ///
+    /// # Panics
+    ///
+    /// If `limit` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::{Reader, ReadError, Request, Status};
+    /// let mut reader = Reader::with_limit(3);
+    /// reader.feed(b"abc\nabcd\n");
+    /// assert_eq!(reader.poll(Request::Line), Ok(Status::Ready(4)));
+    /// reader.consume(4);
+    /// assert_eq!(reader.poll(Request::Line), Err(ReadError::LimitOverrun { consumed: 4 }));
+    /// ```
+    pub fn with_limit(limit: usize) -> Self {
+        assert!(limit > 0, "the limit of a reader is at least 1 byte");
+        Self {
+            buffer: Buffer::new(),
+            search: Search::new(),
+            end: End::Open,
+            line: Line::Kept,
+            flow: Flow::default(),
+            limit,
+            cap: usize::MAX,
+        }
+    }
+
+    /// Bounds what may be buffered for one `Exactly`, `Peek` or `ToEof`; there is no bound by
+    /// default.
+    ///
+    /// `Exactly` and `Peek` of more than `cap` bytes are refused before anything is waited for.
+    ///
+    /// `Differs from asyncio:` it has no such bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::{Reader, ReadError, Request};
+    /// let mut reader = Reader::new().with_cap(1024);
+    /// let refused = reader.poll(Request::Exactly(1025));
+    /// assert_eq!(refused, Err(ReadError::CapExceeded { cap: 1024 }));
+    /// ```
+    #[must_use]
+    pub fn with_cap(mut self, cap: usize) -> Self {
+        self.cap = cap;
+        self
+    }
+
+    /// The most bytes there may be before a separator.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The most bytes that may be buffered for one `Exactly`, `Peek` or `ToEof`.
+    pub fn cap(&self) -> Option<usize> {
+        (self.cap < usize::MAX).then_some(self.cap)
+    }
+}
+
+/// The application's side: ask, then take.
+impl Reader {
+    /// How many bytes at the front of the buffer answer `request`.
+    ///
+    /// It removes nothing, except what it hands over in [`ReadError::Incomplete`] and a line that
+    /// is too long. What has arrived is looked at first, then the limit, then the end of the
+    /// stream: data that came before an end or a failure can always be read.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`], and each [`Request`] for which of them it can give.
+    ///
+    /// # Complexity
+    ///
+    /// However the input is cut and however often a request is repeated, at most two bytes are
+    /// looked at for each byte that arrives, as long as the separator stays the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::{Reader, Request, Status};
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"\x00\x03abcd");
+    /// assert_eq!(reader.poll(Request::Exactly(2)), Ok(Status::Ready(2)));
+    /// assert_eq!(&reader.take(2)[..], [0, 3]);
+    /// assert_eq!(reader.poll(Request::Exactly(3)), Ok(Status::Ready(3)));
+    /// ```
+    #[inline]
+    pub fn poll(&mut self, request: Request<'_>) -> Result<Status<usize>, ReadError> {
+        let answer = match request {
+            Request::Exactly(n) => self.exactly(n),
+            Request::Line => self.line(),
+            Request::Peek(n) => self.peek(n),
+            Request::ToEof => self.to_eof(),
+            Request::Until(separator) => self.until(separator),
+            Request::UpTo(n) => self.up_to(n),
+        };
+        if let Ok(Status::NeedData) = answer {
+            // Whoever waits must be fed, however much is buffered, or it would wait for ever.
+            self.flow.resume();
+        }
+        answer
+    }
+
+    /// The bytes that have arrived and not been taken.
+    ///
+    /// ```
+    /// # use millpond_core::Reader;
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"abc");
+    /// assert_eq!(reader.buffered(), b"abc");
+    /// ```
+    pub fn buffered(&self) -> &[u8] {
+        self.buffer.data()
+    }
+
+    /// Drops `n` bytes from the front.
+    ///
+    /// # Panics
+    ///
+    /// If fewer are buffered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::Reader;
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"abc");
+    /// reader.consume(2);
+    /// assert_eq!(reader.buffered(), b"c");
+    /// ```
+    #[inline]
+    pub fn consume(&mut self, n: usize) {
+        self.buffer.consume(n);
+        self.removed(n);
+    }
+
+    /// Removes `n` bytes from the front and lends them until the reader is next used.
+    ///
+    /// # Panics
+    ///
+    /// If fewer are buffered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::Reader;
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"abc");
+    /// assert_eq!(reader.lend(2), b"ab");
+    /// assert_eq!(reader.buffered(), b"c");
+    /// ```
+    #[inline]
+    pub fn lend(&mut self, n: usize) -> &[u8] {
+        self.consume(n);
+        self.buffer.consumed(n)
+    }
+
+    /// Removes `n` bytes from the front and hands them over without copying.
+    ///
+    /// The bytes keep the block alive in which they arrived, up to 64 KiB, or more if more was fed
+    /// at once. Copy what is small and kept for long.
+    ///
+    /// # Panics
+    ///
+    /// If fewer are buffered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::Reader;
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"abc");
+    /// assert_eq!(&reader.take(2)[..], b"ab");
+    /// ```
+    pub fn take(&mut self, n: usize) -> Bytes {
+        let taken = self.buffer.take(n);
+        self.removed(n);
+        taken
+    }
+
+    /// Whether the end of the stream was fed and everything before it has been taken.
+    ///
+    /// `As in asyncio:` it stays false after a failure.
+    ///
+    /// ```
+    /// # use millpond_core::Reader;
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"a");
+    /// reader.feed_eof();
+    /// assert!(!reader.at_eof());
+    /// reader.consume(1);
+    /// assert!(reader.at_eof());
+    /// ```
+    pub fn at_eof(&self) -> bool {
+        matches!(self.end, End::Eof) && self.buffer.is_empty()
+    }
+
+    /// The failure of the transport, if that is how the stream ended.
+    ///
+    /// ```
+    /// # use millpond_core::{Reader, TransportError};
+    /// let mut reader = Reader::new();
+    /// assert!(reader.error().is_none());
+    /// reader.fail(TransportError::new("reset"));
+    /// assert!(reader.error().is_some());
+    /// ```
+    #[doc(alias = "exception")]
+    pub fn error(&self) -> Option<&TransportError> {
+        match &self.end {
+            End::Failed(error) => Some(error),
+            End::Open | End::Eof => None,
+        }
+    }
+
+    /// Removes everything that is buffered, for another parser to go on with.
+    ///
+    /// ```
+    /// # use millpond_core::Reader;
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"HELO\r\n\x16\x03\x01");
+    /// reader.consume(6);
+    /// assert_eq!(&reader.leftover()[..], b"\x16\x03\x01");
+    /// ```
+    pub fn leftover(&mut self) -> Bytes {
+        self.take(self.buffer.len())
+    }
+
+    /// Takes the reader apart, for an upgrade of the stream to another protocol.
+    ///
+    /// ```
+    /// # use millpond_core::Reader;
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"left");
+    /// let parts = reader.into_parts();
+    /// assert_eq!(&parts.leftover[..], b"left");
+    /// assert!(!parts.eof);
+    /// ```
+    pub fn into_parts(mut self) -> ReaderParts {
+        ReaderParts {
+            leftover: self.leftover(),
+            eof: matches!(self.end, End::Eof),
+            error: self.error().cloned(),
+            skipping_line: self.line == Line::Skipped,
+            limit: self.limit,
+            cap: self.cap(),
+        }
+    }
+}
+
+/// The transport's side: four things can happen to a receive half.
+impl Reader {
+    /// Bytes have arrived. They are copied in.
+    ///
+    /// # Panics
+    ///
+    /// If the stream has ended: a transport does not deliver after its end or failure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::Reader;
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"ab");
+    /// reader.feed(b"cd");
+    /// assert_eq!(reader.buffered(), b"abcd");
+    /// ```
+    #[doc(alias = "feed_data")]
+    pub fn feed(&mut self, data: &[u8]) {
+        self.assert_open();
+        let data = match self.line {
+            Line::Kept => data,
+            Line::Skipped => match memchr::memchr(b'\n', data) {
+                Some(at) => {
+                    self.line = Line::Kept;
+                    &data[at + 1..]
+                }
+                None => return,
+            },
+        };
+        self.buffer.feed(data);
+        self.arrived();
+    }
+
+    /// Room to read into without a copy, never empty. [`commit`](Self::commit) turns what was
+    /// written there into data; without it, it is as if nothing had happened.
+    ///
+    /// The room is 4 KiB at first and grows up to 64 KiB while reads fill it.
+    ///
+    /// # Panics
+    ///
+    /// If the stream has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::Reader;
+    /// use std::io::Read;
+    ///
+    /// let mut source = &b"from a socket"[..];
+    /// let mut reader = Reader::new();
+    /// let n = source.read(reader.spare())?;
+    /// reader.commit(n);
+    /// assert_eq!(reader.buffered(), b"from a socket");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn spare(&mut self) -> &mut [u8] {
+        self.assert_open();
+        self.buffer.spare()
+    }
+
+    /// The first `n` bytes of [`spare`](Self::spare) have been written and are data now.
+    ///
+    /// # Panics
+    ///
+    /// If the stream has ended, or `n` is more than was spare.
+    ///
+    /// # Examples
+    ///
+    /// See [`spare`](Self::spare).
+    pub fn commit(&mut self, n: usize) {
+        self.assert_open();
+        self.buffer.commit(n);
+        if self.line == Line::Skipped {
+            self.skip_line();
+        }
+        self.arrived();
+    }
+
+    /// The peer has ended the stream. What is buffered can still be read.
+    ///
+    /// It is ignored if the stream has ended already.
+    ///
+    /// ```
+    /// # use millpond_core::{Reader, Request, Status};
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"no newline");
+    /// reader.feed_eof();
+    /// assert_eq!(reader.poll(Request::Line), Ok(Status::Ready(10)));
+    /// ```
+    pub fn feed_eof(&mut self) {
+        if let End::Open = self.end {
+            self.end = End::Eof;
+        }
+    }
+
+    /// The transport has failed. What is buffered can still be read; after that, every request
+    /// reports the failure.
+    ///
+    /// It is ignored if the stream has ended already: the first end is the one that counts.
+    ///
+    /// `Differs from asyncio:` `set_exception` hides what had arrived before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Error, ErrorKind};
+    ///
+    /// use millpond_core::{Reader, Request, Status};
+    ///
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"last words\n");
+    /// reader.fail(Error::from(ErrorKind::ConnectionReset));
+    /// assert_eq!(reader.poll(Request::Line), Ok(Status::Ready(11)));
+    /// reader.consume(11);
+    /// assert!(reader.poll(Request::Line).is_err());
+    /// ```
+    #[doc(alias = "set_exception")]
+    pub fn fail(&mut self, error: impl Into<TransportError>) {
+        if let End::Open = self.end {
+            self.end = End::Failed(error.into());
+        }
+    }
+
+    /// Whether the stream is open.
+    ///
+    /// ```
+    /// # use millpond_core::Reader;
+    /// let mut reader = Reader::new();
+    /// assert!(reader.is_open());
+    /// reader.feed_eof();
+    /// assert!(!reader.is_open());
+    /// ```
+    pub fn is_open(&self) -> bool {
+        matches!(self.end, End::Open)
+    }
+
+    /// Whether the transport should read on: the stream is open and not paused. The level of
+    /// back-pressure, for transports that read when asked to.
+    ///
+    /// `As in asyncio:` reading is paused when more than twice the limit is buffered and resumed at
+    /// the limit, or at once when a request needs data.
+    ///
+    /// ```
+    /// # use millpond_core::{Reader, Request};
+    /// let mut reader = Reader::with_limit(2);
+    /// reader.feed(b"abcde");
+    /// assert!(!reader.wants_read());
+    /// let _ = reader.poll(Request::Exactly(6));
+    /// assert!(reader.wants_read());
+    /// ```
+    pub fn wants_read(&self) -> bool {
+        self.is_open() && !self.flow.is_paused()
+    }
+
+    /// The change of back-pressure since the last call, for transports that push:
+    /// [`Event::PauseReading`] and [`Event::ResumeReading`], always in turn.
+    ///
+    /// ```
+    /// # use millpond_core::{Event, Reader};
+    /// let mut reader = Reader::with_limit(2);
+    /// reader.feed(b"abcde");
+    /// assert_eq!(reader.poll_event(), Some(Event::PauseReading));
+    /// assert_eq!(reader.poll_event(), None);
+    /// reader.consume(3);
+    /// assert_eq!(reader.poll_event(), Some(Event::ResumeReading));
+    /// ```
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.flow.report().map(|paused| {
+            if paused {
+                Event::PauseReading
+            } else {
+                Event::ResumeReading
+            }
+        })
+    }
+
+    /// Gives back memory that holds no data: all of it if nothing is buffered, the surplus if
+    /// little is. For a transport that is about to wait.
+    ///
+    /// ```
+    /// # use millpond_core::Reader;
+    /// let mut reader = Reader::new();
+    /// reader.feed(&[0; 100_000]);
+    /// reader.consume(100_000);
+    /// reader.shrink();
+    /// assert_eq!(reader.capacity(), 0);
+    /// ```
+    #[doc(alias = "shrink_to_fit")]
+    pub fn shrink(&mut self) {
+        self.buffer.shrink();
+    }
+
+    /// The memory held for the buffer, in bytes, used or not.
+    pub fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+}
+
+/// The rules. Each looks at the data first, then at the bounds, then at the end of the stream.
+impl Reader {
+    fn exactly(&mut self, n: usize) -> Result<Status<usize>, ReadError> {
+        if n <= self.buffer.len() {
+            return Ok(Status::Ready(n));
+        }
+        self.check_cap(n)?;
+        self.incomplete(Some(n))
+    }
+
+    fn up_to(&self, n: usize) -> Result<Status<usize>, ReadError> {
+        match self.buffer.len().min(n) {
+            0 if n > 0 => self.none_left(),
+            some => Ok(Status::Ready(some)),
+        }
+    }
+
+    fn peek(&self, n: usize) -> Result<Status<usize>, ReadError> {
+        let len = self.buffer.len();
+        if n <= len {
+            return Ok(Status::Ready(n));
+        }
+        self.check_cap(n)?;
+        match self.end {
+            End::Eof | End::Failed(_) if len > 0 => Ok(Status::Ready(len)),
+            End::Open | End::Eof | End::Failed(_) => self.none_left(),
+        }
+    }
+
+    fn to_eof(&self) -> Result<Status<usize>, ReadError> {
+        let len = self.buffer.len();
+        self.check_cap(len)?;
+        match &self.end {
+            End::Open => Ok(Status::NeedData),
+            End::Eof => Ok(Status::Ready(len)),
+            End::Failed(error) => Err(ReadError::Transport(error.clone())),
+        }
+    }
+
+    #[inline]
+    fn until(&mut self, separator: &Separator) -> Result<Status<usize>, ReadError> {
+        match self.find(separator) {
+            Some(found) if found.start <= self.limit => Ok(Status::Ready(found.end)),
+            None if self.buffer.len() < self.window(separator) => self.incomplete(None),
+            Some(_) | None => Err(self.overrun()),
+        }
+    }
+
+    #[inline]
+    fn line(&mut self) -> Result<Status<usize>, ReadError> {
+        let len = self.buffer.len();
+        match self.find(&Separator::NEWLINE) {
+            Some(found) if found.start <= self.limit => Ok(Status::Ready(found.end)),
+            None if len < self.window(&Separator::NEWLINE) => match &self.end {
+                End::Open => Ok(Status::NeedData),
+                End::Eof => Ok(Status::Ready(len)),
+                End::Failed(error) => Err(ReadError::Transport(error.clone())),
+            },
+            Some(_) | None => {
+                self.skip_line();
+                self.removed(len - self.buffer.len());
+                Err(self.overrun())
+            }
+        }
+    }
+
+    /// How many bytes decide whether a separator begins within the limit.
+    fn window(&self, separator: &Separator) -> usize {
+        self.limit.saturating_add(separator.longest())
+    }
+
+    #[inline]
+    fn find(&mut self, separator: &Separator) -> Option<Match> {
+        let window = self.window(separator).min(self.buffer.len());
+        self.search.find(&self.buffer.data()[..window], separator)
+    }
+
+    fn overrun(&self) -> ReadError {
+        ReadError::LimitOverrun {
+            consumed: self.limit + 1,
+        }
+    }
+
+    fn check_cap(&self, n: usize) -> Result<(), ReadError> {
+        if n > self.cap {
+            return Err(ReadError::CapExceeded { cap: self.cap });
+        }
+        Ok(())
+    }
+
+    /// Nothing is buffered: what does the end of the stream say?
+    fn none_left(&self) -> Result<Status<usize>, ReadError> {
+        match &self.end {
+            End::Open => Ok(Status::NeedData),
+            End::Eof => Ok(Status::Ready(0)),
+            End::Failed(error) => Err(ReadError::Transport(error.clone())),
+        }
+    }
+
+    /// Too little is buffered: what does the end of the stream say?
+    fn incomplete(&mut self, expected: Option<usize>) -> Result<Status<usize>, ReadError> {
+        match &self.end {
+            End::Open => Ok(Status::NeedData),
+            End::Eof => Err(ReadError::Incomplete {
+                partial: self.leftover(),
+                expected,
+            }),
+            End::Failed(error) => Err(ReadError::Transport(error.clone())),
+        }
+    }
+}
+
+/// What follows from a change of the buffer.
+impl Reader {
+    fn assert_open(&self) {
+        assert!(self.is_open(), "data was fed after the end of the stream");
+    }
+
+    fn arrived(&mut self) {
+        if self.buffer.len() > self.limit.saturating_mul(2) {
+            self.flow.pause();
+        }
+    }
+
+    #[inline]
+    fn removed(&mut self, n: usize) {
+        if n > 0 {
+            self.search.removed(n);
+        }
+        if self.buffer.len() <= self.limit {
+            self.flow.resume();
+        }
+    }
+
+    /// Drops the buffer through the first line feed; if there is none, all of it and what arrives
+    /// later, too.
+    fn skip_line(&mut self) {
+        match memchr::memchr(b'\n', self.buffer.data()) {
+            Some(at) => {
+                self.buffer.consume(at + 1);
+                self.line = Line::Kept;
+            }
+            None => {
+                self.buffer.consume(self.buffer.len());
+                self.line = Line::Skipped;
+            }
+        }
+    }
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,463 @@
+//! The send half: every rule of writing.
+
+use bytes::Bytes;
+
+use crate::{
+    DEFAULT_HIGH_WATER, Event,
+    error::{TransportError, WriteError},
+    flow::Flow,
+    queue::Queue,
+};
+
+/// The next thing for the transport to do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a transport must know how to do each of them"
+)]
+pub enum Transmit<'a> {
+    /// Reset the connection, then call [`Writer::ended`].
+    Abort,
+    /// Close the connection in both directions, then call [`Writer::ended`].
+    Close,
+    /// Send these bytes, which are not all, and not empty; then call [`Writer::sent`] with how many
+    /// the transport took. [`Writer::chunks`] has the rest, for a vectored write.
+    Data(&'a [u8]),
+    /// Announce the end of the stream (half close), then call [`Writer::ended`].
+    Shutdown,
+}
+
+/// The send half of a stream: bytes queued, steps for the transport out.
+///
+/// ```text
+///   Open ──write_eof──▶ Finishing ──ended──▶ Finished        any ──fail──▶ Failed
+///     │                     │                    │
+///     └────────close────────┴─────────close──────┴─▶ Closing ──ended──▶ Closed
+///                                                       │                 ▲
+///     any but Closed and Failed ──abort──▶ Aborting ◀─abort               │
+///                                              └───────────ended──────────┘
+/// ```
+///
+/// The application writes; the transport carries out what [`poll_transmit`](Self::poll_transmit)
+/// says until it says nothing:
+///
+/// ```
+/// use millpond_core::{Transmit, Writer};
+///
+/// let mut wire = Vec::new(); // instead of a socket
+/// let mut writer = Writer::new();
+/// writer.write(b"hello ")?;
+/// writer.write(b"world")?;
+/// writer.write_eof();
+/// while let Some(step) = writer.poll_transmit() {
+///     match step {
+///         Transmit::Data(data) => {
+///             wire.extend_from_slice(data);
+///             let n = data.len();
+///             writer.sent(n);
+///         }
+///         Transmit::Shutdown | Transmit::Close | Transmit::Abort => writer.ended(),
+///     }
+/// }
+/// assert_eq!(wire, b"hello world");
+/// # Ok::<(), millpond_core::WriteError>(())
+/// ```
+///
+/// # Memory
+///
+/// Small writes are gathered in one block, [`Bytes`] of 8 KiB and more are queued as they are. An
+/// empty queue holds no memory. The queue has no bound of its own: a program that heeds
+/// [`is_paused`](Self::is_paused) keeps it at the high watermark and one write.
+#[derive(Debug)]
+pub struct Writer {
+    queue: Queue,
+    end: End,
+    flow: Flow,
+    /// Writing resumes when no more than this is queued. Invariant: `low <= high`.
+    low: usize,
+    /// Writing pauses when more than this is queued.
+    high: usize,
+}
+
+/// How far the end of the stream has come.
+///
+/// Invariant: the queue is empty in all states but the first three.
+#[derive(Clone, Debug)]
+enum End {
+    Open,
+    /// `write_eof` was asked for, and the queue comes first.
+    Finishing,
+    /// `close` was asked for, and the queue comes first.
+    Closing,
+    /// The peer has been told that this was all.
+    Finished,
+    Aborting,
+    Closed {
+        aborted: bool,
+    },
+    Failed(TransportError),
+}
+
+/// Construction and settings.
+impl Writer {
+    /// A writer with a high watermark of [`DEFAULT_HIGH_WATER`] bytes and a low one of a quarter.
+    pub fn new() -> Self {
+        Self::with_watermarks(DEFAULT_HIGH_WATER / 4, DEFAULT_HIGH_WATER)
+    }
+
+    /// A writer that pauses when more than `high` bytes are queued and resumes at `low`.
+    ///
+    /// # Panics
+    ///
+    /// If `low` is above `high`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::Writer;
+    /// let mut writer = Writer::with_watermarks(1, 4);
+    /// writer.write(b"12345")?;
+    /// assert!(writer.is_paused());
+    /// writer.sent(3);
+    /// assert!(writer.is_paused());
+    /// writer.sent(1);
+    /// assert!(!writer.is_paused());
+    /// # Ok::<(), millpond_core::WriteError>(())
+    /// ```
+    #[doc(alias = "set_write_buffer_limits")]
+    pub fn with_watermarks(low: usize, high: usize) -> Self {
+        assert!(
+            low <= high,
+            "the low watermark ({low}) is above the high one ({high})"
+        );
+        Self {
+            queue: Queue::new(),
+            end: End::Open,
+            flow: Flow::default(),
+            low,
+            high,
+        }
+    }
+
+    /// The low and the high watermark, in bytes.
+    #[doc(alias = "get_write_buffer_limits")]
+    pub fn watermarks(&self) -> (usize, usize) {
+        (self.low, self.high)
+    }
+}
+
+/// The application's side.
+impl Writer {
+    /// Queues a copy of `data`. Nothing is queued if it is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] if the stream was finished, closed or aborted, or its transport has failed.
+    /// Then nothing of `data` is queued.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::{WriteError, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.write(b"bye")?;
+    /// writer.write_eof();
+    /// assert_eq!(writer.write(b"?"), Err(WriteError::Finished));
+    /// # Ok::<(), millpond_core::WriteError>(())
+    /// ```
+    pub fn write(&mut self, data: &[u8]) -> Result<(), WriteError> {
+        self.writable()?;
+        self.queue.push(data);
+        self.grown();
+        Ok(())
+    }
+
+    /// Queues `data`, without copying it if it is 8 KiB or more.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::{Transmit, Writer};
+    /// use bytes::Bytes;
+    ///
+    /// static PAGE: [u8; 10_000] = [0; 10_000];
+    /// let mut writer = Writer::new();
+    /// writer.write_bytes(Bytes::from_static(&PAGE))?;
+    /// assert!(matches!(writer.poll_transmit(), Some(Transmit::Data(d)) if d.as_ptr() == PAGE.as_ptr()));
+    /// # Ok::<(), millpond_core::WriteError>(())
+    /// ```
+    pub fn write_bytes(&mut self, data: Bytes) -> Result<(), WriteError> {
+        self.writable()?;
+        self.queue.push_bytes(data);
+        self.grown();
+        Ok(())
+    }
+
+    /// Whether a write would be taken.
+    ///
+    /// # Errors
+    ///
+    /// What the write would fail with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::{WriteError, Writer};
+    /// let mut writer = Writer::new();
+    /// assert_eq!(writer.writable(), Ok(()));
+    /// writer.close();
+    /// assert_eq!(writer.writable(), Err(WriteError::Closed));
+    /// ```
+    #[inline]
+    pub fn writable(&self) -> Result<(), WriteError> {
+        match &self.end {
+            End::Open => Ok(()),
+            End::Finishing | End::Finished => Err(WriteError::Finished),
+            End::Closing | End::Aborting | End::Closed { .. } => Err(WriteError::Closed),
+            End::Failed(error) => Err(WriteError::Transport(error.clone())),
+        }
+    }
+
+    /// Announces the end of the stream once the queue is sent; the other direction goes on.
+    ///
+    /// It does nothing after the first time, and nothing after `close`, `abort` or a failure.
+    ///
+    /// ```
+    /// # use millpond_core::{Transmit, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.write_eof();
+    /// assert_eq!(writer.poll_transmit(), Some(Transmit::Shutdown));
+    /// ```
+    pub fn write_eof(&mut self) {
+        if let End::Open = self.end {
+            self.end = End::Finishing;
+        }
+    }
+
+    /// Closes the connection once the queue is sent.
+    ///
+    /// It does nothing after the first time, and nothing after `abort` or a failure.
+    ///
+    /// ```
+    /// # use millpond_core::{Transmit, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.close();
+    /// assert_eq!(writer.poll_transmit(), Some(Transmit::Close));
+    /// ```
+    pub fn close(&mut self) {
+        match self.end {
+            End::Open | End::Finishing | End::Finished => self.end = End::Closing,
+            End::Closing | End::Aborting | End::Closed { .. } | End::Failed(_) => {}
+        }
+    }
+
+    /// Drops the queue and resets the connection.
+    ///
+    /// It does nothing when the stream is closed already, or its transport has failed.
+    ///
+    /// ```
+    /// # use millpond_core::{Transmit, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.write(b"never mind")?;
+    /// writer.abort();
+    /// assert_eq!(writer.poll_transmit(), Some(Transmit::Abort));
+    /// assert_eq!(writer.queued(), 0);
+    /// # Ok::<(), millpond_core::WriteError>(())
+    /// ```
+    pub fn abort(&mut self) {
+        match self.end {
+            End::Open | End::Finishing | End::Finished | End::Closing => {
+                self.end = End::Aborting;
+                self.forget_queue();
+            }
+            End::Aborting | End::Closed { .. } | End::Failed(_) => {}
+        }
+    }
+
+    /// Whether more is queued than the high watermark, or was and has not come down to the low one.
+    /// The level of back-pressure: a program should wait while it is true.
+    pub fn is_paused(&self) -> bool {
+        self.flow.is_paused()
+    }
+
+    /// Whether the stream was closed or aborted, or its transport has failed.
+    ///
+    /// ```
+    /// # use millpond_core::Writer;
+    /// let mut writer = Writer::new();
+    /// writer.write_eof();
+    /// assert!(!writer.is_closing());
+    /// writer.close();
+    /// assert!(writer.is_closing());
+    /// ```
+    pub fn is_closing(&self) -> bool {
+        match self.end {
+            End::Open | End::Finishing | End::Finished => false,
+            End::Closing | End::Aborting | End::Closed { .. } | End::Failed(_) => true,
+        }
+    }
+
+    /// Whether nothing will ever be sent again: the stream is closed, or its transport has failed.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.end, End::Closed { .. } | End::Failed(_))
+    }
+
+    /// Whether the stream was aborted, so that what was queued is lost.
+    pub fn is_aborted(&self) -> bool {
+        matches!(self.end, End::Aborting | End::Closed { aborted: true })
+    }
+
+    /// How many bytes wait to be sent.
+    #[doc(alias = "get_write_buffer_size")]
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The failure of the transport.
+    pub fn error(&self) -> Option<&TransportError> {
+        match &self.end {
+            End::Failed(error) => Some(error),
+            End::Open
+            | End::Finishing
+            | End::Closing
+            | End::Finished
+            | End::Aborting
+            | End::Closed { .. } => None,
+        }
+    }
+}
+
+/// The transport's side.
+impl Writer {
+    /// The next thing to do, or `None` when there is nothing. It says the same again until the
+    /// transport has reported it done.
+    ///
+    /// To be asked after each call of the application's side, and after each step.
+    pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
+        if let Some(chunk) = self.queue.chunks().next() {
+            return Some(Transmit::Data(chunk));
+        }
+        match self.end {
+            End::Finishing => Some(Transmit::Shutdown),
+            End::Closing => Some(Transmit::Close),
+            End::Aborting => Some(Transmit::Abort),
+            End::Open | End::Finished | End::Closed { .. } | End::Failed(_) => None,
+        }
+    }
+
+    /// Everything that waits to be sent, front to back, for one vectored write. No chunk is empty.
+    ///
+    /// ```
+    /// # use millpond_core::Writer;
+    /// use bytes::Bytes;
+    ///
+    /// let mut writer = Writer::new();
+    /// writer.write(b"head")?;
+    /// writer.write(b"er")?;
+    /// writer.write_bytes(Bytes::from(vec![0; 100_000]))?;
+    /// let lens: Vec<usize> = writer.chunks().map(<[u8]>::len).collect();
+    /// assert_eq!(lens, [6, 100_000]);
+    /// # Ok::<(), millpond_core::WriteError>(())
+    /// ```
+    pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        self.queue.chunks()
+    }
+
+    /// The transport has taken the first `n` bytes of the queue.
+    ///
+    /// # Panics
+    ///
+    /// If fewer were queued.
+    ///
+    /// # Examples
+    ///
+    /// See [`Writer`].
+    pub fn sent(&mut self, n: usize) {
+        self.queue.remove(n);
+        if self.queue.len() <= self.low {
+            self.flow.resume();
+        }
+    }
+
+    /// The [`Shutdown`](Transmit::Shutdown), [`Close`](Transmit::Close) or
+    /// [`Abort`](Transmit::Abort) was carried out.
+    ///
+    /// # Panics
+    ///
+    /// If none was asked for, or bytes are still queued before it.
+    ///
+    /// # Examples
+    ///
+    /// See [`Writer`].
+    pub fn ended(&mut self) {
+        assert!(self.queue.is_empty(), "the queue is sent before the end");
+        self.end = match self.end {
+            End::Finishing => End::Finished,
+            End::Closing => End::Closed { aborted: false },
+            End::Aborting => End::Closed { aborted: true },
+            End::Open | End::Finished | End::Closed { .. } | End::Failed(_) => {
+                panic!("an end was reported that was not asked for")
+            }
+        };
+    }
+
+    /// The transport has failed: the queue is dropped, and every later write reports the failure.
+    ///
+    /// It is ignored once the stream is closed or has failed.
+    ///
+    /// ```
+    /// # use millpond_core::{TransportError, WriteError, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.fail(TransportError::new("reset"));
+    /// assert!(matches!(writer.write(b"x"), Err(WriteError::Transport(_))));
+    /// ```
+    pub fn fail(&mut self, error: impl Into<TransportError>) {
+        if !self.is_closed() {
+            self.end = End::Failed(error.into());
+            self.forget_queue();
+        }
+    }
+
+    /// The change of back-pressure since the last call: [`Event::PauseWriting`] and
+    /// [`Event::ResumeWriting`], always in turn.
+    ///
+    /// ```
+    /// # use millpond_core::{Event, Writer};
+    /// let mut writer = Writer::with_watermarks(0, 0);
+    /// writer.write(b"x")?;
+    /// assert_eq!(writer.poll_event(), Some(Event::PauseWriting));
+    /// writer.sent(1);
+    /// assert_eq!(writer.poll_event(), Some(Event::ResumeWriting));
+    /// # Ok::<(), millpond_core::WriteError>(())
+    /// ```
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.flow.report().map(|paused| {
+            if paused {
+                Event::PauseWriting
+            } else {
+                Event::ResumeWriting
+            }
+        })
+    }
+
+    fn grown(&mut self) {
+        if self.queue.len() > self.high {
+            self.flow.pause();
+        }
+    }
+
+    fn forget_queue(&mut self) {
+        self.queue.clear();
+        self.flow.resume();
+    }
+}
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
