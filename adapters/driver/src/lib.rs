@@ -1,1 +1,73 @@
+//! asyncio's streams for any Rust runtime.
+//!
+//! # Overview
+//!
+//! [`StreamReader`] and [`StreamWriter`] are the two halves of a stream, whatever is below it. They
+//! come from the adapter of a runtime (`millpond-tokio`, `millpond-smol`), from any futures-io
+//! stream ([`FuturesIo`] and [`StreamOptions::open`]), or from memory:
+//!
+//! ```
+//! # futures_lite::future::block_on(async {
+//! let ((mut reader, mut writer), (mut peer_reader, mut peer_writer)) = millpond::pair();
+//!
+//! writer.write(b"EHLO example.org\r\n")?;
+//! assert_eq!(peer_reader.read_until("\r\n").await?, "EHLO example.org\r\n");
+//!
+//! peer_writer.write(b"250 OK\r\n")?;
+//! assert_eq!(reader.read_line().await?, "250 OK\r\n");
+//! # Ok::<(), std::io::Error>(()) }).unwrap();
+//! ```
+//!
+//! Every rule of reading and writing is in [`millpond_core`], which does no I/O; this crate moves
+//! bytes between it and a socket, once for all runtimes. What it needs of a runtime is the
+//! [`Runtime`] trait.
+//!
+//! # Guarantees
+//!
+//! * Every method that waits is cancel-safe: in a `select!`, nothing is lost.
+//! * What a peer can make a reader buffer is bounded.
+//! * What was written is delivered, even if nobody awaits again and the writer is dropped, as long
+//!   as the runtime runs.
+//! * Both halves work at once from two tasks, without a lock between them.
+//! * No stream keeps a thread for itself: after 32 operations that did not wait, it gives way.
 
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod connect;
+mod connection;
+mod error;
+mod extra_info;
+mod inline;
+mod options;
+pub mod os;
+mod pair;
+mod reader;
+mod runtime;
+mod scratch;
+mod server;
+mod socket;
+mod target;
+mod turns;
+mod writer;
+
+pub use bytes::Bytes;
+#[cfg(unix)]
+pub use connect::open_unix_connection;
+pub use connect::{OpenConnection, open_connection};
+pub use error::{BoxError, HandlerError, HandlerErrorCause, OpenError};
+pub use extra_info::{Address, ExtraInfo};
+pub use millpond_core::{
+    self as core, DEFAULT_HIGH_WATER, DEFAULT_LIMIT, EmptySeparator, ReadError, Separator,
+    TransportError, WriteError,
+};
+pub use options::StreamOptions;
+pub use pair::pair;
+pub use reader::{Lines, StreamReader};
+pub use runtime::{BoxFuture, Runtime, Spawn, StdListener, StdSocket};
+#[cfg(unix)]
+pub use server::start_unix_server;
+pub use server::{HandlerOutput, Server, StartServer, start_server};
+pub use socket::{FuturesIo, Listener, Socket};
+pub use target::Target;
+pub use writer::StreamWriter;

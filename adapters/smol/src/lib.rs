@@ -1,1 +1,195 @@
+//! millpond on smol.
+//!
+//! Everything here is `millpond`'s, with smol as its runtime: see there for the types.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::io;
+//!
+//! use millpond_smol::{StreamReader, StreamWriter, open_connection, start_server};
+//!
+//! async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+//!     loop {
+//!         let line = reader.read_line().await?;
+//!         if line.is_empty() {
+//!             return Ok(()); // the end of the stream
+//!         }
+//!         writer.write_all(&line).await?;
+//!     }
+//! }
+//!
+//! fn main() -> io::Result<()> {
+//!     smol::block_on(async {
+//!         let server = start_server("127.0.0.1:0", echo).await?;
+//!
+//!         let address = server.sockets()[0].tcp().unwrap();
+//!         let (mut reader, mut writer) = open_connection(address).await?;
+//!         writer.write(b"hello\n")?;
+//!         assert_eq!(reader.read_line().await?, "hello\n");
+//!         Ok(())
+//!     })
+//! }
+//! ```
 
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod sockets;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use async_io::Async;
+pub use millpond::*;
+
+use crate::sockets::Io;
+
+/// smol as a [`Runtime`]: tasks run on its global executor, sockets on its reactor.
+///
+/// The global executor has one thread unless the environment variable `SMOL_THREADS` says more.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use millpond_smol::{Runtime, Smol};
+///
+/// let runtime: Arc<dyn Runtime> = Arc::new(Smol);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "smol's executor is global: there is nothing to hold"
+)]
+pub struct Smol;
+
+/// [`millpond::open_connection`] on smol.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// let (mut reader, mut writer) = millpond_smol::open_connection(("example.org", 79)).await?;
+/// # Ok(()) }
+/// ```
+pub fn open_connection(target: impl Into<Target<StdSocket>>) -> OpenConnection {
+    millpond::open_connection(Arc::new(Smol), target)
+}
+
+/// [`millpond::start_server`] on smol.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// let server = millpond_smol::start_server("127.0.0.1:17", async |_, mut writer| {
+///     writer.write(b"be excellent to each other\n")
+/// })
+/// .await?;
+/// server.serve_forever().await;
+/// # Ok(()) }
+/// ```
+pub fn start_server<H, F>(target: impl Into<Target<StdListener>>, handler: H) -> StartServer
+where
+    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    millpond::start_server(Arc::new(Smol), target, handler)
+}
+
+/// [`millpond::open_unix_connection`] on smol.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// let (mut reader, mut writer) = millpond_smol::open_unix_connection("/run/motd.sock").await?;
+/// # Ok(()) }
+/// ```
+#[cfg(unix)]
+pub fn open_unix_connection(path: impl AsRef<std::path::Path>) -> OpenConnection {
+    millpond::open_unix_connection(Arc::new(Smol), path)
+}
+
+/// [`millpond::start_unix_server`] on smol.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// let server = millpond_smol::start_unix_server("/run/motd.sock", async |_, mut writer| {
+///     writer.write(b"be excellent to each other\n")
+/// })
+/// .await?;
+/// # Ok(()) }
+/// ```
+#[cfg(unix)]
+pub fn start_unix_server<H, F>(path: impl AsRef<std::path::Path>, handler: H) -> StartServer
+where
+    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    millpond::start_unix_server(Arc::new(Smol), path, handler)
+}
+
+impl Spawn for Smol {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        smol::spawn(task).detach();
+    }
+}
+
+impl Runtime for Smol {
+    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, io::Result<Arc<dyn Socket>>> {
+        Box::pin(async move {
+            match address {
+                Address::Tcp(address) => {
+                    let stream = Async::<std::net::TcpStream>::connect(*address).await?;
+                    Io::tcp(stream)
+                }
+                #[cfg(unix)]
+                Address::Unix(Some(path)) => {
+                    let stream = Async::<std::os::unix::net::UnixStream>::connect(path).await?;
+                    Ok(Arc::new(Io(stream)) as _)
+                }
+                _ => Err(io::ErrorKind::Unsupported.into()),
+            }
+        })
+    }
+
+    fn listen(&self, address: &Address, backlog: u32) -> io::Result<Arc<dyn Listener>> {
+        self.adopt_listener(os::listen(address, backlog)?)
+    }
+
+    fn adopt(&self, socket: StdSocket) -> io::Result<Arc<dyn Socket>> {
+        match socket {
+            StdSocket::Tcp(socket) => Io::tcp(Async::new(socket)?),
+            #[cfg(unix)]
+            StdSocket::Unix(socket) => Ok(Arc::new(Io(Async::new(socket)?))),
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn adopt_listener(&self, listener: StdListener) -> io::Result<Arc<dyn Listener>> {
+        match listener {
+            StdListener::Tcp(listener) => Ok(Arc::new(Io(Async::new(listener)?))),
+            #[cfg(unix)]
+            StdListener::Unix(listener) => Ok(Arc::new(Io(Async::new(listener)?))),
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(smol::net::resolve((host, port)))
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            async_io::Timer::after(duration).await;
+        })
+    }
+}

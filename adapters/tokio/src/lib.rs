@@ -1,1 +1,242 @@
+//! millpond on tokio.
+//!
+//! Everything here is `millpond`'s, with tokio as its runtime: see there for the types.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::io;
+//!
+//! use millpond_tokio::{StreamReader, StreamWriter, open_connection, start_server};
+//!
+//! async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+//!     loop {
+//!         let line = reader.read_line().await?;
+//!         if line.is_empty() {
+//!             return Ok(()); // the end of the stream
+//!         }
+//!         writer.write_all(&line).await?;
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> io::Result<()> {
+//!     let server = start_server("127.0.0.1:0", echo).await?;
+//!
+//!     let address = server.sockets()[0].tcp().unwrap();
+//!     let (mut reader, mut writer) = open_connection(address).await?;
+//!     writer.write(b"hello\n")?;
+//!     assert_eq!(reader.read_line().await?, "hello\n");
+//!     Ok(())
+//! }
+//! ```
 
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod sockets;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+pub use millpond::*;
+use tokio::{net, runtime::Handle};
+
+use crate::sockets::Io;
+
+/// tokio as a [`Runtime`].
+///
+/// It holds on to one tokio runtime, so that what must be written in the background can be spawned
+/// from anywhere. When that runtime shuts down, what it had not delivered is lost, and the streams
+/// fail: close them and await `wait_closed` before.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use millpond_tokio::{Runtime, Tokio};
+///
+/// #[tokio::main]
+/// async fn main() {
+///     let runtime: Arc<dyn Runtime> = Arc::new(Tokio::current());
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tokio {
+    handle: Handle,
+}
+
+impl Tokio {
+    /// The tokio runtime that this is called in. It needs its I/O and time drivers enabled, as
+    /// `#[tokio::main]` does.
+    ///
+    /// # Panics
+    ///
+    /// If it is called outside of one.
+    #[track_caller]
+    pub fn current() -> Self {
+        Self::new(Handle::current())
+    }
+
+    /// The tokio runtime of `handle`.
+    pub fn new(handle: Handle) -> Self {
+        Self { handle }
+    }
+}
+
+/// [`millpond::open_connection`] on the current tokio runtime.
+///
+/// # Panics
+///
+/// If it is called outside of one.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// let (mut reader, mut writer) = millpond_tokio::open_connection(("example.org", 79)).await?;
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn open_connection(target: impl Into<Target<StdSocket>>) -> OpenConnection {
+    millpond::open_connection(Arc::new(Tokio::current()), target)
+}
+
+/// [`millpond::start_server`] on the current tokio runtime.
+///
+/// # Panics
+///
+/// If it is called outside of one.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// let server = millpond_tokio::start_server("127.0.0.1:17", async |_, mut writer| {
+///     writer.write(b"be excellent to each other\n")
+/// })
+/// .await?;
+/// server.serve_forever().await;
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn start_server<H, F>(target: impl Into<Target<StdListener>>, handler: H) -> StartServer
+where
+    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    millpond::start_server(Arc::new(Tokio::current()), target, handler)
+}
+
+/// [`millpond::open_unix_connection`] on the current tokio runtime.
+///
+/// # Panics
+///
+/// If it is called outside of one.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// let (mut reader, mut writer) = millpond_tokio::open_unix_connection("/run/motd.sock").await?;
+/// # Ok(()) }
+/// ```
+#[cfg(unix)]
+#[track_caller]
+pub fn open_unix_connection(path: impl AsRef<std::path::Path>) -> OpenConnection {
+    millpond::open_unix_connection(Arc::new(Tokio::current()), path)
+}
+
+/// [`millpond::start_unix_server`] on the current tokio runtime.
+///
+/// # Panics
+///
+/// If it is called outside of one.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// let server = millpond_tokio::start_unix_server("/run/motd.sock", async |_, mut writer| {
+///     writer.write(b"be excellent to each other\n")
+/// })
+/// .await?;
+/// # Ok(()) }
+/// ```
+#[cfg(unix)]
+#[track_caller]
+pub fn start_unix_server<H, F>(path: impl AsRef<std::path::Path>, handler: H) -> StartServer
+where
+    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    millpond::start_unix_server(Arc::new(Tokio::current()), path, handler)
+}
+
+impl Spawn for Tokio {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.handle.spawn(task);
+    }
+}
+
+impl Runtime for Tokio {
+    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, io::Result<Arc<dyn Socket>>> {
+        Box::pin(async move {
+            match address {
+                Address::Tcp(address) => Io::tcp(net::TcpStream::connect(address).await?),
+                #[cfg(unix)]
+                Address::Unix(Some(path)) => Ok(Io::unix(net::UnixStream::connect(path).await?)),
+                _ => Err(io::ErrorKind::Unsupported.into()),
+            }
+        })
+    }
+
+    fn listen(&self, address: &Address, backlog: u32) -> io::Result<Arc<dyn Listener>> {
+        self.adopt_listener(os::listen(address, backlog)?)
+    }
+
+    fn adopt(&self, socket: StdSocket) -> io::Result<Arc<dyn Socket>> {
+        let _inside = self.handle.enter();
+        match socket {
+            StdSocket::Tcp(socket) => {
+                socket.set_nonblocking(true)?;
+                Io::tcp(net::TcpStream::from_std(socket)?)
+            }
+            #[cfg(unix)]
+            StdSocket::Unix(socket) => {
+                socket.set_nonblocking(true)?;
+                Ok(Io::unix(net::UnixStream::from_std(socket)?))
+            }
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn adopt_listener(&self, listener: StdListener) -> io::Result<Arc<dyn Listener>> {
+        let _inside = self.handle.enter();
+        match listener {
+            StdListener::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                Ok(Arc::new(Io(net::TcpListener::from_std(listener)?)))
+            }
+            #[cfg(unix)]
+            StdListener::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                Ok(Arc::new(Io(net::UnixListener::from_std(listener)?)))
+            }
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async move { Ok(net::lookup_host((host, port)).await?.collect()) })
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let _inside = self.handle.enter();
+        Box::pin(tokio::time::sleep(duration))
+    }
+}

@@ -1,0 +1,387 @@
+//! What the two halves of a stream share: the socket, and everything about writing to it.
+
+use std::{
+    fmt,
+    io::{self, IoSlice},
+    mem,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Wake, Waker, ready},
+};
+
+use bytes::{Buf, Bytes};
+use futures_util::task::AtomicWaker;
+use millpond_core::{Event, Transmit, TransportError, WriteError, Writer};
+
+use crate::{extra_info::ExtraInfo, runtime::Spawn, socket::Socket};
+
+/// Chunks for one vectored write. Linux takes up to 1024; more than this gains nothing measurable.
+const MAX_CHUNKS: usize = 64;
+
+/// Owns the socket and the queue of what is to be written.
+///
+/// Whoever changes the queue sends what it can at once. When the socket is busy, a flusher is
+/// spawned that sends the rest and ends when nothing is left; it keeps the connection alive, so that
+/// the rest is delivered even when both halves are gone.
+///
+/// The reader borrows the socket for each poll, by a weak reference, so that closing closes at once.
+pub(crate) struct Connection {
+    sending: Mutex<Sending>,
+    /// The one waker that the write side of the socket ever sees, so that it does not matter who
+    /// polled it last. Rings `bell`.
+    waker: Waker,
+    bell: Arc<Bell>,
+    /// The reader, if it waits.
+    reader: AtomicWaker,
+    spawner: Arc<dyn Spawn>,
+    can_write_eof: bool,
+    extra_info: ExtraInfo,
+}
+
+struct Sending {
+    core: Writer,
+    /// `None` when the connection was closed or aborted.
+    socket: Option<Arc<dyn Socket>>,
+    flusher: Flusher,
+    /// Those who wait for the queue to shrink or for the end.
+    waiters: Vec<Waker>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Flusher {
+    None,
+    /// Spawned, and not yet ended. Invariant: whenever the socket was busy there is one.
+    Spawned,
+}
+
+/// Wakes the flusher.
+#[derive(Debug, Default)]
+struct Bell(AtomicWaker);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.wake();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.wake();
+    }
+}
+
+/// What is left to do once the lock is released: wakers and destructors may run anything.
+#[derive(Default)]
+#[must_use]
+struct Afterwards {
+    waiters: Vec<Waker>,
+    closed: Option<Arc<dyn Socket>>,
+}
+
+impl Connection {
+    pub(crate) fn new(socket: Arc<dyn Socket>, spawner: Arc<dyn Spawn>, core: Writer) -> Arc<Self> {
+        let bell = Arc::new(Bell::default());
+        Arc::new(Self {
+            waker: Waker::from(bell.clone()),
+            bell,
+            reader: AtomicWaker::new(),
+            spawner,
+            can_write_eof: socket.can_write_eof(),
+            extra_info: socket.extra_info(),
+            sending: Mutex::new(Sending {
+                core,
+                socket: Some(socket),
+                flusher: Flusher::None,
+                waiters: Vec::new(),
+            }),
+        })
+    }
+
+    pub(crate) fn can_write_eof(&self) -> bool {
+        self.can_write_eof
+    }
+
+    pub(crate) fn extra_info(&self) -> &ExtraInfo {
+        &self.extra_info
+    }
+
+    /// Lets `ask` look at the core.
+    pub(crate) fn inspect<T>(&self, ask: impl FnOnce(&Writer) -> T) -> T {
+        ask(&self.lock().core)
+    }
+
+    pub(crate) fn write(self: &Arc<Self>, data: &[u8]) -> Result<(), WriteError> {
+        self.change(|sending, cx| {
+            let sent = sending.try_send(cx, &[IoSlice::new(data)])?;
+            sending.core.write(&data[sent..])
+        })
+    }
+
+    pub(crate) fn write_bytes(self: &Arc<Self>, mut data: Bytes) -> Result<(), WriteError> {
+        self.change(|sending, cx| {
+            let sent = sending.try_send(cx, &[IoSlice::new(&data)])?;
+            data.advance(sent);
+            sending.core.write_bytes(data)
+        })
+    }
+
+    pub(crate) fn write_vectored(self: &Arc<Self>, bufs: &[IoSlice<'_>]) -> Result<(), WriteError> {
+        self.change(|sending, cx| {
+            let sent = sending.try_send(cx, bufs)?;
+            behind(bufs, sent).try_for_each(|buf| sending.core.write(buf))
+        })
+    }
+
+    pub(crate) fn write_eof(self: &Arc<Self>) -> Result<(), WriteError> {
+        self.change(|sending, cx| {
+            sending.core.write_eof();
+            // Sent now, so that a failure can be told.
+            let _busy = sending.poll_transmit(cx);
+            sending
+                .core
+                .error()
+                .map_or(Ok(()), |error| Err(WriteError::Transport(error.clone())))
+        })
+    }
+
+    pub(crate) fn close(self: &Arc<Self>) {
+        self.change(|sending, _| sending.core.close());
+    }
+
+    pub(crate) fn abort(self: &Arc<Self>) {
+        self.change(|sending, _| sending.core.abort());
+    }
+
+    /// Waits until `done` has an answer. The answer is asked for after each change that can matter.
+    pub(crate) fn poll_until<T>(
+        &self,
+        cx: &Context<'_>,
+        done: impl FnOnce(&Writer) -> Poll<T>,
+    ) -> Poll<T> {
+        let mut sending = self.lock();
+        let answer = done(&sending.core);
+        if answer.is_pending() && !sending.waiters.iter().any(|w| w.will_wake(cx.waker())) {
+            sending.waiters.push(cx.waker().clone());
+        }
+        answer
+    }
+
+    /// The reader waits for the socket; it wants to know if the connection is closed meanwhile.
+    pub(crate) fn reader_waits(&self, cx: &Context<'_>) {
+        self.reader.register(cx.waker());
+    }
+
+    /// Makes a change under the lock, then sends what can be sent, and wakes whom it concerns.
+    fn change<T>(self: &Arc<Self>, change: impl FnOnce(&mut Sending, &mut Context<'_>) -> T) -> T {
+        let mut cx = Context::from_waker(&self.waker);
+        let mut sending = self.lock();
+        let result = change(&mut sending, &mut cx);
+        let busy = sending.poll_transmit(&mut cx).is_pending();
+        let spawn = busy && sending.flusher == Flusher::None;
+        if spawn {
+            sending.flusher = Flusher::Spawned;
+        }
+        let idle_flusher = !busy && sending.flusher == Flusher::Spawned;
+        let afterwards = sending.settle();
+        drop(sending);
+        self.finish(afterwards);
+        if spawn {
+            self.spawner.spawn(Box::pin(Flush(Some(self.clone()))));
+        } else if idle_flusher {
+            self.bell.0.wake(); // nothing is left for it: let it end
+        }
+        result
+    }
+
+    fn poll_flush(&self, cx: &Context<'_>) -> Poll<()> {
+        self.bell.0.register(cx.waker());
+        let mut sending = self.lock();
+        let done = sending.poll_transmit(&mut Context::from_waker(&self.waker));
+        if done.is_ready() {
+            sending.flusher = Flusher::None;
+        }
+        let afterwards = sending.settle();
+        drop(sending);
+        self.finish(afterwards);
+        done
+    }
+
+    fn finish(&self, afterwards: Afterwards) {
+        if afterwards.closed.is_some() {
+            drop(afterwards.closed);
+            self.reader.wake();
+        }
+        for waiter in afterwards.waiters {
+            waiter.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sending> {
+        // The core keeps its invariants even when a socket panics in the middle of a poll.
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sending {
+    /// Sends straight from the caller's memory if nothing is queued before it. Returns how many
+    /// bytes were sent.
+    fn try_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Result<usize, WriteError> {
+        self.core.writable()?;
+        let Some(socket) = self.socket.as_ref().filter(|_| self.core.queued() == 0) else {
+            return Ok(0);
+        };
+        let len = bufs.iter().map(|buf| buf.len()).sum();
+        let mut sent = 0;
+        while sent < len {
+            match poll_write_all(&**socket, cx, behind(bufs, sent), len - sent) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(n)) => sent += n,
+                Poll::Ready(Err(error)) => {
+                    let error = TransportError::from(error);
+                    self.core.fail(error.clone());
+                    return Err(WriteError::Transport(error));
+                }
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Does what the core says until it says nothing, or the socket is busy.
+    fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(socket) = &self.socket else {
+            return Poll::Ready(());
+        };
+        let core = &mut self.core;
+        while let Some(step) = core.poll_transmit() {
+            let result = match step {
+                Transmit::Data(_) => {
+                    let sent = poll_write_all(&**socket, cx, core.chunks(), core.queued());
+                    ready!(sent).map(|n| core.sent(n))
+                }
+                Transmit::Shutdown => ready!(socket.poll_close(cx)).map(|()| core.ended()),
+                Transmit::Close => match ready!(socket.poll_close(cx)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotConnected => Err(error),
+                    // What is gone already needs no farewell.
+                    Ok(()) | Err(_) => {
+                        core.ended();
+                        Ok(())
+                    }
+                },
+                Transmit::Abort => {
+                    socket.abort();
+                    core.ended();
+                    Ok(())
+                }
+            };
+            if let Err(error) = result {
+                core.fail(error);
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// After a change: who is to be woken, and is the socket to be closed?
+    fn settle(&mut self) -> Afterwards {
+        let mut afterwards = Afterwards::default();
+        let resumed = self.core.poll_event() == Some(Event::ResumeWriting);
+        if resumed || self.core.queued() == 0 || self.core.is_closing() {
+            afterwards.waiters = mem::take(&mut self.waiters);
+        }
+        if self.core.is_closed() && self.core.error().is_none() {
+            afterwards.closed = self.socket.take();
+        }
+        afterwards
+    }
+}
+
+/// The background task; `None` when it is done.
+///
+/// If its executor drops it before that, what was queued cannot be delivered: the stream has failed.
+struct Flush(Option<Arc<Connection>>);
+
+impl Future for Flush {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(connection) = &self.0 {
+            ready!(connection.poll_flush(cx));
+            self.0 = None;
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        let Some(connection) = self.0.take() else {
+            return;
+        };
+        let mut sending = connection.lock();
+        sending.flusher = Flusher::None;
+        sending.core.fail(io::Error::other(
+            "the runtime ended before everything was written",
+        ));
+        let afterwards = sending.settle();
+        drop(sending);
+        connection.finish(afterwards);
+    }
+}
+
+/// Writes what it can of `chunks`, `len` bytes in all and at least one, in one go.
+fn poll_write_all<'a>(
+    socket: &dyn Socket,
+    cx: &mut Context<'_>,
+    chunks: impl Iterator<Item = &'a [u8]>,
+    len: usize,
+) -> Poll<io::Result<usize>> {
+    let mut chunks = chunks.filter(|chunk| !chunk.is_empty());
+    let first = chunks.next().unwrap_or_default();
+    let written = if first.len() == len {
+        ready!(socket.poll_write(cx, first))
+    } else {
+        let mut slices = [IoSlice::new(&[]); MAX_CHUNKS];
+        slices[0] = IoSlice::new(first);
+        let mut count = 1;
+        for (slice, chunk) in slices[1..].iter_mut().zip(chunks) {
+            *slice = IoSlice::new(chunk);
+            count += 1;
+        }
+        ready!(socket.poll_write_vectored(cx, &slices[..count]))
+    };
+    Poll::Ready(match written {
+        Ok(0) => Err(io::Error::new(
+            io::ErrorKind::WriteZero,
+            "the transport wrote 0 bytes",
+        )),
+        Ok(n) if n > len => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("the transport claims to have written {n} of {len} bytes"),
+        )),
+        written => written,
+    })
+}
+
+/// What is left of `bufs` behind their first `n` bytes.
+fn behind<'a>(bufs: &'a [IoSlice<'a>], mut n: usize) -> impl Iterator<Item = &'a [u8]> {
+    bufs.iter().map(move |buf| {
+        let skipped = n.min(buf.len());
+        n -= skipped;
+        &buf[skipped..]
+    })
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inspect(|core| {
+            f.debug_struct("Connection")
+                .field("extra_info", &self.extra_info)
+                .field("queued", &core.queued())
+                .field("paused", &core.is_paused())
+                .field("closing", &core.is_closing())
+                .field("error", &core.error())
+                .finish()
+        })
+    }
+}

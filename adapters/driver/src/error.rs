@@ -1,0 +1,156 @@
+//! Why a stream or a server could not be opened, and how a handler ended.
+
+use std::{any::Any, borrow::Cow, error::Error, fmt, io};
+
+use crate::extra_info::Address;
+
+/// An error of any kind, for handlers to return.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why a connection or a server could not be opened.
+///
+/// It converts into [`io::Error`] with the kind of the cause.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// An option cannot be used; the network was not touched.
+    Option {
+        /// The name of the option.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: Cow<'static, str>,
+    },
+    /// A host has no address that can be found.
+    Resolve {
+        /// The host, as it was given.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// Every attempt to connect failed.
+    Connect {
+        /// Each address that was tried, in turn, and why it failed. Never empty.
+        attempts: Vec<(Address, io::Error)>,
+    },
+    /// An address cannot be listened on.
+    Listen {
+        /// The address.
+        address: Address,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The runtime did not take over a socket that was given.
+    Adopt {
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl OpenError {
+    pub(crate) fn option(name: &'static str, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Option {
+            name,
+            reason: reason.into(),
+        }
+    }
+
+    fn cause(&self) -> Option<&io::Error> {
+        match self {
+            Self::Option { .. } => None,
+            Self::Connect { attempts } => attempts.first().map(|(_, source)| source),
+            Self::Resolve { source, .. } | Self::Listen { source, .. } | Self::Adopt { source } => {
+                Some(source)
+            }
+        }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Option { name, reason } => write!(f, "option `{name}` cannot be used: {reason}"),
+            Self::Resolve { host, source } => {
+                write!(f, "the host {host:?} cannot be resolved: {source}")
+            }
+            Self::Connect { attempts } => {
+                f.write_str("cannot connect to ")?;
+                for (i, (address, source)) in attempts.iter().enumerate() {
+                    let separator = if i == 0 { "" } else { ", nor to " };
+                    write!(f, "{separator}{address}: {source}")?;
+                }
+                Ok(())
+            }
+            Self::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::Adopt { source } => write!(f, "the socket cannot be used: {source}"),
+        }
+    }
+}
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause().map(|cause| cause as _)
+    }
+}
+
+/// Keeps the kind of the cause; the [`OpenError`] is the inner one.
+impl From<OpenError> for io::Error {
+    fn from(error: OpenError) -> Self {
+        let kind = error
+            .cause()
+            .map_or(io::ErrorKind::InvalidInput, Self::kind);
+        Self::new(kind, error)
+    }
+}
+
+/// A handler of a server that did not end well.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct HandlerError {
+    /// The peer that it served.
+    pub peer_addr: Option<Address>,
+    /// What happened.
+    pub cause: HandlerErrorCause,
+}
+
+/// What became of a handler.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum HandlerErrorCause {
+    /// It returned an error.
+    Failed(BoxError),
+    /// It panicked, with this message.
+    Panicked(String),
+}
+
+impl HandlerErrorCause {
+    pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Self {
+        let message = payload
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| payload.downcast_ref::<String>().cloned());
+        Self::Panicked(message.unwrap_or_else(|| "(no message)".to_owned()))
+    }
+}
+
+impl fmt::Display for HandlerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the handler of ")?;
+        match &self.peer_addr {
+            Some(address) => address.fmt(f)?,
+            None => f.write_str("an unknown peer")?,
+        }
+        match &self.cause {
+            HandlerErrorCause::Failed(error) => write!(f, " failed: {error}"),
+            HandlerErrorCause::Panicked(message) => write!(f, " panicked: {message}"),
+        }
+    }
+}
+
+impl Error for HandlerError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.cause {
+            HandlerErrorCause::Failed(error) => Some(&**error),
+            HandlerErrorCause::Panicked(_) => None,
+        }
+    }
+}

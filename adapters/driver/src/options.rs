@@ -1,0 +1,146 @@
+//! How a stream buffers.
+
+use std::sync::Arc;
+
+use millpond_core::{DEFAULT_HIGH_WATER, DEFAULT_LIMIT, Reader, Writer};
+
+use crate::{
+    connection::Connection, error::OpenError, reader::StreamReader, runtime::Spawn, socket::Socket,
+    writer::StreamWriter,
+};
+
+/// How a stream buffers: its limit, cap and watermarks.
+///
+/// [`OpenConnection`](crate::OpenConnection) and [`StartServer`](crate::StartServer) have these
+/// settings as methods of their own; this is for streams over other transports.
+///
+/// # Examples
+///
+/// ```
+/// use millpond::StreamOptions;
+///
+/// let ((reader, _), _peer) = StreamOptions::new().limit(1024).pair(4096);
+/// assert_eq!(reader.limit(), 1024);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct StreamOptions {
+    limit: usize,
+    cap: Option<usize>,
+    low: usize,
+    high: usize,
+}
+
+impl StreamOptions {
+    /// asyncio's defaults: a limit of 64 KiB, no cap, watermarks of 16 and 64 KiB.
+    pub fn new() -> Self {
+        Self {
+            limit: DEFAULT_LIMIT,
+            cap: None,
+            low: DEFAULT_HIGH_WATER / 4,
+            high: DEFAULT_HIGH_WATER,
+        }
+    }
+
+    /// The most bytes there may be before a separator; 64 KiB by default.
+    ///
+    /// 0 is an error or a panic, as each use says.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// The most bytes that may be buffered for one `read_exactly`, `peek` or `read_to_eof`; not
+    /// bounded by default.
+    pub fn cap(mut self, cap: usize) -> Self {
+        self.cap = Some(cap);
+        self
+    }
+
+    /// Writing pauses when more than `high` bytes are queued, 64 KiB by default, and resumes at
+    /// `low`, 16 KiB by default.
+    ///
+    /// A low watermark above the high one is an error or a panic, as each use says.
+    #[doc(alias = "set_write_buffer_limits")]
+    pub fn watermarks(mut self, low: usize, high: usize) -> Self {
+        self.low = low;
+        self.high = high;
+        self
+    }
+
+    /// The two halves of a stream over a socket; `spawner` runs what is delivered in the
+    /// background.
+    ///
+    /// # Panics
+    ///
+    /// If the limit is 0, or the low watermark above the high one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use futures_lite::io::Cursor;
+    /// use millpond::{BoxFuture, FuturesIo, StreamOptions};
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let on_a_thread = |task: BoxFuture<'static, ()>| {
+    ///     std::thread::spawn(move || futures_lite::future::block_on(task));
+    /// };
+    /// let stream = FuturesIo::new(Cursor::new(b"one\ntwo\n".to_vec()));
+    /// let (mut reader, _writer) =
+    ///     StreamOptions::new().limit(80).open(Arc::new(stream), Arc::new(on_a_thread));
+    /// assert_eq!(reader.read_line().await?, "one\n");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn open(
+        &self,
+        socket: Arc<dyn Socket>,
+        spawner: Arc<dyn Spawn>,
+    ) -> (StreamReader, StreamWriter) {
+        let (reader, writer, _) = self.open_shared(socket, spawner);
+        (reader, writer)
+    }
+
+    /// Both halves, and what they share.
+    pub(crate) fn open_shared(
+        &self,
+        socket: Arc<dyn Socket>,
+        spawner: Arc<dyn Spawn>,
+    ) -> (StreamReader, StreamWriter, Arc<Connection>) {
+        let mut reader = Reader::with_limit(self.limit);
+        if let Some(cap) = self.cap {
+            reader = reader.with_cap(cap);
+        }
+        let writer = Writer::with_watermarks(self.low, self.high);
+        let source = Arc::downgrade(&socket);
+        let connection = Connection::new(socket, spawner, writer);
+        let reader = StreamReader::new(reader, source, connection.clone());
+        let writer = StreamWriter::new(connection.clone());
+        (reader, writer, connection)
+    }
+
+    /// For options that come from outside: an error instead of a panic.
+    pub(crate) fn check(&self) -> Result<(), OpenError> {
+        if self.limit == 0 {
+            return Err(OpenError::option(
+                "limit",
+                "it is 0, but must be at least 1",
+            ));
+        }
+        if self.low > self.high {
+            let (low, high) = (self.low, self.high);
+            return Err(OpenError::option(
+                "watermarks",
+                format!("the low one ({low}) is above the high one ({high})"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Default for StreamOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,588 @@
+//! The receive half of a stream, for `async`.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::{Arc, Weak},
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use millpond_core::{ReadError, Reader, Request, Separator, Status};
+
+use crate::{connection::Connection, scratch, socket::Socket, turns::Turns};
+
+/// A read that brought this much is likely to be followed by another one, so the next goes straight
+/// into the reader's own buffer.
+const BURST: usize = 4 * 1024;
+
+/// The receive half of a stream: asyncio's `StreamReader` on any runtime.
+///
+/// Every method that waits is cancel-safe: what has arrived stays in the reader until a read takes
+/// it, all at once, so a read that is dropped can be asked again, or another one can.
+///
+/// A reader that holds no bytes holds no buffer. What it buffers is bounded by what is asked for:
+/// see [`millpond_core::Reader`], which has the rules.
+///
+/// # Examples
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+/// writer.write(b"GET / HTTP/1.1\r\nhost: example.org\r\n\r\nbody")?;
+/// drop(writer);
+///
+/// assert_eq!(reader.read_line().await?, "GET / HTTP/1.1\r\n");
+/// assert_eq!(reader.read_until("\r\n\r\n").await?, "host: example.org\r\n\r\n");
+/// assert_eq!(reader.read_exactly(2).await?, "bo");
+/// assert_eq!(reader.read_to_eof().await?, "dy");
+/// assert!(reader.at_eof());
+/// # Ok::<(), std::io::Error>(()) }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct StreamReader {
+    core: Reader,
+    /// Owned by the connection, so that it is gone when the connection is closed.
+    socket: Weak<dyn Socket>,
+    connection: Arc<Connection>,
+    /// Whether the last read brought a large piece.
+    burst: bool,
+    turns: Turns,
+}
+
+/// Reads that own what they return.
+impl StreamReader {
+    /// Reads whatever is there, at least one byte and at most `n`; empty at the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Transport`] if the transport has failed and nothing is left to read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: a read that is dropped has taken nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"hello")?;
+    /// assert_eq!(reader.read(100).await?, "hello");
+    /// drop(writer);
+    /// assert_eq!(reader.read(100).await?, "");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub async fn read(&mut self, n: usize) -> Result<Bytes, ReadError> {
+        self.take(Request::UpTo(n)).await
+    }
+
+    /// Reads through the next line feed; at the end of the stream whatever is left, and then
+    /// nothing.
+    ///
+    /// `Differs from asyncio:` a line that is longer than the limit is reported once and skipped as
+    /// a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::LimitOverrun`] if the line is longer than the limit; the next read starts
+    /// behind it. [`ReadError::Transport`] if the transport has failed; the beginning of a line
+    /// that came before is still [`buffered`](Self::buffered).
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: a read that is dropped has taken nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"one\ntwo")?;
+    /// drop(writer);
+    /// assert_eq!(reader.read_line().await?, "one\n");
+    /// assert_eq!(reader.read_line().await?, "two");
+    /// assert_eq!(reader.read_line().await?, "");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    #[doc(alias = "readline")]
+    pub async fn read_line(&mut self) -> Result<Bytes, ReadError> {
+        self.take(Request::Line).await
+    }
+
+    /// Reads exactly `n` bytes. The limit does not apply, the cap does.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Incomplete`] with what was left if the stream ends first.
+    /// [`ReadError::CapExceeded`] at once if `n` is above the cap. [`ReadError::Transport`] if the
+    /// transport has failed; what came before is still [`buffered`](Self::buffered).
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: a read that is dropped has taken nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"\x00\x02hi")?;
+    /// let head = reader.read_exactly(2).await?;
+    /// let len = u16::from_be_bytes([head[0], head[1]]);
+    /// assert_eq!(reader.read_exactly(len.into()).await?, "hi");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    #[doc(alias = "readexactly")]
+    #[doc(alias = "read_exact")]
+    pub async fn read_exactly(&mut self, n: usize) -> Result<Bytes, ReadError> {
+        self.take(Request::Exactly(n)).await
+    }
+
+    /// Reads through the next separator: bytes, a string, or a [`Separator`] that was built before,
+    /// which may be a set.
+    ///
+    /// In a loop, build the [`Separator`] first and pass a reference.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::LimitOverrun`] if no separator begins within the limit; nothing is taken, and
+    /// the error says how many bytes can be read to get on. [`ReadError::Incomplete`] with what was
+    /// left if the stream ends first. [`ReadError::Transport`] if the transport has failed; what
+    /// came before is still [`buffered`](Self::buffered).
+    ///
+    /// # Panics
+    ///
+    /// If the separator is empty. [`Separator::try_new`] is for those that come from outside.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: a read that is dropped has taken nothing, and the search goes on where it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use millpond::Separator;
+    ///
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"one;two\r\nthree\n")?;
+    /// let end = Separator::any([";", "\r\n", "\n"]);
+    /// assert_eq!(reader.read_until(&end).await?, "one;");
+    /// assert_eq!(reader.read_until(&end).await?, "two\r\n");
+    /// assert_eq!(reader.read_until("\n").await?, "three\n");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    #[doc(alias = "readuntil")]
+    pub async fn read_until(
+        &mut self,
+        separator: impl Into<Separator>,
+    ) -> Result<Bytes, ReadError> {
+        let separator = separator.into();
+        self.take(Request::Until(&separator)).await
+    }
+
+    /// Reads everything up to the end of the stream. The limit does not apply, the cap does.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::CapExceeded`] if more than the cap arrives, [`ReadError::Transport`] if the
+    /// transport fails. What came before is still [`buffered`](Self::buffered).
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: a read that is dropped has taken nothing. `Differs from asyncio:` there, what was
+    /// collected is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"all of ")?;
+    /// writer.write(b"it")?;
+    /// drop(writer);
+    /// assert_eq!(reader.read_to_eof().await?, "all of it");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    #[doc(alias = "read_to_end")]
+    pub async fn read_to_eof(&mut self) -> Result<Bytes, ReadError> {
+        self.take(Request::ToEof).await
+    }
+
+    /// The lines of the stream, one after the other, up to its end.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"one\ntwo\n")?;
+    /// drop(writer);
+    /// let mut lines = reader.lines();
+    /// while let Some(line) = lines.next().await {
+    ///     print!("{}", line?.escape_ascii());
+    /// }
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn lines(&mut self) -> Lines<'_> {
+        Lines { reader: self }
+    }
+}
+
+/// Reads that lend what they return, without an allocation.
+impl StreamReader {
+    /// Lends the next `n` bytes without taking them; fewer if the stream ends first.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::CapExceeded`] at once if `n` is above the cap. [`ReadError::Transport`] if the
+    /// transport has failed and nothing is left to read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: nothing is taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"\x16\x03\x01...")?;
+    /// let is_tls = reader.peek(1).await? == b"\x16";
+    /// assert!(is_tls);
+    /// assert_eq!(reader.read(2).await?, "\x16\x03");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub async fn peek(&mut self, n: usize) -> Result<&[u8], ReadError> {
+        let n = self.answer(Request::Peek(n)).await?;
+        Ok(&self.core.buffered()[..n])
+    }
+
+    /// Like [`read`](Self::read), but lends the bytes until the next read.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes, as [`read`](Self::read).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"hello")?;
+    /// assert_eq!(reader.read_ref(100).await?, b"hello");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub async fn read_ref(&mut self, n: usize) -> Result<&[u8], ReadError> {
+        self.lend(Request::UpTo(n)).await
+    }
+
+    /// Like [`read_line`](Self::read_line), but lends the line until the next read.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_line`](Self::read_line).
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes, as [`read_line`](Self::read_line).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"one\ntwo\n")?;
+    /// assert_eq!(reader.read_line_ref().await?, b"one\n");
+    /// assert_eq!(reader.read_line_ref().await?, b"two\n");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub async fn read_line_ref(&mut self) -> Result<&[u8], ReadError> {
+        self.lend(Request::Line).await
+    }
+
+    /// Like [`read_exactly`](Self::read_exactly), but lends the bytes until the next read.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_exactly`](Self::read_exactly).
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes, as [`read_exactly`](Self::read_exactly).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"abcd")?;
+    /// assert_eq!(reader.read_exactly_ref(3).await?, b"abc");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub async fn read_exactly_ref(&mut self, n: usize) -> Result<&[u8], ReadError> {
+        self.lend(Request::Exactly(n)).await
+    }
+
+    /// Like [`read_until`](Self::read_until), but lends the bytes until the next read.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_until`](Self::read_until).
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes, as [`read_until`](Self::read_until).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use millpond::Separator;
+    ///
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"one\r\n")?;
+    /// let crlf = Separator::new("\r\n");
+    /// assert_eq!(reader.read_until_ref(&crlf).await?, b"one\r\n");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub async fn read_until_ref(&mut self, separator: &Separator) -> Result<&[u8], ReadError> {
+        self.lend(Request::Until(separator)).await
+    }
+
+    /// The bytes that have arrived and not been taken.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"no newline yet")?;
+    /// drop(writer);
+    /// let incomplete = reader.read_exactly(100).await;
+    /// assert!(incomplete.is_err());
+    /// assert!(reader.buffered().is_empty()); // they are in the error
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn buffered(&self) -> &[u8] {
+        self.core.buffered()
+    }
+
+    /// Drops `n` bytes that have arrived.
+    ///
+    /// # Panics
+    ///
+    /// If fewer are buffered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"   word")?;
+    /// let blanks = reader.peek(7).await?.iter().take_while(|byte| **byte == b' ').count();
+    /// reader.consume(blanks);
+    /// assert_eq!(reader.read(10).await?, "word");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn consume(&mut self, n: usize) {
+        self.core.consume(n);
+    }
+}
+
+impl StreamReader {
+    pub(crate) fn new(core: Reader, socket: Weak<dyn Socket>, connection: Arc<Connection>) -> Self {
+        Self {
+            core,
+            socket,
+            connection,
+            burst: false,
+            turns: Turns::default(),
+        }
+    }
+
+    /// Whether the stream has ended and everything before its end has been taken.
+    ///
+    /// `As in asyncio:` it only knows of an end that a read has come upon.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, writer), (mut reader, _)) = millpond::pair();
+    /// drop(writer);
+    /// assert!(!reader.at_eof());
+    /// reader.read(1).await?;
+    /// assert!(reader.at_eof());
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn at_eof(&self) -> bool {
+        self.core.at_eof()
+    }
+
+    /// The most bytes there may be before a separator.
+    pub fn limit(&self) -> usize {
+        self.core.limit()
+    }
+
+    async fn take(&mut self, request: Request<'_>) -> Result<Bytes, ReadError> {
+        let n = self.answer(request).await?;
+        Ok(self.core.take(n))
+    }
+
+    async fn lend(&mut self, request: Request<'_>) -> Result<&[u8], ReadError> {
+        let n = self.answer(request).await?;
+        Ok(self.core.lend(n))
+    }
+
+    /// The only place that waits, and it holds no bytes.
+    async fn answer(&mut self, request: Request<'_>) -> Result<usize, ReadError> {
+        match self.core.poll(request)? {
+            Status::Ready(n) => Ok(n),
+            Status::NeedData => poll_fn(|cx| self.poll_answer(cx, request)).await,
+        }
+    }
+
+    fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        request: Request<'_>,
+    ) -> Poll<Result<usize, ReadError>> {
+        loop {
+            match self.core.poll(request)? {
+                Status::Ready(n) => return Poll::Ready(Ok(n)),
+                Status::NeedData => ready!(self.poll_fill(cx)),
+            }
+        }
+    }
+
+    /// Gets more from the socket into the core, or its end, or its failure.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.turns.poll_take(cx));
+        let Some(socket) = self.socket.upgrade() else {
+            self.closed_by_this_side();
+            return Poll::Ready(());
+        };
+        let core = &mut self.core;
+        let read = if self.burst {
+            let spare = core.spare();
+            let len = spare.len();
+            let read = socket.poll_read(cx, spare);
+            checked(read, len).map_ok(|n| {
+                core.commit(n);
+                n
+            })
+        } else {
+            scratch::with(|block| {
+                let read = socket.poll_read(cx, block);
+                checked(read, block.len()).map_ok(|n| {
+                    core.feed(&block[..n]);
+                    n
+                })
+            })
+        };
+        match read {
+            Poll::Pending => {
+                self.wait(cx);
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(0)) => self.ended(),
+            Poll::Ready(Ok(n)) => self.burst = n >= BURST,
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Poll::Ready(Err(error)) => self.core.fail(error),
+        }
+        Poll::Ready(())
+    }
+
+    /// Waiting may take long: memory goes back, and a closing by this side has to wake.
+    fn wait(&mut self, cx: &Context<'_>) {
+        self.turns.waited();
+        self.burst = false;
+        self.core.shrink();
+        self.connection.reader_waits(cx);
+        if self.socket.strong_count() == 0 {
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// The kernel reports a reset once, to whichever side asks first, and then an end. If the write
+    /// side was told of a failure, this is no end.
+    fn ended(&mut self) {
+        let failure = self.connection.inspect(|core| core.error().cloned());
+        match failure {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => self.core.fail(error),
+            // After the peer's proper end, writing to it gives a broken pipe.
+            Some(_) | None => self.core.feed_eof(),
+        }
+    }
+
+    /// `As in asyncio:` after `close`, reads come to an end. `Differs from asyncio:` after `abort`
+    /// they fail, so that it is not taken for the peer's end.
+    fn closed_by_this_side(&mut self) {
+        if self.connection.inspect(millpond_core::Writer::is_aborted) {
+            self.core.fail(io::Error::new(
+                io::ErrorKind::ConnectionAborted,
+                "the stream was aborted by this side",
+            ));
+        } else {
+            self.core.feed_eof();
+        }
+    }
+}
+
+/// What a socket claims to have read, if that can be.
+fn checked(read: Poll<io::Result<usize>>, len: usize) -> Poll<io::Result<usize>> {
+    match read {
+        Poll::Ready(Ok(n)) if n > len => Poll::Ready(Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("the transport claims to have read {n} bytes into {len}"),
+        ))),
+        Poll::Pending | Poll::Ready(_) => read,
+    }
+}
+
+/// The lines of a stream; made by [`StreamReader::lines`].
+///
+/// It is a [`Stream`], and has a `next` of its own for those who need no combinators.
+#[derive(Debug)]
+pub struct Lines<'a> {
+    reader: &'a mut StreamReader,
+}
+
+impl Lines<'_> {
+    /// The next line with its line feed, or `None` at the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`StreamReader::read_line`]. After a line that is too long, the next call gives the line
+    /// behind it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: a call that is dropped has taken nothing.
+    ///
+    /// # Examples
+    ///
+    /// See [`StreamReader::lines`].
+    pub async fn next(&mut self) -> Option<Result<Bytes, ReadError>> {
+        poll_fn(|cx| self.poll_line(cx)).await
+    }
+
+    fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ReadError>>> {
+        let answer = ready!(self.reader.poll_answer(cx, Request::Line));
+        Poll::Ready(match answer {
+            Ok(0) => None,
+            Ok(n) => Some(Ok(self.reader.core.take(n))),
+            Err(error) => Some(Err(error)),
+        })
+    }
+}
+
+impl Stream for Lines<'_> {
+    type Item = Result<Bytes, ReadError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_line(cx)
+    }
+}

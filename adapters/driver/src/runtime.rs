@@ -1,0 +1,137 @@
+//! What the driver needs of a runtime.
+
+use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+
+use crate::{
+    extra_info::Address,
+    socket::{Listener, Socket},
+};
+
+/// A future in a box that can move between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Runs tasks in the background.
+///
+/// Any function that takes a boxed future is one, so that a stream can be used on an executor that
+/// has no adapter.
+///
+/// # Examples
+///
+/// ```
+/// use millpond::{BoxFuture, Spawn};
+///
+/// let on_a_thread = |task: BoxFuture<'static, ()>| {
+///     std::thread::spawn(move || futures_lite::future::block_on(task));
+/// };
+/// on_a_thread.spawn(Box::pin(async { println!("in the background") }));
+/// ```
+pub trait Spawn: Send + Sync + 'static {
+    /// Starts `task`, and runs it to its end whatever becomes of the caller.
+    fn spawn(&self, task: BoxFuture<'static, ()>);
+}
+
+impl<F: Fn(BoxFuture<'static, ()>) + Send + Sync + 'static> Spawn for F {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self(task);
+    }
+}
+
+/// How a runtime opens sockets, waits and spawns. It knows no rule of reading, writing, connecting
+/// or serving: those are the driver's.
+///
+/// An adapter implements it and has everything; `millpond-conformance` tells whether it is right.
+pub trait Runtime: Spawn {
+    /// Makes one attempt to connect to one address.
+    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, io::Result<Arc<dyn Socket>>>;
+
+    /// Listens on one address.
+    ///
+    /// [`os::listen`](crate::os::listen) and [`adopt_listener`](Self::adopt_listener) do it for
+    /// runtimes that use the system's sockets.
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be listened on.
+    fn listen(&self, address: &Address, backlog: u32) -> io::Result<Arc<dyn Listener>>;
+
+    /// Takes over a connected socket of the standard library.
+    ///
+    /// # Errors
+    ///
+    /// If the runtime refuses the socket.
+    fn adopt(&self, socket: StdSocket) -> io::Result<Arc<dyn Socket>>;
+
+    /// Takes over a listening socket of the standard library.
+    ///
+    /// # Errors
+    ///
+    /// If the runtime refuses the socket.
+    fn adopt_listener(&self, listener: StdListener) -> io::Result<Arc<dyn Listener>>;
+
+    /// The addresses of a host, in the order in which they should be tried.
+    fn resolve<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
+
+    /// Waits for so long.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+}
+
+/// A runtime as nothing but a place to spawn on.
+pub(crate) struct Spawner(pub(crate) Arc<dyn Runtime>);
+
+impl Spawn for Spawner {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.0.spawn(task);
+    }
+}
+
+/// A connected stream socket of the standard library; asyncio's `sock`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StdSocket {
+    /// A TCP connection.
+    Tcp(std::net::TcpStream),
+    /// A unix-domain connection.
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixStream),
+}
+
+/// A listening stream socket of the standard library.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StdListener {
+    /// For TCP connections.
+    Tcp(std::net::TcpListener),
+    /// For unix-domain connections.
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixListener),
+}
+
+impl From<std::net::TcpStream> for StdSocket {
+    fn from(socket: std::net::TcpStream) -> Self {
+        Self::Tcp(socket)
+    }
+}
+
+#[cfg(unix)]
+impl From<std::os::unix::net::UnixStream> for StdSocket {
+    fn from(socket: std::os::unix::net::UnixStream) -> Self {
+        Self::Unix(socket)
+    }
+}
+
+impl From<std::net::TcpListener> for StdListener {
+    fn from(listener: std::net::TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
+}
+
+#[cfg(unix)]
+impl From<std::os::unix::net::UnixListener> for StdListener {
+    fn from(listener: std::os::unix::net::UnixListener) -> Self {
+        Self::Unix(listener)
+    }
+}

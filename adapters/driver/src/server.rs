@@ -1,0 +1,513 @@
+//! Serving: accepting connections, and a handler for each.
+
+use std::{
+    fmt,
+    future::{IntoFuture, poll_fn},
+    io, mem,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+
+use crate::{
+    error::{BoxError, HandlerError, HandlerErrorCause, OpenError},
+    extra_info::Address,
+    options::StreamOptions,
+    reader::StreamReader,
+    runtime::{BoxFuture, Runtime, Spawn, Spawner, StdListener},
+    socket::{Listener, Socket},
+    target::{Resolved, Target},
+    writer::StreamWriter,
+};
+
+/// Connections that may wait to be accepted; asyncio's default.
+const BACKLOG: u32 = 100;
+
+/// How long accepting rests after an error that does not go away by itself, such as too many open
+/// files. asyncio waits 1 s; this is short enough to go unnoticed and long enough not to spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+type Handler =
+    dyn Fn(StreamReader, StreamWriter) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync;
+
+type Report = dyn Fn(HandlerError) + Send + Sync;
+
+/// What a handler may return: nothing, or a `Result` whose error is reported.
+pub trait HandlerOutput {
+    /// The outcome as a result.
+    ///
+    /// # Errors
+    ///
+    /// What the handler failed with.
+    fn into_result(self) -> Result<(), BoxError>;
+}
+
+impl HandlerOutput for () {
+    fn into_result(self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
+    fn into_result(self) -> Result<(), BoxError> {
+        self.map_err(Into::into)
+    }
+}
+
+/// Listens on a host and port, an address, or a socket, and runs `handler` for each connection;
+/// asyncio's `start_server`.
+///
+/// The adapters have a function of the same name that knows its runtime; this one is for programs
+/// that are given theirs. Await the result.
+///
+/// The connection lives as long as its handler. When it returns, the stream is closed: what it
+/// wrote is still delivered. One that fails or panics is reported and its stream closed, and the
+/// others go on.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::{io, sync::Arc};
+///
+/// use millpond::{OpenError, Runtime, Server, StreamReader, StreamWriter};
+///
+/// async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+///     loop {
+///         let line = reader.read_line().await?;
+///         if line.is_empty() {
+///             return Ok(());
+///         }
+///         writer.write_all(&line).await?;
+///     }
+/// }
+///
+/// async fn serve(runtime: Arc<dyn Runtime>) -> Result<Server, OpenError> {
+///     millpond::start_server(runtime, "127.0.0.1:8888", echo).await
+/// }
+/// ```
+pub fn start_server<H, F>(
+    runtime: Arc<dyn Runtime>,
+    target: impl Into<Target<StdListener>>,
+    handler: H,
+) -> StartServer
+where
+    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    let handler = Arc::new(handler);
+    StartServer {
+        runtime,
+        target: target.into(),
+        options: StreamOptions::new(),
+        report: Arc::new(|error| eprintln!("millpond: {error}")),
+        handler: Arc::new(move |reader, writer| {
+            let handler = handler.clone();
+            // The call is inside, so that a panic of it counts as the handler's.
+            Box::pin(async move { handler(reader, writer).await.into_result() })
+        }),
+    }
+}
+
+/// Listens on a unix socket at a path, and runs `handler` for each connection; asyncio's
+/// `start_unix_server`.
+///
+/// See [`start_server`]. A path that is too long is an error that says so.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use millpond::{OpenError, Runtime, Server};
+///
+/// async fn serve(runtime: Arc<dyn Runtime>) -> Result<Server, OpenError> {
+///     millpond::start_unix_server(runtime, "/run/motd.sock", async |_, mut writer| {
+///         writer.write(b"be excellent to each other\n")
+///     })
+///     .await
+/// }
+/// ```
+#[cfg(unix)]
+pub fn start_unix_server<H, F>(
+    runtime: Arc<dyn Runtime>,
+    path: impl AsRef<std::path::Path>,
+    handler: H,
+) -> StartServer
+where
+    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    start_server(runtime, path.as_ref(), handler)
+}
+
+/// A server that is started when this is awaited; made by [`start_server`].
+///
+/// # Errors
+///
+/// Awaiting it gives an [`OpenError`]: [`Option`](OpenError::Option) before the network is touched,
+/// [`Resolve`](OpenError::Resolve) for a host without address, [`Listen`](OpenError::Listen) with
+/// the address that cannot be listened on and why.
+///
+/// # Cancel safety
+///
+/// Yes: dropped before it is done, it listens on nothing.
+#[must_use = "does nothing unless awaited"]
+pub struct StartServer {
+    runtime: Arc<dyn Runtime>,
+    target: Target<StdListener>,
+    options: StreamOptions,
+    handler: Arc<Handler>,
+    report: Arc<Report>,
+}
+
+impl StartServer {
+    /// The most bytes there may be before a separator; 64 KiB by default. It must not be 0.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.options = self.options.limit(limit);
+        self
+    }
+
+    /// The most bytes that may be buffered for one `read_exactly`, `peek` or `read_to_eof`; not
+    /// bounded by default.
+    pub fn cap(mut self, cap: usize) -> Self {
+        self.options = self.options.cap(cap);
+        self
+    }
+
+    /// Writing pauses when more than `high` bytes are queued, 64 KiB by default, and resumes at
+    /// `low`, 16 KiB by default, which must not be above `high`.
+    #[doc(alias = "set_write_buffer_limits")]
+    pub fn watermarks(mut self, low: usize, high: usize) -> Self {
+        self.options = self.options.watermarks(low, high);
+        self
+    }
+
+    /// What to do with a handler that failed or panicked. By default it is one line on standard
+    /// error, as asyncio's exception handler writes.
+    pub fn on_handler_error(
+        mut self,
+        report: impl Fn(HandlerError) + Send + Sync + 'static,
+    ) -> Self {
+        self.report = Arc::new(report);
+        self
+    }
+
+    async fn start(self) -> Result<Server, OpenError> {
+        self.options.check()?;
+        let listeners = match self.target.resolve(&*self.runtime).await? {
+            Resolved::Addresses(addresses) => listen(&*self.runtime, addresses)?,
+            Resolved::Socket(listener) => {
+                let adopted = self.runtime.adopt_listener(listener);
+                vec![adopted.map_err(|source| OpenError::Adopt { source })?]
+            }
+        };
+        let sockets = listeners
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .collect();
+        let serving = Arc::new(Serving {
+            spawner: Arc::new(Spawner(self.runtime.clone())),
+            runtime: self.runtime,
+            options: self.options,
+            handler: self.handler,
+            report: self.report,
+            state: Mutex::new(State {
+                tasks: 0,
+                waiters: Vec::new(),
+                listeners,
+            }),
+        });
+        serving.start_accepting();
+        Ok(Server { serving, sockets })
+    }
+}
+
+/// Listens on each address, except those that this machine does not have, as long as one is left.
+fn listen(
+    runtime: &dyn Runtime,
+    addresses: Vec<Address>,
+) -> Result<Vec<Arc<dyn Listener>>, OpenError> {
+    let mut listeners = Vec::new();
+    let mut unavailable = None;
+    for address in addresses {
+        match runtime.listen(&address, BACKLOG) {
+            Ok(listener) => listeners.push(listener),
+            Err(source) if source.kind() == io::ErrorKind::AddrNotAvailable => {
+                unavailable = Some(OpenError::Listen { address, source });
+            }
+            Err(source) => return Err(OpenError::Listen { address, source }),
+        }
+    }
+    match unavailable {
+        Some(error) if listeners.is_empty() => Err(error),
+        Some(_) | None => Ok(listeners),
+    }
+}
+
+impl IntoFuture for StartServer {
+    type Output = Result<Server, OpenError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.start())
+    }
+}
+
+/// A server that accepts connections until it is closed or dropped.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+/// let server = millpond::start_server(runtime, "127.0.0.1:0", async |_, mut writer| {
+///     writer.write(b"good-bye\n")
+/// })
+/// .await?;
+/// println!("serving on {}", server.sockets()[0]);
+/// server.serve_forever().await;
+/// # Ok(()) }
+/// ```
+#[must_use = "dropping a server stops it from accepting"]
+pub struct Server {
+    serving: Arc<Serving>,
+    sockets: Vec<Address>,
+}
+
+impl Server {
+    /// The addresses it listens on; asyncio's `sockets`. Empty once it is closed.
+    pub fn sockets(&self) -> &[Address] {
+        if self.is_serving() {
+            &self.sockets
+        } else {
+            &[]
+        }
+    }
+
+    /// Whether it accepts connections.
+    pub fn is_serving(&self) -> bool {
+        !self.serving.lock().listeners.is_empty()
+    }
+
+    /// Waits until the server is closed, which another task must do.
+    ///
+    /// `Differs from asyncio:` dropping this future does not close the server; dropping the server
+    /// does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: it only waits.
+    ///
+    /// # Examples
+    ///
+    /// See [`Server`].
+    pub async fn serve_forever(&self) {
+        self.serving
+            .wait_until(|state| state.listeners.is_empty())
+            .await;
+    }
+
+    /// Stops accepting, at once. Handlers that run go on.
+    ///
+    /// It does nothing after the first time.
+    pub fn close(&self) {
+        self.serving.close();
+    }
+
+    /// Waits until the server is closed and every handler has ended.
+    ///
+    /// `As in asyncio:` (3.12 and later) it waits for handlers, however long they take.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: it only waits.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example(server: millpond::Server) {
+    /// server.close();
+    /// server.wait_closed().await;
+    /// # }
+    /// ```
+    pub async fn wait_closed(&self) {
+        self.serving
+            .wait_until(|state| state.listeners.is_empty() && state.tasks == 0)
+            .await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// What the server, its accepting tasks and its handlers share.
+struct Serving {
+    runtime: Arc<dyn Runtime>,
+    spawner: Arc<dyn Spawn>,
+    options: StreamOptions,
+    handler: Arc<Handler>,
+    report: Arc<Report>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Owned here and borrowed by the accepting tasks for each poll, so that closing closes at
+    /// once. Empty when closed.
+    listeners: Vec<Arc<dyn Listener>>,
+    /// Handlers that have not ended.
+    tasks: usize,
+    /// Those who wait for a change of this state, accepting tasks included.
+    waiters: Vec<Waker>,
+}
+
+impl Serving {
+    fn start_accepting(self: &Arc<Self>) {
+        let listeners = self.lock().listeners.clone();
+        for listener in &listeners {
+            let accepting = self.clone().accept(Arc::downgrade(listener));
+            self.runtime.spawn(Box::pin(accepting));
+        }
+    }
+
+    async fn accept(self: Arc<Self>, listener: Weak<dyn Listener>) {
+        loop {
+            match poll_fn(|cx| self.poll_accept(&listener, cx)).await {
+                None => return,
+                Some(Ok(socket)) => self.serve(socket),
+                Some(Err(error)) if is_of_one_connection(&error) => {}
+                Some(Err(_)) => self.runtime.sleep(ACCEPT_PAUSE).await,
+            }
+        }
+    }
+
+    /// `None` when the server is closed.
+    fn poll_accept(
+        &self,
+        listener: &Weak<dyn Listener>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Arc<dyn Socket>>>> {
+        // Before looking, so that closing in between wakes.
+        self.lock().wake_later(cx);
+        match listener.upgrade() {
+            Some(listener) => listener.poll_accept(cx).map(Some),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn serve(self: &Arc<Self>, socket: Arc<dyn Socket>) {
+        let peer_addr = socket.extra_info().peer_addr;
+        let (reader, writer, connection) = self.options.open_shared(socket, self.spawner.clone());
+        let running = Running::new(self.clone());
+        let handler = (self.handler)(reader, writer);
+        self.runtime.spawn(Box::pin(async move {
+            let cause = match AssertUnwindSafe(handler).catch_unwind().await {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(HandlerErrorCause::Failed(error)),
+                Err(payload) => Some(HandlerErrorCause::panicked(&*payload)),
+            };
+            connection.close();
+            if let Some(cause) = cause {
+                (running.serving.report)(HandlerError { peer_addr, cause });
+            }
+        }));
+    }
+
+    fn close(&self) {
+        let mut state = self.lock();
+        let closed = mem::take(&mut state.listeners);
+        let waiters = mem::take(&mut state.waiters);
+        drop(state);
+        drop(closed);
+        waiters.into_iter().for_each(Waker::wake);
+    }
+
+    async fn wait_until(&self, done: impl Fn(&State) -> bool) {
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if done(&state) {
+                return Poll::Ready(());
+            }
+            state.wake_later(cx);
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn wake_later(&mut self, cx: &Context<'_>) {
+        if !self
+            .waiters
+            .iter()
+            .any(|waiter| waiter.will_wake(cx.waker()))
+        {
+            self.waiters.push(cx.waker().clone());
+        }
+    }
+}
+
+/// A handler that has not ended; ends when dropped, even by a runtime that shuts down.
+struct Running {
+    serving: Arc<Serving>,
+}
+
+impl Running {
+    fn new(serving: Arc<Serving>) -> Self {
+        serving.lock().tasks += 1;
+        Self { serving }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut state = self.serving.lock();
+        state.tasks -= 1;
+        let waiters = match state.tasks {
+            0 => mem::take(&mut state.waiters),
+            _ => Vec::new(),
+        };
+        drop(state);
+        waiters.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Whether the error is that of a connection which failed before it was accepted, so that the next
+/// one may be fine.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}
+
+impl fmt::Debug for StartServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StartServer")
+            .field("target", &self.target)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.serving.lock();
+        f.debug_struct("Server")
+            .field("sockets", &self.sockets)
+            .field("serving", &!state.listeners.is_empty())
+            .field("handlers", &state.tasks)
+            .finish()
+    }
+}

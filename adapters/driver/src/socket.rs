@@ -1,0 +1,155 @@
+//! What the driver needs of a runtime's sockets.
+
+use std::{
+    fmt,
+    io::{self, IoSlice},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use crate::extra_info::ExtraInfo;
+
+/// A connected stream: the methods of [`AsyncRead`] and [`AsyncWrite`], on a shared reference, so
+/// that both directions work at once without a lock.
+///
+/// Each direction is polled by one party at a time, and always with that party's current waker.
+/// A method should try the operation first and wait for readiness only when it would block.
+///
+/// # Examples
+///
+/// Any futures-io stream becomes one with [`FuturesIo`]; a runtime's adapter implements it for its
+/// sockets.
+pub trait Socket: Send + Sync + 'static {
+    /// Reads into `buf`; `Ok(0)` is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// What the transport fails with.
+    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Writes from `buf`, which is not empty; `Ok(0)` is taken for a failure.
+    ///
+    /// # Errors
+    ///
+    /// What the transport fails with.
+    fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>>;
+
+    /// Writes from several buffers, of which none is empty, in one go; from the first one alone if
+    /// the transport cannot do better.
+    ///
+    /// # Errors
+    ///
+    /// What the transport fails with.
+    fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write(cx, bufs.first().map_or(&[], |buf| buf))
+    }
+
+    /// Tells the peer that nothing more will be written, and only that: reading goes on.
+    ///
+    /// # Errors
+    ///
+    /// What the transport fails with.
+    fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Prepares for a reset: dropping the socket, which follows, should not deliver anything more.
+    fn abort(&self) {}
+
+    /// Whether [`poll_close`](Self::poll_close) leaves the other direction open.
+    fn can_write_eof(&self) -> bool {
+        true
+    }
+
+    /// What is known of the connection.
+    fn extra_info(&self) -> ExtraInfo {
+        ExtraInfo::default()
+    }
+}
+
+/// A socket that connections come in on.
+pub trait Listener: Send + Sync + 'static {
+    /// Takes the next connection.
+    ///
+    /// # Errors
+    ///
+    /// What accepting fails with. It may be asked again.
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<dyn Socket>>>;
+
+    /// The address it listens on.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not tell.
+    fn local_addr(&self) -> io::Result<crate::Address>;
+}
+
+/// Any futures-io stream as a [`Socket`].
+///
+/// The stream is one object that both directions poll, so there is a lock around it; it is held
+/// during a poll and never across a wait.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use millpond::{FuturesIo, Socket};
+///
+/// fn socket(stream: impl futures_io::AsyncRead + futures_io::AsyncWrite + Send + Unpin + 'static) -> Arc<dyn Socket> {
+///     Arc::new(FuturesIo::new(stream))
+/// }
+/// ```
+pub struct FuturesIo<S>(Mutex<S>);
+
+impl<S> FuturesIo<S> {
+    /// Wraps a stream.
+    pub fn new(stream: S) -> Self {
+        Self(Mutex::new(stream))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, S> {
+        // A stream that panicked is no worse than one that fails.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Socket for FuturesIo<S> {
+    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        std::pin::Pin::new(&mut *self.lock()).poll_read(cx, buf)
+    }
+
+    fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        std::pin::Pin::new(&mut *self.lock()).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        std::pin::Pin::new(&mut *self.lock()).poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        std::pin::Pin::new(&mut *self.lock()).poll_close(cx)
+    }
+}
+
+impl<S> fmt::Debug for FuturesIo<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FuturesIo")
+            .field(&std::any::type_name::<S>())
+            .finish()
+    }
+}
+
+impl fmt::Debug for dyn Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Socket").field(&self.extra_info()).finish()
+    }
+}

@@ -1,0 +1,351 @@
+//! The send half of a stream, for `async`.
+
+use std::{future::poll_fn, io::IoSlice, sync::Arc, task::Poll};
+
+use bytes::Bytes;
+use millpond_core::{WriteError, Writer};
+
+use crate::{connection::Connection, extra_info::ExtraInfo, turns::Turns};
+
+/// The send half of a stream: asyncio's `StreamWriter` on any runtime.
+///
+/// [`write`](Self::write) does not wait: it sends what the socket takes at once and queues the rest,
+/// which is delivered in the background even if nobody awaits anything again, and even after the
+/// writer is dropped. [`drain`](Self::drain) waits while too much is queued; a program that writes
+/// much calls it after each write, or uses [`write_all`](Self::write_all).
+///
+/// Dropping the writer ends the stream as [`write_eof`](Self::write_eof) does: what is queued is
+/// delivered, then the peer sees the end, and the reader goes on. [`close`](Self::close) ends both
+/// directions. The connection is released when both halves are gone and everything is delivered.
+///
+/// # Examples
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+/// writer.write(b"hello ")?;
+/// writer.write(b"world")?;
+/// writer.drain().await?;
+/// writer.close();
+/// writer.wait_closed().await?;
+/// assert_eq!(reader.read_to_eof().await?, "hello world");
+/// # Ok::<(), std::io::Error>(()) }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct StreamWriter {
+    connection: Arc<Connection>,
+    turns: Turns,
+}
+
+/// Writing.
+impl StreamWriter {
+    /// Writes `data` without waiting: what the socket does not take at once is queued, and
+    /// delivered in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Finished`] after [`write_eof`](Self::write_eof), [`WriteError::Closed`] after
+    /// [`close`](Self::close) or [`abort`](Self::abort), [`WriteError::Transport`] if the transport
+    /// has failed. `Differs from asyncio:` a failure is told by the next write at the latest.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use millpond::WriteError;
+    ///
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"hello")?;
+    /// assert_eq!(reader.read(10).await?, "hello");
+    /// writer.close();
+    /// assert_eq!(writer.write(b"?"), Err(WriteError::Closed));
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn write(&mut self, data: &[u8]) -> Result<(), WriteError> {
+        self.connection.write(data)
+    }
+
+    /// Like [`write`](Self::write), but what must be queued is not copied if it is 8 KiB or more.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write_bytes("hello".into())?;
+    /// assert_eq!(reader.read(10).await?, "hello");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn write_bytes(&mut self, data: Bytes) -> Result<(), WriteError> {
+        self.connection.write_bytes(data)
+    }
+
+    /// Like [`write`](Self::write), for several pieces that leave together.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use std::io::IoSlice;
+    ///
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write_vectored(&[IoSlice::new(b"head"), IoSlice::new(b"body")])?;
+    /// assert_eq!(reader.read(10).await?, "headbody");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    #[doc(alias = "writelines")]
+    pub fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> Result<(), WriteError> {
+        self.connection.write_vectored(bufs)
+    }
+
+    /// Writes `data`, then drains: [`write`](Self::write) and [`drain`](Self::drain) in one.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write) and [`drain`](Self::drain).
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: once it was polled, all of `data` is written or queued and will be delivered; dropping
+    /// it then gives up the waiting, not the data, which must not be written again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write_all(b"hello").await?;
+    /// assert_eq!(reader.read(10).await?, "hello");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub async fn write_all(&mut self, data: &[u8]) -> Result<(), WriteError> {
+        self.write(data)?;
+        self.drain().await
+    }
+
+    /// Waits while more is queued than the high watermark, until it is down to the low one.
+    ///
+    /// `As in asyncio:` it returns at once below the watermark, which does not mean that everything
+    /// was sent.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Transport`] if the transport has failed, [`WriteError::Closed`] if the stream
+    /// was aborted.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: it only waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(&[0; 1_000_000])?;
+    /// let all = futures_util::future::try_join(
+    ///     async { Ok::<_, std::io::Error>(writer.drain().await?) },
+    ///     async { Ok(reader.read_exactly(1_000_000).await?) },
+    /// );
+    /// all.await?;
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub async fn drain(&mut self) -> Result<(), WriteError> {
+        // A program that writes in a loop and is never paused must let others run, too.
+        poll_fn(|cx| self.turns.poll_take(cx)).await;
+        self.wait_until(|core| !core.is_paused()).await
+    }
+
+    /// Waits until everything that was written has been handed to the transport.
+    ///
+    /// asyncio has no counterpart.
+    ///
+    /// # Errors
+    ///
+    /// As [`drain`](Self::drain).
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: it only waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"hello")?;
+    /// writer.flush().await?;
+    /// assert_eq!(writer.queued(), 0);
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub async fn flush(&mut self) -> Result<(), WriteError> {
+        self.wait_until(|core| core.queued() == 0).await
+    }
+
+    /// How many bytes were written and not yet taken by the transport.
+    #[doc(alias = "get_write_buffer_size")]
+    pub fn queued(&self) -> usize {
+        self.connection.inspect(Writer::queued)
+    }
+
+    async fn wait_until(&mut self, done: impl Fn(&Writer) -> bool) -> Result<(), WriteError> {
+        let turns = &mut self.turns;
+        let connection = &self.connection;
+        poll_fn(|cx| {
+            let answer = connection.poll_until(cx, |core| match core.error() {
+                Some(error) => Poll::Ready(Err(WriteError::Transport(error.clone()))),
+                None if core.is_aborted() => Poll::Ready(Err(WriteError::Closed)),
+                None if done(core) => Poll::Ready(Ok(())),
+                None => Poll::Pending,
+            });
+            if answer.is_pending() {
+                turns.waited();
+            }
+            answer
+        })
+        .await
+    }
+}
+
+/// Ending.
+impl StreamWriter {
+    /// Whether [`write_eof`](Self::write_eof) can end this direction and leave the other one open.
+    ///
+    /// ```
+    /// let ((_, writer), _peer) = millpond::pair();
+    /// assert!(writer.can_write_eof());
+    /// ```
+    pub fn can_write_eof(&self) -> bool {
+        self.connection.can_write_eof()
+    }
+
+    /// Tells the peer, once everything queued is sent, that nothing more will come. Reading goes on.
+    ///
+    /// It does nothing after the first time, and nothing after [`close`](Self::close) or
+    /// [`abort`](Self::abort).
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Transport`] if the transport has failed, so that the peer will not be told.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((mut answer, mut ask), (mut request, mut reply)) = millpond::pair();
+    /// ask.write(b"question")?;
+    /// ask.write_eof()?;
+    /// assert_eq!(request.read_to_eof().await?, "question");
+    /// reply.write(b"answer")?;
+    /// drop(reply);
+    /// assert_eq!(answer.read_to_eof().await?, "answer");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn write_eof(&mut self) -> Result<(), WriteError> {
+        self.connection.write_eof()
+    }
+
+    /// Closes both directions once everything queued is sent, in the background.
+    ///
+    /// `As in asyncio:` reads that wait then come to an end, and what has arrived can still be read.
+    /// It does nothing after the first time.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((mut reader, mut writer), _peer) = millpond::pair();
+    /// writer.close();
+    /// assert!(writer.is_closing());
+    /// assert_eq!(reader.read(1).await?, "");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn close(&mut self) {
+        self.connection.close();
+    }
+
+    /// Whether the stream was closed or aborted, or its transport has failed.
+    pub fn is_closing(&self) -> bool {
+        self.connection.inspect(Writer::is_closing)
+    }
+
+    /// Waits until the stream is closed: everything is delivered to the transport, and the
+    /// connection is released.
+    ///
+    /// `As in asyncio:` it does not close; without [`close`](Self::close) or
+    /// [`abort`](Self::abort) it waits until the transport fails. `Differs from asyncio:` it can be
+    /// dropped and asked again.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Transport`] if the transport has failed, so that not everything was delivered.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: it only waits.
+    ///
+    /// # Examples
+    ///
+    /// See [`StreamWriter`].
+    pub async fn wait_closed(&mut self) -> Result<(), WriteError> {
+        poll_fn(|cx| {
+            self.connection.poll_until(cx, |core| match core.error() {
+                Some(error) => Poll::Ready(Err(WriteError::Transport(error.clone()))),
+                None if core.is_closed() => Poll::Ready(Ok(())),
+                None => Poll::Pending,
+            })
+        })
+        .await
+    }
+
+    /// Drops what is queued and resets the connection.
+    ///
+    /// `Differs from asyncio:` a drain that waits fails, and so do reads of this side.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.abort();
+    /// assert!(reader.read(1).await.is_err()); // connection reset
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn abort(&mut self) {
+        self.connection.abort();
+    }
+}
+
+impl StreamWriter {
+    pub(crate) fn new(connection: Arc<Connection>) -> Self {
+        Self {
+            connection,
+            turns: Turns::default(),
+        }
+    }
+
+    /// What is known of the connection: both addresses.
+    ///
+    /// ```no_run
+    /// # fn show(writer: &millpond::StreamWriter) {
+    /// if let Some(peer) = &writer.extra_info().peer_addr {
+    ///     println!("connected to {peer}");
+    /// }
+    /// # }
+    /// ```
+    #[doc(alias = "get_extra_info")]
+    pub fn extra_info(&self) -> &ExtraInfo {
+        self.connection.extra_info()
+    }
+}
+
+impl Drop for StreamWriter {
+    fn drop(&mut self) {
+        // There is nobody left to tell of a failure.
+        let _ = self.connection.write_eof();
+    }
+}

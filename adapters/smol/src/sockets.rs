@@ -1,0 +1,97 @@
+//! smol's sockets as millpond's.
+
+use std::{
+    io::{self, IoSlice, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use async_io::Async;
+use millpond::{Address, ExtraInfo, Listener, Socket, os};
+
+/// A socket of the standard library in smol's reactor.
+pub(crate) struct Io<S>(pub(crate) Async<S>);
+
+impl Io<TcpStream> {
+    pub(crate) fn tcp(stream: Async<TcpStream>) -> io::Result<Arc<dyn Socket>> {
+        os::prepare_tcp(stream.get_ref())?;
+        Ok(Arc::new(Self(stream)))
+    }
+}
+
+impl<S> Socket for Io<S>
+where
+    S: Send + Sync + 'static,
+    for<'a> os::SockRef<'a>: From<&'a S>,
+    for<'a> &'a S: Read + Write,
+{
+    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        poll(|| self.0.get_ref().read(buf), || self.0.poll_readable(cx))
+    }
+
+    fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        poll(|| self.0.get_ref().write(buf), || self.0.poll_writable(cx))
+    }
+
+    fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        poll(
+            || self.0.get_ref().write_vectored(bufs),
+            || self.0.poll_writable(cx),
+        )
+    }
+
+    fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(os::shutdown_write(self.0.get_ref()))
+    }
+
+    fn abort(&self) {
+        os::reset_on_close(self.0.get_ref());
+    }
+
+    fn extra_info(&self) -> ExtraInfo {
+        os::extra_info(self.0.get_ref())
+    }
+}
+
+/// Tries before it waits: readiness alone may come late.
+fn poll<T>(
+    mut attempt: impl FnMut() -> io::Result<T>,
+    mut poll_ready: impl FnMut() -> Poll<io::Result<()>>,
+) -> Poll<io::Result<T>> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(poll_ready())?,
+            result => return Poll::Ready(result),
+        }
+    }
+}
+
+impl Listener for Io<TcpListener> {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<dyn Socket>>> {
+        let accepted = poll(|| self.0.get_ref().accept(), || self.0.poll_readable(cx));
+        let (stream, _) = ready!(accepted)?;
+        Poll::Ready(Async::new(stream).and_then(Io::tcp))
+    }
+
+    fn local_addr(&self) -> io::Result<Address> {
+        os::local_addr(self.0.get_ref())
+    }
+}
+
+#[cfg(unix)]
+impl Listener for Io<std::os::unix::net::UnixListener> {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<dyn Socket>>> {
+        let accepted = poll(|| self.0.get_ref().accept(), || self.0.poll_readable(cx));
+        let (stream, _) = ready!(accepted)?;
+        Poll::Ready(Ok(Arc::new(Io(Async::new(stream)?))))
+    }
+
+    fn local_addr(&self) -> io::Result<Address> {
+        os::local_addr(self.0.get_ref())
+    }
+}

@@ -1,0 +1,107 @@
+//! tokio's sockets as millpond's.
+
+use std::{
+    io::{self, IoSlice},
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use millpond::{Address, ExtraInfo, Listener, Socket, os};
+use tokio::net;
+
+/// A socket of tokio's.
+pub(crate) struct Io<S>(pub(crate) S);
+
+impl Io<net::TcpStream> {
+    pub(crate) fn tcp(stream: net::TcpStream) -> io::Result<Arc<dyn Socket>> {
+        os::prepare_tcp(&stream)?;
+        Ok(Arc::new(Self(stream)))
+    }
+}
+
+#[cfg(unix)]
+impl Io<net::UnixStream> {
+    pub(crate) fn unix(stream: net::UnixStream) -> Arc<dyn Socket> {
+        Arc::new(Self(stream))
+    }
+}
+
+/// Both kinds of stream have the same methods, but no trait for them.
+///
+/// Each operation is tried before its readiness is waited for: tokio's own `poll_write` refuses
+/// after 128 operations in one task, even if the kernel would take more.
+macro_rules! stream {
+    ($stream:ty) => {
+        impl Socket for Io<$stream> {
+            fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+                poll(|| self.0.try_read(buf), || self.0.poll_read_ready(cx))
+            }
+
+            fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+                poll(|| self.0.try_write(buf), || self.0.poll_write_ready(cx))
+            }
+
+            fn poll_write_vectored(
+                &self,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                poll(
+                    || self.0.try_write_vectored(bufs),
+                    || self.0.poll_write_ready(cx),
+                )
+            }
+
+            fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(os::shutdown_write(&self.0))
+            }
+
+            fn abort(&self) {
+                os::reset_on_close(&self.0);
+            }
+
+            fn extra_info(&self) -> ExtraInfo {
+                os::extra_info(&self.0)
+            }
+        }
+    };
+}
+
+stream!(net::TcpStream);
+#[cfg(unix)]
+stream!(net::UnixStream);
+
+fn poll(
+    mut attempt: impl FnMut() -> io::Result<usize>,
+    mut poll_ready: impl FnMut() -> Poll<io::Result<()>>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(poll_ready())?,
+            result => return Poll::Ready(result),
+        }
+    }
+}
+
+impl Listener for Io<net::TcpListener> {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<dyn Socket>>> {
+        let (stream, _) = ready!(self.0.poll_accept(cx))?;
+        Poll::Ready(Io::tcp(stream))
+    }
+
+    fn local_addr(&self) -> io::Result<Address> {
+        os::local_addr(&self.0)
+    }
+}
+
+#[cfg(unix)]
+impl Listener for Io<net::UnixListener> {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<dyn Socket>>> {
+        let (stream, _) = ready!(self.0.poll_accept(cx))?;
+        Poll::Ready(Ok(Io::unix(stream)))
+    }
+
+    fn local_addr(&self) -> io::Result<Address> {
+        os::local_addr(&self.0)
+    }
+}
