@@ -121,7 +121,7 @@ impl OpenConnection {
 async fn connect(
     runtime: &dyn Runtime,
     addresses: Vec<Address>,
-) -> Result<Arc<dyn Socket>, OpenError> {
+) -> Result<Box<dyn Socket>, OpenError> {
     let mut attempts = Vec::new();
     for address in addresses {
         match runtime.connect(&address).await {

@@ -20,9 +20,9 @@ const MAX_CHUNKS: usize = 64;
 
 /// Owns the socket and the queue of what is to be written.
 ///
-/// Whoever changes the queue sends what it can at once. When the socket is busy, a flusher is
-/// spawned that sends the rest and ends when nothing is left; it keeps the connection alive, so that
-/// the rest is delivered even when both halves are gone.
+/// A write sends what it can at once. When the socket is busy, the rest is queued and a flusher is
+/// spawned that sends it and ends when nothing is left; it keeps the connection alive, so that the
+/// rest is delivered even when both halves are gone.
 ///
 /// The reader borrows the socket for each poll, by a weak reference, so that closing closes at once.
 pub(crate) struct Connection {
@@ -50,7 +50,7 @@ struct Sending {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Flusher {
     None,
-    /// Spawned, and not yet ended. Invariant: whenever the socket was busy there is one.
+    /// Spawned, and not yet ended. Invariant: while anything is queued there is one.
     Spawned,
 }
 
@@ -131,14 +131,10 @@ impl Connection {
     }
 
     pub(crate) fn write_eof(self: &Arc<Self>) -> Result<(), WriteError> {
-        self.change(|sending, cx| {
+        self.change(|sending, _| {
             sending.core.write_eof();
-            // Sent now, so that a failure can be told.
-            let _busy = sending.poll_transmit(cx);
-            sending
-                .core
-                .error()
-                .map_or(Ok(()), |error| Err(WriteError::Transport(error.clone())))
+            let error = sending.core.error().cloned();
+            error.map_or(Ok(()), |error| Err(WriteError::Transport(error)))
         })
     }
 
@@ -169,12 +165,14 @@ impl Connection {
         self.reader.register(cx.waker());
     }
 
-    /// Makes a change under the lock, then sends what can be sent, and wakes whom it concerns.
+    /// Makes a change under the lock, then sees to it that what follows is done: what is queued is
+    /// for the flusher, because a write tries the socket itself; an end behind an empty queue comes
+    /// at once.
     fn change<T>(self: &Arc<Self>, change: impl FnOnce(&mut Sending, &mut Context<'_>) -> T) -> T {
         let mut cx = Context::from_waker(&self.waker);
         let mut sending = self.lock();
         let result = change(&mut sending, &mut cx);
-        let busy = sending.poll_transmit(&mut cx).is_pending();
+        let busy = sending.core.queued() > 0 || sending.poll_transmit(&mut cx).is_pending();
         let spawn = busy && sending.flusher == Flusher::None;
         if spawn {
             sending.flusher = Flusher::Spawned;
@@ -338,29 +336,38 @@ fn poll_write_all<'a>(
 ) -> Poll<io::Result<usize>> {
     let mut chunks = chunks.filter(|chunk| !chunk.is_empty());
     let first = chunks.next().unwrap_or_default();
-    let written = if first.len() == len {
-        ready!(socket.poll_write(cx, first))
-    } else {
-        let mut slices = [IoSlice::new(&[]); MAX_CHUNKS];
-        slices[0] = IoSlice::new(first);
-        let mut count = 1;
-        for (slice, chunk) in slices[1..].iter_mut().zip(chunks) {
-            *slice = IoSlice::new(chunk);
-            count += 1;
-        }
-        ready!(socket.poll_write_vectored(cx, &slices[..count]))
-    };
-    Poll::Ready(match written {
-        Ok(0) => Err(io::Error::new(
-            io::ErrorKind::WriteZero,
-            "the transport wrote 0 bytes",
-        )),
-        Ok(n) if n > len => Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("the transport claims to have written {n} of {len} bytes"),
-        )),
-        written => written,
-    })
+    if first.len() == len {
+        return poll_write_checked(len, || socket.poll_write(cx, first));
+    }
+    let mut slices = [IoSlice::new(&[]); MAX_CHUNKS];
+    slices[0] = IoSlice::new(first);
+    let mut count = 1;
+    for (slice, chunk) in slices[1..].iter_mut().zip(chunks) {
+        *slice = IoSlice::new(chunk);
+        count += 1;
+    }
+    poll_write_checked(len, || socket.poll_write_vectored(cx, &slices[..count]))
+}
+
+/// Repeats a write that was interrupted, and does not believe one that cannot be.
+fn poll_write_checked(
+    len: usize,
+    mut write: impl FnMut() -> Poll<io::Result<usize>>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        return Poll::Ready(match ready!(write()) {
+            Ok(0) => Err(io::Error::new(
+                io::ErrorKind::WriteZero,
+                "the transport wrote 0 bytes",
+            )),
+            Ok(n) if n > len => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("the transport claims to have written {n} of {len} bytes"),
+            )),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            written => written,
+        });
+    }
 }
 
 /// What is left of `bufs` behind their first `n` bytes.

@@ -89,13 +89,13 @@ impl StreamOptions {
     /// };
     /// let stream = FuturesIo::new(Cursor::new(b"one\ntwo\n".to_vec()));
     /// let (mut reader, _writer) =
-    ///     StreamOptions::new().limit(80).open(Arc::new(stream), Arc::new(on_a_thread));
+    ///     StreamOptions::new().limit(80).open(Box::new(stream), Arc::new(on_a_thread));
     /// assert_eq!(reader.read_line().await?, "one\n");
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub fn open(
         &self,
-        socket: Arc<dyn Socket>,
+        socket: Box<dyn Socket>,
         spawner: Arc<dyn Spawn>,
     ) -> (StreamReader, StreamWriter) {
         let (reader, writer, _) = self.open_shared(socket, spawner);
@@ -105,7 +105,7 @@ impl StreamOptions {
     /// Both halves, and what they share.
     pub(crate) fn open_shared(
         &self,
-        socket: Arc<dyn Socket>,
+        socket: Box<dyn Socket>,
         spawner: Arc<dyn Spawn>,
     ) -> (StreamReader, StreamWriter, Arc<Connection>) {
         let mut reader = Reader::with_limit(self.limit);
@@ -113,6 +113,7 @@ impl StreamOptions {
             reader = reader.with_cap(cap);
         }
         let writer = Writer::with_watermarks(self.low, self.high);
+        let socket = Arc::from(socket);
         let source = Arc::downgrade(&socket);
         let connection = Connection::new(socket, spawner, writer);
         let reader = StreamReader::new(reader, source, connection.clone());

@@ -74,7 +74,7 @@ impl StreamOptions {
 /// # Panics
 ///
 /// If `capacity` is 0.
-fn socket_pair(capacity: usize) -> (Arc<dyn Socket>, Arc<dyn Socket>) {
+fn socket_pair(capacity: usize) -> (Box<dyn Socket>, Box<dyn Socket>) {
     assert!(capacity > 0, "a pair holds at least 1 byte on its way");
     let there = Arc::new(Pipe::new(capacity));
     let back = Arc::new(Pipe::new(capacity));
@@ -86,7 +86,7 @@ fn socket_pair(capacity: usize) -> (Arc<dyn Socket>, Arc<dyn Socket>) {
         incoming: there,
         outgoing: back,
     };
-    (Arc::new(left), Arc::new(right))
+    (Box::new(left), Box::new(right))
 }
 
 /// One end of a pair.

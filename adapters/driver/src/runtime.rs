@@ -42,7 +42,7 @@ impl<F: Fn(BoxFuture<'static, ()>) + Send + Sync + 'static> Spawn for F {
 /// An adapter implements it and has everything; `millpond-conformance` tells whether it is right.
 pub trait Runtime: Spawn {
     /// Makes one attempt to connect to one address.
-    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, io::Result<Arc<dyn Socket>>>;
+    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Socket>>>;
 
     /// Listens on one address.
     ///
@@ -52,21 +52,21 @@ pub trait Runtime: Spawn {
     /// # Errors
     ///
     /// If the address cannot be listened on.
-    fn listen(&self, address: &Address, backlog: u32) -> io::Result<Arc<dyn Listener>>;
+    fn listen(&self, address: &Address, backlog: u32) -> io::Result<Box<dyn Listener>>;
 
     /// Takes over a connected socket of the standard library.
     ///
     /// # Errors
     ///
     /// If the runtime refuses the socket.
-    fn adopt(&self, socket: StdSocket) -> io::Result<Arc<dyn Socket>>;
+    fn adopt(&self, socket: StdSocket) -> io::Result<Box<dyn Socket>>;
 
     /// Takes over a listening socket of the standard library.
     ///
     /// # Errors
     ///
     /// If the runtime refuses the socket.
-    fn adopt_listener(&self, listener: StdListener) -> io::Result<Arc<dyn Listener>>;
+    fn adopt_listener(&self, listener: StdListener) -> io::Result<Box<dyn Listener>>;
 
     /// The addresses of a host, in the order in which they should be tried.
     fn resolve<'a>(

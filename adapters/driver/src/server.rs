@@ -217,7 +217,7 @@ impl StartServer {
             state: Mutex::new(State {
                 tasks: 0,
                 waiters: Vec::new(),
-                listeners,
+                listeners: listeners.into_iter().map(Arc::from).collect(),
             }),
         });
         serving.start_accepting();
@@ -229,7 +229,7 @@ impl StartServer {
 fn listen(
     runtime: &dyn Runtime,
     addresses: Vec<Address>,
-) -> Result<Vec<Arc<dyn Listener>>, OpenError> {
+) -> Result<Vec<Box<dyn Listener>>, OpenError> {
     let mut listeners = Vec::new();
     let mut unavailable = None;
     for address in addresses {
@@ -390,7 +390,7 @@ impl Serving {
         &self,
         listener: &Weak<dyn Listener>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Arc<dyn Socket>>>> {
+    ) -> Poll<Option<io::Result<Box<dyn Socket>>>> {
         // Before looking, so that closing in between wakes.
         self.lock().wake_later(cx);
         match listener.upgrade() {
@@ -399,7 +399,7 @@ impl Serving {
         }
     }
 
-    fn serve(self: &Arc<Self>, socket: Arc<dyn Socket>) {
+    fn serve(self: &Arc<Self>, socket: Box<dyn Socket>) {
         let peer_addr = socket.extra_info().peer_addr;
         let (reader, writer, connection) = self.options.open_shared(socket, self.spawner.clone());
         let running = Running::new(self.clone());

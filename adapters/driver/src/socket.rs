@@ -3,7 +3,7 @@
 use std::{
     fmt,
     io::{self, IoSlice},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
 
@@ -78,7 +78,7 @@ pub trait Listener: Send + Sync + 'static {
     /// # Errors
     ///
     /// What accepting fails with. It may be asked again.
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<dyn Socket>>>;
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>>;
 
     /// The address it listens on.
     ///
@@ -96,12 +96,11 @@ pub trait Listener: Send + Sync + 'static {
 /// # Examples
 ///
 /// ```
-/// use std::sync::Arc;
-///
+/// use futures_io::{AsyncRead, AsyncWrite};
 /// use millpond::{FuturesIo, Socket};
 ///
-/// fn socket(stream: impl futures_io::AsyncRead + futures_io::AsyncWrite + Send + Unpin + 'static) -> Arc<dyn Socket> {
-///     Arc::new(FuturesIo::new(stream))
+/// fn socket(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Box<dyn Socket> {
+///     Box::new(FuturesIo::new(stream))
 /// }
 /// ```
 pub struct FuturesIo<S>(Mutex<S>);

@@ -140,7 +140,7 @@ impl Spawn for Smol {
 }
 
 impl Runtime for Smol {
-    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, io::Result<Arc<dyn Socket>>> {
+    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
         Box::pin(async move {
             match address {
                 Address::Tcp(address) => {
@@ -150,31 +150,31 @@ impl Runtime for Smol {
                 #[cfg(unix)]
                 Address::Unix(Some(path)) => {
                     let stream = Async::<std::os::unix::net::UnixStream>::connect(path).await?;
-                    Ok(Arc::new(Io(stream)) as _)
+                    Ok(Box::new(Io(stream)) as _)
                 }
                 _ => Err(io::ErrorKind::Unsupported.into()),
             }
         })
     }
 
-    fn listen(&self, address: &Address, backlog: u32) -> io::Result<Arc<dyn Listener>> {
+    fn listen(&self, address: &Address, backlog: u32) -> io::Result<Box<dyn Listener>> {
         self.adopt_listener(os::listen(address, backlog)?)
     }
 
-    fn adopt(&self, socket: StdSocket) -> io::Result<Arc<dyn Socket>> {
+    fn adopt(&self, socket: StdSocket) -> io::Result<Box<dyn Socket>> {
         match socket {
             StdSocket::Tcp(socket) => Io::tcp(Async::new(socket)?),
             #[cfg(unix)]
-            StdSocket::Unix(socket) => Ok(Arc::new(Io(Async::new(socket)?))),
+            StdSocket::Unix(socket) => Ok(Box::new(Io(Async::new(socket)?))),
             _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
-    fn adopt_listener(&self, listener: StdListener) -> io::Result<Arc<dyn Listener>> {
+    fn adopt_listener(&self, listener: StdListener) -> io::Result<Box<dyn Listener>> {
         match listener {
-            StdListener::Tcp(listener) => Ok(Arc::new(Io(Async::new(listener)?))),
+            StdListener::Tcp(listener) => Ok(Box::new(Io(Async::new(listener)?))),
             #[cfg(unix)]
-            StdListener::Unix(listener) => Ok(Arc::new(Io(Async::new(listener)?))),
+            StdListener::Unix(listener) => Ok(Box::new(Io(Async::new(listener)?))),
             _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }

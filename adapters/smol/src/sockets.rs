@@ -3,7 +3,6 @@
 use std::{
     io::{self, IoSlice, Read, Write},
     net::{TcpListener, TcpStream},
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -14,9 +13,9 @@ use millpond::{Address, ExtraInfo, Listener, Socket, os};
 pub(crate) struct Io<S>(pub(crate) Async<S>);
 
 impl Io<TcpStream> {
-    pub(crate) fn tcp(stream: Async<TcpStream>) -> io::Result<Arc<dyn Socket>> {
+    pub(crate) fn tcp(stream: Async<TcpStream>) -> io::Result<Box<dyn Socket>> {
         os::prepare_tcp(stream.get_ref())?;
-        Ok(Arc::new(Self(stream)))
+        Ok(Box::new(Self(stream)))
     }
 }
 
@@ -72,7 +71,7 @@ fn poll<T>(
 }
 
 impl Listener for Io<TcpListener> {
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<dyn Socket>>> {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
         let accepted = poll(|| self.0.get_ref().accept(), || self.0.poll_readable(cx));
         let (stream, _) = ready!(accepted)?;
         Poll::Ready(Async::new(stream).and_then(Io::tcp))
@@ -85,10 +84,10 @@ impl Listener for Io<TcpListener> {
 
 #[cfg(unix)]
 impl Listener for Io<std::os::unix::net::UnixListener> {
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<dyn Socket>>> {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
         let accepted = poll(|| self.0.get_ref().accept(), || self.0.poll_readable(cx));
         let (stream, _) = ready!(accepted)?;
-        Poll::Ready(Ok(Arc::new(Io(Async::new(stream)?))))
+        Poll::Ready(Ok(Box::new(Io(Async::new(stream)?))))
     }
 
     fn local_addr(&self) -> io::Result<Address> {

@@ -180,7 +180,7 @@ impl Spawn for Tokio {
 }
 
 impl Runtime for Tokio {
-    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, io::Result<Arc<dyn Socket>>> {
+    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
         Box::pin(async move {
             match address {
                 Address::Tcp(address) => Io::tcp(net::TcpStream::connect(address).await?),
@@ -191,11 +191,11 @@ impl Runtime for Tokio {
         })
     }
 
-    fn listen(&self, address: &Address, backlog: u32) -> io::Result<Arc<dyn Listener>> {
+    fn listen(&self, address: &Address, backlog: u32) -> io::Result<Box<dyn Listener>> {
         self.adopt_listener(os::listen(address, backlog)?)
     }
 
-    fn adopt(&self, socket: StdSocket) -> io::Result<Arc<dyn Socket>> {
+    fn adopt(&self, socket: StdSocket) -> io::Result<Box<dyn Socket>> {
         let _inside = self.handle.enter();
         match socket {
             StdSocket::Tcp(socket) => {
@@ -211,17 +211,17 @@ impl Runtime for Tokio {
         }
     }
 
-    fn adopt_listener(&self, listener: StdListener) -> io::Result<Arc<dyn Listener>> {
+    fn adopt_listener(&self, listener: StdListener) -> io::Result<Box<dyn Listener>> {
         let _inside = self.handle.enter();
         match listener {
             StdListener::Tcp(listener) => {
                 listener.set_nonblocking(true)?;
-                Ok(Arc::new(Io(net::TcpListener::from_std(listener)?)))
+                Ok(Box::new(Io(net::TcpListener::from_std(listener)?)))
             }
             #[cfg(unix)]
             StdListener::Unix(listener) => {
                 listener.set_nonblocking(true)?;
-                Ok(Arc::new(Io(net::UnixListener::from_std(listener)?)))
+                Ok(Box::new(Io(net::UnixListener::from_std(listener)?)))
             }
             _ => Err(io::ErrorKind::Unsupported.into()),
         }

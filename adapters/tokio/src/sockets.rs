@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, IoSlice},
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -13,16 +12,16 @@ use tokio::net;
 pub(crate) struct Io<S>(pub(crate) S);
 
 impl Io<net::TcpStream> {
-    pub(crate) fn tcp(stream: net::TcpStream) -> io::Result<Arc<dyn Socket>> {
+    pub(crate) fn tcp(stream: net::TcpStream) -> io::Result<Box<dyn Socket>> {
         os::prepare_tcp(&stream)?;
-        Ok(Arc::new(Self(stream)))
+        Ok(Box::new(Self(stream)))
     }
 }
 
 #[cfg(unix)]
 impl Io<net::UnixStream> {
-    pub(crate) fn unix(stream: net::UnixStream) -> Arc<dyn Socket> {
-        Arc::new(Self(stream))
+    pub(crate) fn unix(stream: net::UnixStream) -> Box<dyn Socket> {
+        Box::new(Self(stream))
     }
 }
 
@@ -84,7 +83,7 @@ fn poll(
 }
 
 impl Listener for Io<net::TcpListener> {
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<dyn Socket>>> {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
         let (stream, _) = ready!(self.0.poll_accept(cx))?;
         Poll::Ready(Io::tcp(stream))
     }
@@ -96,7 +95,7 @@ impl Listener for Io<net::TcpListener> {
 
 #[cfg(unix)]
 impl Listener for Io<net::UnixListener> {
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<dyn Socket>>> {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
         let (stream, _) = ready!(self.0.poll_accept(cx))?;
         Poll::Ready(Ok(Io::unix(stream)))
     }

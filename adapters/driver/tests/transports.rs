@@ -1,0 +1,372 @@
+//! How the driver treats a transport, looked at from below: sockets that watch, lie and fail.
+
+use std::{
+    io::{self, ErrorKind, IoSlice},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use futures_lite::future::{block_on, poll_once};
+use millpond::{
+    BoxFuture, ReadError, Socket, Spawn, StreamOptions, StreamReader, StreamWriter, WriteError,
+};
+
+/// A socket whose every call is answered from a script.
+#[derive(Default)]
+struct Scripted {
+    reads: Mutex<Vec<Poll<io::Result<usize>>>>,
+    writes: Mutex<Vec<Poll<io::Result<usize>>>>,
+    written: Mutex<Vec<u8>>,
+    /// Wakers that the write side was polled with.
+    write_wakers: Mutex<Vec<Waker>>,
+    closes: AtomicUsize,
+    aborts: AtomicUsize,
+}
+
+impl Scripted {
+    /// The answers come in turn; after the last one every call is pending.
+    fn new(
+        reads: impl IntoIterator<Item = Poll<io::Result<usize>>>,
+        writes: impl IntoIterator<Item = Poll<io::Result<usize>>>,
+    ) -> Arc<Self> {
+        let scripted = Self::default();
+        *scripted.reads.lock().unwrap() = reversed(reads);
+        *scripted.writes.lock().unwrap() = reversed(writes);
+        Arc::new(scripted)
+    }
+
+    fn open(self: &Arc<Self>, spawner: impl Spawn) -> (StreamReader, StreamWriter) {
+        StreamOptions::new().open(Box::new(Handle(self.clone())), Arc::new(spawner))
+    }
+
+    fn written(&self) -> Vec<u8> {
+        self.written.lock().unwrap().clone()
+    }
+
+    fn then_writes(&self, answers: impl IntoIterator<Item = Poll<io::Result<usize>>>) {
+        *self.writes.lock().unwrap() = reversed(answers);
+    }
+}
+
+fn reversed<T>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<T> = items.into_iter().collect();
+    items.reverse();
+    items
+}
+
+/// What the driver gets, so that the test can watch.
+struct Handle(Arc<Scripted>);
+
+impl Socket for Handle {
+    fn poll_read(&self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let answer = self.0.reads.lock().unwrap().pop().unwrap_or(Poll::Pending);
+        if let Poll::Ready(Ok(n)) = answer {
+            let n = n.min(buf.len());
+            buf[..n].fill(b'x');
+        }
+        answer
+    }
+
+    fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        assert!(bufs.iter().all(|buf| !buf.is_empty()));
+        self.0.write_wakers.lock().unwrap().push(cx.waker().clone());
+        let answer = self.0.writes.lock().unwrap().pop().unwrap_or(Poll::Pending);
+        if let Poll::Ready(Ok(n)) = answer {
+            let all: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
+            let n = n.min(all.len());
+            self.0.written.lock().unwrap().extend(&all[..n]);
+        }
+        answer
+    }
+
+    fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.closes.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+
+    fn abort(&self) {
+        self.0.aborts.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn ready(n: usize) -> Poll<io::Result<usize>> {
+    Poll::Ready(Ok(n))
+}
+
+fn fails(kind: ErrorKind) -> Poll<io::Result<usize>> {
+    Poll::Ready(Err(kind.into()))
+}
+
+/// Keeps what is spawned, for the test to poll.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
+
+impl Kept {
+    fn count(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// Polls every task once with a waker of its own, and forgets those that have ended.
+    fn poll_all(&self) {
+        let mut tasks = std::mem::take(&mut *self.0.lock().unwrap());
+        tasks.retain_mut(|task| block_on(poll_once(task)).is_none());
+        self.0.lock().unwrap().append(&mut tasks);
+    }
+}
+
+impl Spawn for Kept {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.0.lock().unwrap().push(task);
+    }
+}
+
+fn no_spawning(_: BoxFuture<'static, ()>) {
+    panic!("nothing is left for the background");
+}
+
+fn kind<T: std::fmt::Debug>(result: Result<T, impl Into<io::Error>>) -> ErrorKind {
+    result.unwrap_err().into().kind()
+}
+
+#[test]
+fn a_write_that_the_socket_takes_needs_no_task() {
+    let socket = Scripted::new([], [ready(5), ready(3), ready(3)]);
+    let (_, mut writer) = socket.open(no_spawning);
+    writer.write(b"hello").unwrap();
+    writer.write(b" world").unwrap(); // in two pieces
+    assert_eq!(socket.written(), b"hello world");
+    writer.write(b"").unwrap();
+    writer.close();
+    assert_eq!(socket.closes.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn what_the_socket_does_not_take_is_sent_by_one_task() {
+    let socket = Scripted::new([], [ready(2), Poll::Pending]);
+    let kept = Kept::default();
+    let (_, mut writer) = socket.open(kept.clone());
+    writer.write(b"hello").unwrap();
+    writer.write(b" world").unwrap();
+    assert_eq!((kept.count(), writer.queued()), (1, 9));
+
+    socket.then_writes([ready(4), ready(5)]);
+    kept.poll_all();
+    assert_eq!(socket.written(), b"hello world");
+    assert_eq!((kept.count(), writer.queued()), (0, 0));
+}
+
+#[test]
+fn the_write_side_of_a_socket_only_ever_sees_one_waker() {
+    let socket = Scripted::new([], []);
+    let kept = Kept::default();
+    let (_, mut writer) = socket.open(kept.clone());
+    writer.write(b"one").unwrap();
+    kept.poll_all();
+    socket.then_writes([ready(3)]);
+    kept.poll_all();
+    writer.write(b"two").unwrap();
+    kept.poll_all();
+
+    let wakers = socket.write_wakers.lock().unwrap();
+    assert!(wakers.len() >= 4);
+    assert!(wakers.iter().all(|waker| waker.will_wake(&wakers[0])));
+}
+
+#[test]
+fn pieces_of_a_vectored_write_leave_in_one_call_and_in_order() {
+    for taken in 1..=9 {
+        let socket = Scripted::new([], [ready(taken)]);
+        let kept = Kept::default();
+        let (_, mut writer) = socket.open(kept.clone());
+        let pieces = [&b"one"[..], b"", b"two", b"six"].map(IoSlice::new);
+        writer.write_vectored(&pieces).unwrap();
+        socket.then_writes([ready(9)]);
+        kept.poll_all();
+        assert_eq!(socket.written(), b"onetwosix", "{taken} taken at first");
+    }
+}
+
+#[test]
+fn a_writer_that_is_dropped_while_the_socket_is_busy_still_delivers_and_ends_the_stream() {
+    let socket = Scripted::new([], []);
+    let kept = Kept::default();
+    let (reader, mut writer) = socket.open(kept.clone());
+    writer.write(b"last words").unwrap();
+    drop((reader, writer));
+    assert_eq!(socket.closes.load(Ordering::Relaxed), 0);
+
+    socket.then_writes([ready(10)]);
+    kept.poll_all();
+    assert_eq!(socket.written(), b"last words");
+    assert_eq!(socket.closes.load(Ordering::Relaxed), 1);
+    assert_eq!(Arc::strong_count(&socket), 1, "the connection is released");
+}
+
+#[test]
+fn an_abort_does_not_wait_for_a_busy_socket() {
+    let socket = Scripted::new([], []);
+    let kept = Kept::default();
+    let (_reader, mut writer) = socket.open(kept.clone());
+    writer.write(b"never mind").unwrap();
+    writer.abort();
+    assert_eq!(socket.aborts.load(Ordering::Relaxed), 1);
+    assert_eq!(Arc::strong_count(&socket), 1, "the socket is released");
+    kept.poll_all();
+    assert_eq!(kept.count(), 0, "the task has ended");
+}
+
+#[test]
+fn an_executor_that_drops_the_task_fails_the_stream() {
+    let socket = Scripted::new([], []);
+    let kept = Kept::default();
+    let (_, mut writer) = socket.open(kept.clone());
+    writer.write(b"hello").unwrap();
+    kept.0.lock().unwrap().clear();
+    let error = block_on(writer.flush()).unwrap_err();
+    assert!(error.to_string().contains("the runtime ended"), "{error}");
+    assert_eq!(block_on(writer.wait_closed()), Err(error));
+}
+
+#[test]
+fn a_drain_that_waits_is_woken_by_a_failure() {
+    let socket = Scripted::new([], []);
+    let kept = Kept::default();
+    let (_, mut writer) = socket.open(kept.clone());
+    writer.write(&[0; 100_000]).unwrap();
+    let mut drain = Box::pin(writer.drain());
+    assert!(block_on(poll_once(&mut drain)).is_none());
+    socket.then_writes([fails(ErrorKind::ConnectionReset)]);
+    kept.poll_all();
+    assert_eq!(kind(block_on(drain)), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_failed_write_is_told_at_once_and_for_ever() {
+    let socket = Scripted::new([], [fails(ErrorKind::BrokenPipe)]);
+    let (_, mut writer) = socket.open(no_spawning);
+    assert_eq!(kind(writer.write(b"hello")), ErrorKind::BrokenPipe);
+    assert_eq!(kind(writer.write(b"hello")), ErrorKind::BrokenPipe);
+    assert_eq!(kind(block_on(writer.drain())), ErrorKind::BrokenPipe);
+    assert_eq!(kind(writer.write_eof()), ErrorKind::BrokenPipe);
+    assert!(writer.is_closing());
+}
+
+#[test]
+fn writes_of_nothing_and_of_too_much_are_failures() {
+    for (answer, expected) in [(0, ErrorKind::WriteZero), (6, ErrorKind::InvalidData)] {
+        let socket = Scripted::new([], [ready(answer)]);
+        let (_, mut writer) = socket.open(no_spawning);
+        assert_eq!(kind(writer.write(b"hello")), expected);
+    }
+}
+
+#[test]
+fn reads_of_more_than_fits_are_failures() {
+    let socket = Scripted::new([ready(usize::MAX)], []);
+    let (mut reader, _writer) = socket.open(no_spawning);
+    assert_eq!(kind(block_on(reader.read(1))), ErrorKind::InvalidData);
+}
+
+#[test]
+fn interrupted_calls_are_made_again() {
+    let interrupted = || fails(ErrorKind::Interrupted);
+    let socket = Scripted::new([interrupted(), ready(2)], [interrupted(), ready(2)]);
+    let (mut reader, mut writer) = socket.open(no_spawning);
+    assert_eq!(block_on(reader.read(10)).unwrap(), "xx");
+    writer.write(b"yy").unwrap();
+    assert_eq!(socket.written(), b"yy");
+}
+
+#[test]
+fn a_failed_read_comes_after_the_data_and_stays() {
+    let reset = fails(ErrorKind::ConnectionReset);
+    let socket = Scripted::new([ready(3), reset, ready(0)], []);
+    let (mut reader, _writer) = socket.open(no_spawning);
+    assert_eq!(
+        kind(block_on(reader.read_line())),
+        ErrorKind::ConnectionReset
+    );
+    assert_eq!(reader.buffered(), b"xxx");
+    assert_eq!(block_on(reader.read(10)).unwrap(), "xxx");
+    for _ in 0..3 {
+        assert_eq!(kind(block_on(reader.read(10))), ErrorKind::ConnectionReset);
+    }
+    assert!(!reader.at_eof());
+}
+
+/// The kernel tells of a reset once; if the write side was told, the read side sees an end.
+#[test]
+fn an_end_after_the_write_side_was_reset_is_a_reset() {
+    let socket = Scripted::new([ready(3), ready(0)], [fails(ErrorKind::ConnectionReset)]);
+    let (mut reader, mut writer) = socket.open(no_spawning);
+    assert!(writer.write(b"hello").is_err());
+    assert_eq!(
+        kind(block_on(reader.read_to_eof())),
+        ErrorKind::ConnectionReset
+    );
+    assert_eq!(reader.buffered(), b"xxx");
+}
+
+#[test]
+fn an_end_before_a_broken_pipe_is_an_end() {
+    let socket = Scripted::new([ready(3), ready(0)], [fails(ErrorKind::BrokenPipe)]);
+    let (mut reader, mut writer) = socket.open(no_spawning);
+    assert!(writer.write(b"hello").is_err());
+    assert_eq!(block_on(reader.read_to_eof()).unwrap(), "xxx");
+}
+
+#[test]
+fn a_stream_that_never_waits_gives_way() {
+    let socket = Scripted::new((0..1000).map(|_| ready(1)), (0..1000).map(|_| ready(1)));
+    let (mut reader, mut writer) = socket.open(no_spawning);
+    let mut given_way = 0;
+    for _ in 0..500 {
+        given_way += usize::from(block_on(poll_once(reader.read(1))).is_none());
+        given_way += usize::from(block_on(poll_once(writer.write_all(b"x"))).is_none());
+    }
+    assert!((20..50).contains(&given_way), "gave way {given_way} times");
+}
+
+#[test]
+fn a_read_that_waits_is_woken_when_the_stream_is_closed_or_aborted() {
+    for abort in [false, true] {
+        let socket = Scripted::new([], []);
+        let (mut reader, mut writer) = socket.open(no_spawning);
+        let reading = std::thread::spawn(move || block_on(reader.read(1)));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        if abort {
+            writer.abort();
+        } else {
+            writer.close();
+        }
+        let read = reading.join().unwrap();
+        match read {
+            Ok(end) => assert!(!abort && end.is_empty()),
+            Err(error) => assert_eq!(kind::<()>(Err(error)), ErrorKind::ConnectionAborted),
+        }
+    }
+}
+
+#[test]
+fn after_abort_everything_fails_at_once() {
+    let socket = Scripted::new([ready(3)], []);
+    let (mut reader, mut writer) = socket.open(no_spawning);
+    writer.abort();
+    assert_eq!(writer.write(b"x"), Err(WriteError::Closed));
+    assert_eq!(block_on(writer.drain()), Err(WriteError::Closed));
+    assert_eq!(block_on(writer.flush()), Err(WriteError::Closed));
+    assert_eq!(block_on(writer.wait_closed()), Ok(()));
+    let read = block_on(reader.read(1));
+    assert!(matches!(read, Err(ReadError::Transport(_))), "{read:?}");
+}
