@@ -10,6 +10,22 @@ use bytes::Bytes;
 /// Under the `std` feature it converts into [`std::io::Error`]: [`Incomplete`](Self::Incomplete) as
 /// `UnexpectedEof`, the two bounds as `InvalidData`, [`Transport`](Self::Transport) with the kind of
 /// the transport's own error.
+///
+/// ```
+/// use std::io;
+///
+/// use millpond_core::{Reader, ReadError, Request};
+///
+/// let mut reader = Reader::new();
+/// reader.feed(b"half");
+/// reader.feed_eof();
+/// let error = reader.poll(Request::Exactly(8)).unwrap_err();
+/// assert!(matches!(&error, ReadError::Incomplete { partial, .. } if partial == "half"));
+///
+/// let error = io::Error::from(error);
+/// assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+/// assert_eq!(error.to_string(), "the stream ended after 4 of 8 bytes");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -53,6 +69,16 @@ pub enum ReadError {
 /// Under the `std` feature it converts into [`std::io::Error`]: [`Finished`](Self::Finished) and
 /// [`Closed`](Self::Closed) as `BrokenPipe`, [`Transport`](Self::Transport) with the kind of the
 /// transport's own error.
+///
+/// ```
+/// use std::io;
+///
+/// use millpond_core::WriteError;
+///
+/// let error = io::Error::from(WriteError::Finished);
+/// assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+/// assert_eq!(error.to_string(), "nothing can be written after write_eof");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum WriteError {

@@ -78,7 +78,8 @@ pub const DEFAULT_LIMIT: usize = 64 * 1024;
 /// (`_set_write_buffer_limits` in CPython's `asyncio/transports.py`).
 pub const DEFAULT_HIGH_WATER: usize = 64 * 1024;
 
-/// A change of back-pressure; asyncio's four callbacks.
+/// A change of back-pressure; asyncio's four callbacks. See
+/// [`Reader::poll_event`] and [`Writer::poll_event`] for examples.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Event {

@@ -15,6 +15,16 @@ use crate::{
 ///
 /// A request holds no state: one that found too little can be dropped, asked again, or followed by
 /// another one, and nothing is lost.
+///
+/// ```
+/// use millpond_core::{Reader, Request, Status};
+///
+/// let mut reader = Reader::new();
+/// reader.feed(b"GET / HTTP");
+/// assert_eq!(reader.poll(Request::Line), Ok(Status::NeedData));
+/// assert_eq!(reader.poll(Request::Exactly(3)), Ok(Status::Ready(3)));
+/// assert_eq!(reader.poll(Request::UpTo(100)), Ok(Status::Ready(10)));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Request<'a> {
@@ -52,7 +62,8 @@ pub enum Request<'a> {
 
 /// What [`Reader::poll`] found.
 ///
-/// Not [`core::task::Poll`]: a core that does no I/O cannot promise to wake anybody.
+/// Not [`core::task::Poll`]: a core that does no I/O cannot promise to wake anybody. See
+/// [`Reader`] for an example.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 #[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
@@ -131,7 +142,7 @@ enum Line {
     Skipped,
 }
 
-/// What is left of a reader that was taken apart.
+/// What is left of a reader that was taken apart; made by [`Reader::into_parts`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ReaderParts {
@@ -212,11 +223,22 @@ impl Reader {
     }
 
     /// The most bytes there may be before a separator.
+    ///
+    /// ```
+    /// # use millpond_core::Reader;
+    /// assert_eq!(Reader::with_limit(80).limit(), 80);
+    /// ```
     pub fn limit(&self) -> usize {
         self.limit
     }
 
     /// The most bytes that may be buffered for one `Exactly`, `Peek` or `ToEof`.
+    ///
+    /// ```
+    /// # use millpond_core::Reader;
+    /// assert_eq!(Reader::new().cap(), None);
+    /// assert_eq!(Reader::new().with_cap(1024).cap(), Some(1024));
+    /// ```
     pub fn cap(&self) -> Option<usize> {
         (self.cap < usize::MAX).then_some(self.cap)
     }
@@ -606,6 +628,13 @@ impl Reader {
     }
 
     /// The memory held for the buffer, in bytes, used or not.
+    ///
+    /// ```
+    /// # use millpond_core::{Reader, Request};
+    /// let mut reader = Reader::new();
+    /// let _ = reader.poll(Request::Exactly(usize::MAX));
+    /// assert_eq!(reader.capacity(), 0); // nothing has arrived
+    /// ```
     pub fn capacity(&self) -> usize {
         self.buffer.capacity()
     }

@@ -64,13 +64,18 @@ pub(crate) enum MatcherRef<'a> {
     Pattern(&'a Matcher),
 }
 
-/// A separator that holds no byte: it would be found everywhere.
+/// A separator that holds no byte: it would be found everywhere. See
+/// [`Separator::try_new`] for an example.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct EmptySeparator;
 
 impl Separator {
     /// The line feed, which ends what [`Request::Line`](crate::Request::Line) reads.
+    ///
+    /// ```
+    /// assert_eq!(millpond_core::Separator::NEWLINE, "\n".into());
+    /// ```
     pub const NEWLINE: Self = Self::byte(b'\n');
 
     /// A single byte; usable in constants.

@@ -9,7 +9,7 @@ use crate::{
     queue::Queue,
 };
 
-/// The next thing for the transport to do.
+/// The next thing for the transport to do. See [`Writer`] for an example.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -101,6 +101,11 @@ enum End {
 /// Construction and settings.
 impl Writer {
     /// A writer with a high watermark of [`DEFAULT_HIGH_WATER`] bytes and a low one of a quarter.
+    ///
+    /// ```
+    /// # use millpond_core::Writer;
+    /// assert_eq!(Writer::new().watermarks(), (16 * 1024, 64 * 1024));
+    /// ```
     pub fn new() -> Self {
         Self::with_watermarks(DEFAULT_HIGH_WATER / 4, DEFAULT_HIGH_WATER)
     }
@@ -140,6 +145,11 @@ impl Writer {
     }
 
     /// The low and the high watermark, in bytes.
+    ///
+    /// ```
+    /// # use millpond_core::Writer;
+    /// assert_eq!(Writer::with_watermarks(0, 10).watermarks(), (0, 10));
+    /// ```
     #[doc(alias = "get_write_buffer_limits")]
     pub fn watermarks(&self) -> (usize, usize) {
         (self.low, self.high)
@@ -279,7 +289,8 @@ impl Writer {
     }
 
     /// Whether more is queued than the high watermark, or was and has not come down to the low one.
-    /// The level of back-pressure: a program should wait while it is true.
+    /// The level of back-pressure: a program should wait while it is true. See
+    /// [`with_watermarks`](Self::with_watermarks) for an example.
     pub fn is_paused(&self) -> bool {
         self.flow.is_paused()
     }
@@ -302,22 +313,54 @@ impl Writer {
     }
 
     /// Whether nothing will ever be sent again: the stream is closed, or its transport has failed.
+    ///
+    /// ```
+    /// # use millpond_core::Writer;
+    /// let mut writer = Writer::new();
+    /// writer.close();
+    /// assert!(!writer.is_closed());
+    /// writer.ended(); // the transport has closed the connection
+    /// assert!(writer.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         matches!(self.end, End::Closed { .. } | End::Failed(_))
     }
 
     /// Whether the stream was aborted, so that what was queued is lost.
+    ///
+    /// ```
+    /// # use millpond_core::Writer;
+    /// let mut writer = Writer::new();
+    /// writer.abort();
+    /// assert!(writer.is_aborted());
+    /// ```
     pub fn is_aborted(&self) -> bool {
         matches!(self.end, End::Aborting | End::Closed { aborted: true })
     }
 
     /// How many bytes wait to be sent.
+    ///
+    /// ```
+    /// # use millpond_core::Writer;
+    /// let mut writer = Writer::new();
+    /// writer.write(b"hello")?;
+    /// writer.sent(2);
+    /// assert_eq!(writer.queued(), 3);
+    /// # Ok::<(), millpond_core::WriteError>(())
+    /// ```
     #[doc(alias = "get_write_buffer_size")]
     pub fn queued(&self) -> usize {
         self.queue.len()
     }
 
     /// The failure of the transport.
+    ///
+    /// ```
+    /// # use millpond_core::{TransportError, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.fail(TransportError::new("reset"));
+    /// assert_eq!(writer.error().unwrap().to_string(), "reset");
+    /// ```
     pub fn error(&self) -> Option<&TransportError> {
         match &self.end {
             End::Failed(error) => Some(error),
@@ -336,7 +379,8 @@ impl Writer {
     /// The next thing to do, or `None` when there is nothing. It says the same again until the
     /// transport has reported it done.
     ///
-    /// To be asked after each call of the application's side, and after each step.
+    /// To be asked after each call of the application's side, and after each step. See
+    /// [`Writer`] for an example.
     pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
         if let Some(chunk) = self.queue.chunks().next() {
             return Some(Transmit::Data(chunk));

@@ -5,7 +5,7 @@ use std::{fmt, future::IntoFuture, sync::Arc};
 use crate::{
     error::OpenError,
     extra_info::Address,
-    options::StreamOptions,
+    options::{StreamOptions, stream_options},
     reader::StreamReader,
     runtime::{BoxFuture, Runtime, Spawner, StdSocket},
     socket::Socket,
@@ -75,6 +75,10 @@ pub fn open_unix_connection(
 /// # Cancel safety
 ///
 /// Yes: an attempt that is dropped is closed.
+///
+/// # Examples
+///
+/// See [`open_connection`].
 #[must_use = "does nothing unless awaited"]
 pub struct OpenConnection {
     runtime: Arc<dyn Runtime>,
@@ -83,26 +87,7 @@ pub struct OpenConnection {
 }
 
 impl OpenConnection {
-    /// The most bytes there may be before a separator; 64 KiB by default. It must not be 0.
-    pub fn limit(mut self, limit: usize) -> Self {
-        self.options = self.options.limit(limit);
-        self
-    }
-
-    /// The most bytes that may be buffered for one `read_exactly`, `peek` or `read_to_eof`; not
-    /// bounded by default.
-    pub fn cap(mut self, cap: usize) -> Self {
-        self.options = self.options.cap(cap);
-        self
-    }
-
-    /// Writing pauses when more than `high` bytes are queued, 64 KiB by default, and resumes at
-    /// `low`, 16 KiB by default, which must not be above `high`.
-    #[doc(alias = "set_write_buffer_limits")]
-    pub fn watermarks(mut self, low: usize, high: usize) -> Self {
-        self.options = self.options.watermarks(low, high);
-        self
-    }
+    stream_options!("millpond::open_connection(runtime, \"127.0.0.1:8888\")");
 
     async fn open(self) -> Result<(StreamReader, StreamWriter), OpenError> {
         self.options.check()?;

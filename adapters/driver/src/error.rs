@@ -5,11 +5,29 @@ use std::{any::Any, borrow::Cow, error::Error, fmt, io};
 use crate::extra_info::Address;
 
 /// An error of any kind, for handlers to return.
+///
+/// ```
+/// use millpond::{BoxError, StreamReader, StreamWriter};
+///
+/// async fn add(mut reader: StreamReader, mut writer: StreamWriter) -> Result<(), BoxError> {
+///     let line = reader.read_line().await?;
+///     let sum: i64 = std::str::from_utf8(&line)?.split('+').map(|n| n.trim().parse::<i64>()).sum::<Result<_, _>>()?;
+///     writer.write(format!("{sum}\n").as_bytes())?;
+///     Ok(())
+/// }
+/// ```
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why a connection or a server could not be opened.
 ///
 /// It converts into [`io::Error`] with the kind of the cause.
+///
+/// ```no_run
+/// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) {
+/// let error = millpond::open_connection(runtime, "127.0.0.1:1").await.unwrap_err();
+/// assert_eq!(error.to_string(), "cannot connect to 127.0.0.1:1: Connection refused (os error 111)");
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -102,7 +120,8 @@ impl From<OpenError> for io::Error {
     }
 }
 
-/// A handler of a server that did not end well.
+/// A handler of a server that did not end well. See
+/// [`on_handler_error`](crate::StartServer::on_handler_error) for an example.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct HandlerError {

@@ -57,9 +57,10 @@ pub use connect::open_unix_connection;
 pub use connect::{OpenConnection, open_connection};
 pub use error::{BoxError, HandlerError, HandlerErrorCause, OpenError};
 pub use extra_info::{Address, ExtraInfo};
+pub use millpond_core;
 pub use millpond_core::{
-    self as core, DEFAULT_HIGH_WATER, DEFAULT_LIMIT, EmptySeparator, ReadError, Separator,
-    TransportError, WriteError,
+    DEFAULT_HIGH_WATER, DEFAULT_LIMIT, EmptySeparator, ReadError, Separator, TransportError,
+    WriteError,
 };
 pub use options::StreamOptions;
 pub use pair::pair;

@@ -9,6 +9,52 @@ use crate::{
     writer::StreamWriter,
 };
 
+/// The settings of [`StreamOptions`] as methods of a builder that has `options`; `$opened` is an
+/// example of one.
+macro_rules! stream_options {
+    ($opened:literal) => {
+        /// The most bytes there may be before a separator; 64 KiB by default. It must not be 0.
+        ///
+        /// ```no_run
+        /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+        #[doc = concat!("let opened = ", $opened, ".limit(1 << 20).await?;")]
+        /// # Ok(()) }
+        /// ```
+        pub fn limit(mut self, limit: usize) -> Self {
+            self.options = self.options.limit(limit);
+            self
+        }
+
+        /// The most bytes that may be buffered for one `read_exactly`, `peek` or `read_to_eof`; not
+        /// bounded by default.
+        ///
+        /// ```no_run
+        /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+        #[doc = concat!("let opened = ", $opened, ".cap(1 << 24).await?;")]
+        /// # Ok(()) }
+        /// ```
+        pub fn cap(mut self, cap: usize) -> Self {
+            self.options = self.options.cap(cap);
+            self
+        }
+
+        /// Writing pauses when more than `high` bytes are queued, 64 KiB by default, and resumes at
+        /// `low`, 16 KiB by default, which must not be above `high`.
+        ///
+        /// ```no_run
+        /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+        #[doc = concat!("let opened = ", $opened, ".watermarks(0, 1 << 20).await?;")]
+        /// # Ok(()) }
+        /// ```
+        #[doc(alias = "set_write_buffer_limits")]
+        pub fn watermarks(mut self, low: usize, high: usize) -> Self {
+            self.options = self.options.watermarks(low, high);
+            self
+        }
+    };
+}
+pub(crate) use stream_options;
+
 /// How a stream buffers: its limit, cap and watermarks.
 ///
 /// [`OpenConnection`](crate::OpenConnection) and [`StartServer`](crate::StartServer) have these
@@ -33,6 +79,11 @@ pub struct StreamOptions {
 
 impl StreamOptions {
     /// asyncio's defaults: a limit of 64 KiB, no cap, watermarks of 16 and 64 KiB.
+    ///
+    /// ```
+    /// let ((reader, _), _peer) = millpond::StreamOptions::new().pair(4096);
+    /// assert_eq!(reader.limit(), 64 * 1024);
+    /// ```
     pub fn new() -> Self {
         Self {
             limit: DEFAULT_LIMIT,
@@ -45,6 +96,15 @@ impl StreamOptions {
     /// The most bytes there may be before a separator; 64 KiB by default.
     ///
     /// 0 is an error or a panic, as each use says.
+    ///
+    /// ```
+    /// # use millpond::{ReadError, StreamOptions};
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = StreamOptions::new().limit(4).pair(4096);
+    /// writer.write(b"12345\n")?;
+    /// assert_eq!(reader.read_line().await, Err(ReadError::LimitOverrun { consumed: 5 }));
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
         self
@@ -52,6 +112,14 @@ impl StreamOptions {
 
     /// The most bytes that may be buffered for one `read_exactly`, `peek` or `read_to_eof`; not
     /// bounded by default.
+    ///
+    /// ```
+    /// # use millpond::{ReadError, StreamOptions};
+    /// # futures_lite::future::block_on(async {
+    /// let ((mut reader, _), _peer) = StreamOptions::new().cap(1024).pair(4096);
+    /// assert_eq!(reader.read_exactly(1025).await, Err(ReadError::CapExceeded { cap: 1024 }));
+    /// # });
+    /// ```
     pub fn cap(mut self, cap: usize) -> Self {
         self.cap = Some(cap);
         self
@@ -61,6 +129,17 @@ impl StreamOptions {
     /// `low`, 16 KiB by default.
     ///
     /// A low watermark above the high one is an error or a panic, as each use says.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) =
+    ///     millpond::StreamOptions::new().watermarks(0, 0).pair(1);
+    /// writer.write(b"ab")?;
+    /// assert_eq!(writer.queued(), 1); // above 0, so a drain waits until it is sent
+    /// assert_eq!(reader.read_exactly(2).await?, "ab");
+    /// writer.drain().await?;
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
     #[doc(alias = "set_write_buffer_limits")]
     pub fn watermarks(mut self, low: usize, high: usize) -> Self {
         self.low = low;

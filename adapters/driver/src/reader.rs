@@ -422,6 +422,11 @@ impl StreamReader {
     }
 
     /// The most bytes there may be before a separator.
+    ///
+    /// ```
+    /// let ((reader, _), _peer) = millpond::pair();
+    /// assert_eq!(reader.limit(), millpond::DEFAULT_LIMIT);
+    /// ```
     pub fn limit(&self) -> usize {
         self.core.limit()
     }
@@ -545,6 +550,18 @@ fn checked(read: Poll<io::Result<usize>>, len: usize) -> Poll<io::Result<usize>>
 /// The lines of a stream; made by [`StreamReader::lines`].
 ///
 /// It is a [`Stream`], and has a `next` of its own for those who need no combinators.
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// use futures_util::TryStreamExt;
+///
+/// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+/// writer.write(b"one\ntwo\n")?;
+/// drop(writer);
+/// let lines: Vec<_> = reader.lines().try_collect().await?;
+/// assert_eq!(lines, ["one\n", "two\n"]);
+/// # Ok::<(), std::io::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct Lines<'a> {
     reader: &'a mut StreamReader,

@@ -8,6 +8,11 @@ use crate::{
 };
 
 /// A future in a box that can move between threads.
+///
+/// ```
+/// let task: millpond::BoxFuture<'static, i32> = Box::pin(async { 42 });
+/// assert_eq!(futures_lite::future::block_on(task), 42);
+/// ```
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Runs tasks in the background.
@@ -39,7 +44,28 @@ impl<F: Fn(BoxFuture<'static, ()>) + Send + Sync + 'static> Spawn for F {
 /// How a runtime opens sockets, waits and spawns. It knows no rule of reading, writing, connecting
 /// or serving: those are the driver's.
 ///
-/// An adapter implements it and has everything; `millpond-conformance` tells whether it is right.
+/// An adapter implements it and has everything; `millpond-conformance` tells whether it is right. A
+/// program can take it as an argument and so run on any runtime:
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+///
+/// use millpond::{Bytes, Runtime, StreamReader};
+///
+/// /// A line that comes in time.
+/// async fn line_within(
+///     runtime: Arc<dyn Runtime>,
+///     reader: &mut StreamReader,
+///     time: Duration,
+/// ) -> Option<Bytes> {
+///     let line = async { reader.read_line().await.ok() };
+///     let late = async {
+///         runtime.sleep(time).await;
+///         None
+///     };
+///     futures_lite::future::or(line, late).await // a read that is dropped has taken nothing
+/// }
+/// ```
 pub trait Runtime: Spawn {
     /// Makes one attempt to connect to one address.
     fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Socket>>>;
@@ -89,6 +115,13 @@ impl Spawn for Spawner {
 }
 
 /// A connected stream socket of the standard library; asyncio's `sock`.
+///
+/// ```no_run
+/// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+/// let (here, there) = millpond::os::socket_pair()?;
+/// let (mut reader, mut writer) = millpond::open_connection(runtime, here).await?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StdSocket {
@@ -100,6 +133,13 @@ pub enum StdSocket {
 }
 
 /// A listening stream socket of the standard library.
+///
+/// ```no_run
+/// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+/// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let server = millpond::start_server(runtime, listener, async |_, _| {}).await?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StdListener {

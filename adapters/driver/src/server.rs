@@ -15,11 +15,12 @@ use futures_util::FutureExt;
 use crate::{
     error::{BoxError, HandlerError, HandlerErrorCause, OpenError},
     extra_info::Address,
-    options::StreamOptions,
+    options::{StreamOptions, stream_options},
     reader::StreamReader,
     runtime::{BoxFuture, Runtime, Spawn, Spawner, StdListener},
     socket::{Listener, Socket},
     target::{Resolved, Target},
+    turns::Turns,
     writer::StreamWriter,
 };
 
@@ -36,6 +37,13 @@ type Handler =
 type Report = dyn Fn(HandlerError) + Send + Sync;
 
 /// What a handler may return: nothing, or a `Result` whose error is reported.
+///
+/// ```
+/// use millpond::HandlerOutput;
+///
+/// assert!(().into_result().is_ok());
+/// assert!(Err::<(), _>("no such user").into_result().is_err());
+/// ```
 pub trait HandlerOutput {
     /// The outcome as a result.
     ///
@@ -154,6 +162,10 @@ where
 /// # Cancel safety
 ///
 /// Yes: dropped before it is done, it listens on nothing.
+///
+/// # Examples
+///
+/// See [`start_server`].
 #[must_use = "does nothing unless awaited"]
 pub struct StartServer {
     runtime: Arc<dyn Runtime>,
@@ -164,29 +176,20 @@ pub struct StartServer {
 }
 
 impl StartServer {
-    /// The most bytes there may be before a separator; 64 KiB by default. It must not be 0.
-    pub fn limit(mut self, limit: usize) -> Self {
-        self.options = self.options.limit(limit);
-        self
-    }
-
-    /// The most bytes that may be buffered for one `read_exactly`, `peek` or `read_to_eof`; not
-    /// bounded by default.
-    pub fn cap(mut self, cap: usize) -> Self {
-        self.options = self.options.cap(cap);
-        self
-    }
-
-    /// Writing pauses when more than `high` bytes are queued, 64 KiB by default, and resumes at
-    /// `low`, 16 KiB by default, which must not be above `high`.
-    #[doc(alias = "set_write_buffer_limits")]
-    pub fn watermarks(mut self, low: usize, high: usize) -> Self {
-        self.options = self.options.watermarks(low, high);
-        self
-    }
+    stream_options!("millpond::start_server(runtime, \"127.0.0.1:8888\", async |_, _| {})");
 
     /// What to do with a handler that failed or panicked. By default it is one line on standard
     /// error, as asyncio's exception handler writes.
+    ///
+    /// ```no_run
+    /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+    /// let server = millpond::start_server(runtime, "127.0.0.1:8888", async |mut reader, _| {
+    ///     reader.read_exactly(100).await.map(drop)
+    /// })
+    /// .on_handler_error(|error| eprintln!("{error}")) // the handler of 127.0.0.1:53210 failed: ...
+    /// .await?;
+    /// # Ok(()) }
+    /// ```
     pub fn on_handler_error(
         mut self,
         report: impl Fn(HandlerError) + Send + Sync + 'static,
@@ -278,6 +281,8 @@ pub struct Server {
 
 impl Server {
     /// The addresses it listens on; asyncio's `sockets`. Empty once it is closed.
+    ///
+    /// See [`Server`] for an example.
     pub fn sockets(&self) -> &[Address] {
         if self.is_serving() {
             &self.sockets
@@ -287,6 +292,13 @@ impl Server {
     }
 
     /// Whether it accepts connections.
+    ///
+    /// ```no_run
+    /// # async fn example(server: millpond::Server) {
+    /// server.close();
+    /// assert!(!server.is_serving());
+    /// # }
+    /// ```
     pub fn is_serving(&self) -> bool {
         !self.serving.lock().listeners.is_empty()
     }
@@ -311,7 +323,7 @@ impl Server {
 
     /// Stops accepting, at once. Handlers that run go on.
     ///
-    /// It does nothing after the first time.
+    /// It does nothing after the first time. See [`wait_closed`](Self::wait_closed) for an example.
     pub fn close(&self) {
         self.serving.close();
     }
@@ -375,7 +387,10 @@ impl Serving {
     }
 
     async fn accept(self: Arc<Self>, listener: Weak<dyn Listener>) {
+        let mut turns = Turns::default();
         loop {
+            // Handlers must run, however fast connections come in.
+            poll_fn(|cx| turns.poll_take(cx)).await;
             match poll_fn(|cx| self.poll_accept(&listener, cx)).await {
                 None => return,
                 Some(Ok(socket)) => self.serve(socket),

@@ -20,7 +20,47 @@ use crate::extra_info::ExtraInfo;
 /// # Examples
 ///
 /// Any futures-io stream becomes one with [`FuturesIo`]; a runtime's adapter implements it for its
-/// sockets.
+/// sockets. One that gives everything back:
+///
+/// ```
+/// use std::{
+///     io,
+///     sync::{Arc, Mutex},
+///     task::{Context, Poll},
+/// };
+///
+/// use millpond::{BoxFuture, Socket, StreamOptions};
+///
+/// #[derive(Default)]
+/// struct Echo(Mutex<Vec<u8>>);
+///
+/// impl Socket for Echo {
+///     fn poll_read(&self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+///         let mut data = self.0.lock().unwrap();
+///         let n = data.len().min(buf.len());
+///         buf[..n].copy_from_slice(&data[..n]);
+///         data.drain(..n);
+///         Poll::Ready(Ok(n))
+///     }
+///
+///     fn poll_write(&self, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+///         self.0.lock().unwrap().extend(buf);
+///         Poll::Ready(Ok(buf.len()))
+///     }
+///
+///     fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+///         Poll::Ready(Ok(()))
+///     }
+/// }
+///
+/// # futures_lite::future::block_on(async {
+/// let never_busy = |_: BoxFuture<'static, ()>| unreachable!("the socket takes everything");
+/// let (mut reader, mut writer) =
+///     StreamOptions::new().open(Box::new(Echo::default()), Arc::new(never_busy));
+/// writer.write(b"hello\n")?;
+/// assert_eq!(reader.read_line().await?, "hello\n");
+/// # Ok::<(), std::io::Error>(()) }).unwrap();
+/// ```
 pub trait Socket: Send + Sync + 'static {
     /// Reads into `buf`; `Ok(0)` is the end of the stream.
     ///
@@ -71,7 +111,30 @@ pub trait Socket: Send + Sync + 'static {
     }
 }
 
-/// A socket that connections come in on.
+/// A socket that connections come in on; what [`Runtime::listen`](crate::Runtime::listen) gives.
+///
+/// One on which nobody ever calls:
+///
+/// ```
+/// use std::{
+///     io,
+///     task::{Context, Poll},
+/// };
+///
+/// use millpond::{Address, Listener, Socket};
+///
+/// struct Quiet;
+///
+/// impl Listener for Quiet {
+///     fn poll_accept(&self, _: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
+///         Poll::Pending
+///     }
+///
+///     fn local_addr(&self) -> io::Result<Address> {
+///         Ok(Address::from(([127, 0, 0, 1], 1)))
+///     }
+/// }
+/// ```
 pub trait Listener: Send + Sync + 'static {
     /// Takes the next connection.
     ///
@@ -106,7 +169,7 @@ pub trait Listener: Send + Sync + 'static {
 pub struct FuturesIo<S>(Mutex<S>);
 
 impl<S> FuturesIo<S> {
-    /// Wraps a stream.
+    /// Wraps a stream. See [`StreamOptions::open`](crate::StreamOptions::open) for an example.
     pub fn new(stream: S) -> Self {
         Self(Mutex::new(stream))
     }

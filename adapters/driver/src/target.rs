@@ -28,6 +28,15 @@ const UNIX_PATH_MAX: usize = if cfg!(any(target_os = "linux", target_os = "andro
 /// | `(Ipv4Addr, u16)`, `(Ipv6Addr, u16)`, `(IpAddr, u16)`, [`SocketAddr`] | one address |
 /// | `Vec<SocketAddr>`, `&[SocketAddr]` | several |
 /// | a [`StdSocket`] to connect, a [`StdListener`] to listen, or what converts into them | that socket |
+///
+/// ```
+/// use std::net::Ipv4Addr;
+///
+/// use millpond::{StdSocket, Target};
+///
+/// let by_name: Target<StdSocket> = ("example.org", 80).into();
+/// let by_address: Target<StdSocket> = (Ipv4Addr::LOCALHOST, 8888).into();
+/// ```
 #[derive(Debug)]
 pub struct Target<S>(pub(crate) Kind<S>);
 

@@ -191,6 +191,13 @@ impl StreamWriter {
     }
 
     /// How many bytes were written and not yet taken by the transport.
+    ///
+    /// ```
+    /// let ((_, mut writer), _peer) = millpond::StreamOptions::new().pair(10);
+    /// writer.write(&[0; 100])?;
+    /// assert_eq!(writer.queued(), 90);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "get_write_buffer_size")]
     pub fn queued(&self) -> usize {
         self.connection.inspect(Writer::queued)
@@ -271,6 +278,13 @@ impl StreamWriter {
     }
 
     /// Whether the stream was closed or aborted, or its transport has failed.
+    ///
+    /// ```
+    /// let ((_, mut writer), _peer) = millpond::pair();
+    /// assert!(!writer.is_closing());
+    /// writer.close();
+    /// assert!(writer.is_closing());
+    /// ```
     pub fn is_closing(&self) -> bool {
         self.connection.inspect(Writer::is_closing)
     }

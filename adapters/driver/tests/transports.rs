@@ -370,3 +370,18 @@ fn after_abort_everything_fails_at_once() {
     let read = block_on(reader.read(1));
     assert!(matches!(read, Err(ReadError::Transport(_))), "{read:?}");
 }
+
+#[test]
+fn handles_and_what_they_wait_for_can_move_between_threads() {
+    fn moves<T: Send>(_: &T) {}
+    fn is_shared<T: Send + Sync + Unpin + 'static>(_: &T) {}
+
+    let ((mut reader, mut writer), _peer) = millpond::pair();
+    is_shared(&reader);
+    is_shared(&writer);
+    moves(&reader.read_line());
+    moves(&reader.read_until("\n"));
+    moves(&reader.lines().next());
+    moves(&writer.write_all(b"x"));
+    moves(&writer.wait_closed());
+}

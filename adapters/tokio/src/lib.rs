@@ -73,12 +73,24 @@ impl Tokio {
     /// # Panics
     ///
     /// If it is called outside of one.
+    ///
+    /// # Examples
+    ///
+    /// See [`Tokio`].
     #[track_caller]
     pub fn current() -> Self {
         Self::new(Handle::current())
     }
 
     /// The tokio runtime of `handle`.
+    ///
+    /// ```
+    /// use millpond_tokio::Tokio;
+    ///
+    /// let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    /// let runtime = Tokio::new(tokio.handle().clone());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn new(handle: Handle) -> Self {
         Self { handle }
     }
