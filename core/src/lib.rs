@@ -59,6 +59,7 @@ mod buffer;
 mod byte_set;
 mod error;
 mod flow;
+mod happy_eyeballs;
 mod queue;
 mod reader;
 mod search;
@@ -66,6 +67,7 @@ mod separator;
 mod writer;
 
 pub use error::{ReadError, TransportError, WriteError};
+pub use happy_eyeballs::{CONNECTION_ATTEMPT_DELAY, HappyEyeballs, Race, interleave};
 pub use reader::{Reader, ReaderParts, Request, Status};
 pub use separator::{EmptySeparator, Separator};
 pub use writer::{Transmit, Writer};

@@ -1,6 +1,6 @@
 //! Why a stream or a server could not be opened, and how a handler ended.
 
-use std::{any::Any, borrow::Cow, error::Error, fmt, io};
+use std::{any::Any, borrow::Cow, error::Error, fmt, io, time::Duration};
 
 use crate::extra_info::Address;
 
@@ -47,7 +47,8 @@ pub enum OpenError {
     },
     /// Every attempt to connect failed.
     Connect {
-        /// Each address that was tried, in turn, and why it failed. Never empty.
+        /// Each address that was tried and why it failed, in the order in which they failed. Never
+        /// empty.
         attempts: Vec<(Address, io::Error)>,
     },
     /// An address cannot be listened on.
@@ -56,6 +57,11 @@ pub enum OpenError {
         address: Address,
         /// Why not.
         source: io::Error,
+    },
+    /// Resolving and connecting took longer than they may.
+    TimedOut {
+        /// How long they may take.
+        timeout: Duration,
     },
     /// The runtime did not take over a socket that was given.
     Adopt {
@@ -72,9 +78,21 @@ impl OpenError {
         }
     }
 
+    fn kind(&self) -> io::ErrorKind {
+        let without_cause = match self {
+            Self::TimedOut { .. } => io::ErrorKind::TimedOut,
+            Self::Option { .. }
+            | Self::Resolve { .. }
+            | Self::Connect { .. }
+            | Self::Listen { .. }
+            | Self::Adopt { .. } => io::ErrorKind::InvalidInput,
+        };
+        self.cause().map_or(without_cause, io::Error::kind)
+    }
+
     fn cause(&self) -> Option<&io::Error> {
         match self {
-            Self::Option { .. } => None,
+            Self::Option { .. } | Self::TimedOut { .. } => None,
             Self::Connect { attempts } => attempts.first().map(|(_, source)| source),
             Self::Resolve { source, .. } | Self::Listen { source, .. } | Self::Adopt { source } => {
                 Some(source)
@@ -99,6 +117,7 @@ impl fmt::Display for OpenError {
                 Ok(())
             }
             Self::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::TimedOut { timeout } => write!(f, "no connection within {timeout:?}"),
             Self::Adopt { source } => write!(f, "the socket cannot be used: {source}"),
         }
     }
@@ -113,10 +132,7 @@ impl Error for OpenError {
 /// Keeps the kind of the cause; the [`OpenError`] is the inner one.
 impl From<OpenError> for io::Error {
     fn from(error: OpenError) -> Self {
-        let kind = error
-            .cause()
-            .map_or(io::ErrorKind::InvalidInput, Self::kind);
-        Self::new(kind, error)
+        Self::new(error.kind(), error)
     }
 }
 

@@ -1,6 +1,13 @@
 //! What the driver needs of a runtime.
 
-use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
     extra_info::Address,
@@ -103,6 +110,11 @@ pub trait Runtime: Spawn {
 
     /// Waits for so long.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+
+    /// The time by which [`sleep`](Self::sleep) goes: a runtime with a clock of its own tells it.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
 }
 
 /// A runtime as nothing but a place to spawn on.
