@@ -149,6 +149,42 @@ impl TransportError {
     }
 }
 
+#[cfg(feature = "std")]
+impl ReadError {
+    /// The kind that it has as an I/O error.
+    ///
+    /// ```
+    /// use millpond_core::{Reader, Request};
+    ///
+    /// let mut reader = Reader::new();
+    /// reader.feed_eof();
+    /// let error = reader.poll(Request::Exactly(1)).unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
+    /// ```
+    pub fn kind(&self) -> std::io::ErrorKind {
+        match self {
+            Self::Incomplete { .. } => std::io::ErrorKind::UnexpectedEof,
+            Self::LimitOverrun { .. } | Self::CapExceeded { .. } => std::io::ErrorKind::InvalidData,
+            Self::Transport(error) => error.kind(),
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+impl WriteError {
+    /// The kind that it has as an I/O error.
+    ///
+    /// ```
+    /// assert_eq!(millpond_core::WriteError::Closed.kind(), std::io::ErrorKind::BrokenPipe);
+    /// ```
+    pub fn kind(&self) -> std::io::ErrorKind {
+        match self {
+            Self::Finished | Self::Closed => std::io::ErrorKind::BrokenPipe,
+            Self::Transport(error) => error.kind(),
+        }
+    }
+}
+
 /// Equal if they are the same failure, not if they say the same.
 impl PartialEq for TransportError {
     fn eq(&self, other: &Self) -> bool {
@@ -233,7 +269,7 @@ impl Error for TransportError {
 
 #[cfg(feature = "std")]
 mod io {
-    use std::io::{Error, ErrorKind};
+    use std::io::Error;
 
     use super::{ReadError, TransportError, WriteError};
 
@@ -253,25 +289,14 @@ mod io {
     /// Keeps the kind; the [`ReadError`] with its partial data is the inner one.
     impl From<ReadError> for Error {
         fn from(error: ReadError) -> Self {
-            let kind = match &error {
-                ReadError::Incomplete { .. } => ErrorKind::UnexpectedEof,
-                ReadError::LimitOverrun { .. } | ReadError::CapExceeded { .. } => {
-                    ErrorKind::InvalidData
-                }
-                ReadError::Transport(error) => error.kind(),
-            };
-            Self::new(kind, error)
+            Self::new(error.kind(), error)
         }
     }
 
     /// Keeps the kind; the [`WriteError`] is the inner one.
     impl From<WriteError> for Error {
         fn from(error: WriteError) -> Self {
-            let kind = match &error {
-                WriteError::Finished | WriteError::Closed => ErrorKind::BrokenPipe,
-                WriteError::Transport(error) => error.kind(),
-            };
-            Self::new(kind, error)
+            Self::new(error.kind(), error)
         }
     }
 }

@@ -142,6 +142,26 @@ enum Line {
     Skipped,
 }
 
+impl<T> Status<T> {
+    /// Turns the answer into something else.
+    ///
+    /// ```
+    /// use millpond_core::{Reader, Request};
+    ///
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"\x01\x02");
+    /// let head = reader.poll(Request::Exactly(2))?.map(|n| reader.take(n));
+    /// # let _ = head;
+    /// # Ok::<(), millpond_core::ReadError>(())
+    /// ```
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Status<U> {
+        match self {
+            Self::NeedData => Status::NeedData,
+            Self::Ready(answer) => Status::Ready(change(answer)),
+        }
+    }
+}
+
 /// What is left of a reader that was taken apart; made by [`Reader::into_parts`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -230,6 +250,26 @@ impl Reader {
     /// ```
     pub fn limit(&self) -> usize {
         self.limit
+    }
+
+    /// Changes the limit, for a protocol whose lines may be longer from here on.
+    ///
+    /// ```
+    /// # use millpond_core::{Reader, ReadError, Request, Status};
+    /// let mut reader = Reader::with_limit(2);
+    /// reader.feed(b"abc\n");
+    /// let comma = ",".into();
+    /// assert!(matches!(reader.poll(Request::Until(&comma)), Err(ReadError::LimitOverrun { .. })));
+    /// reader.set_limit(3);
+    /// assert_eq!(reader.poll(Request::Line), Ok(Status::Ready(4)));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `limit` is 0.
+    pub fn set_limit(&mut self, limit: usize) {
+        assert!(limit > 0, "the limit of a reader is at least 1 byte");
+        self.limit = limit;
     }
 
     /// The most bytes that may be buffered for one `Exactly`, `Peek` or `ToEof`.

@@ -1,1 +1,46 @@
+//! What the programs in `src/bin` share.
 
+use std::{io, sync::Arc};
+
+use clap::ValueEnum;
+use millpond::Runtime;
+use millpond_smol::Smol;
+use millpond_tokio::Tokio;
+
+pub mod message;
+
+/// A runtime by its name; the value of `--runtime`.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[non_exhaustive]
+pub enum RuntimeName {
+    /// One thread, or as many as the environment variable `SMOL_THREADS` says
+    Smol,
+    /// As many threads as there are processors
+    #[default]
+    Tokio,
+}
+
+/// Runs `program` on a runtime and waits for its end.
+///
+/// # Errors
+///
+/// What the program fails with, or why the runtime could not be started.
+pub fn run<F, T, E>(name: RuntimeName, program: impl FnOnce(Arc<dyn Runtime>) -> F) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+    E: From<io::Error>,
+{
+    match name {
+        RuntimeName::Smol => smol::block_on(program(Arc::new(Smol))),
+        RuntimeName::Tokio => {
+            let tokio = tokio::runtime::Runtime::new()?;
+            let runtime = Tokio::new(tokio.handle().clone());
+            tokio.block_on(program(Arc::new(runtime)))
+        }
+    }
+}
+
+// The code of the README is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{Either, select};
 use millpond_core::{CONNECTION_ATTEMPT_DELAY, HappyEyeballs, Race};
 
 use crate::{
@@ -161,11 +160,10 @@ impl OpenConnection {
         let Some(timeout) = self.timeout else {
             return self.open().await;
         };
-        let timer = self.runtime.sleep(timeout);
-        match select(Box::pin(self.open()), timer).await {
-            Either::Left((opened, _)) => opened,
-            Either::Right(_) => Err(OpenError::TimedOut { timeout }),
-        }
+        let runtime = self.runtime.clone();
+        crate::timeout(&*runtime, timeout, self.open())
+            .await
+            .unwrap_or(Err(OpenError::TimedOut { timeout }))
     }
 
     async fn open(self) -> Result<(StreamReader, StreamWriter), OpenError> {

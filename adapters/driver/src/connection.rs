@@ -18,6 +18,9 @@ use crate::{extra_info::ExtraInfo, runtime::Spawn, socket::Socket};
 /// Chunks for one vectored write. Linux takes up to 1024; more than this gains nothing measurable.
 const MAX_CHUNKS: usize = 64;
 
+/// A write of this size is worth a system call of its own; copying it into the queue is not.
+const LARGE: usize = 8 * 1024;
+
 /// Owns the socket and the queue of what is to be written.
 ///
 /// A write sends what it can at once. When the socket is busy, the rest is queued and a flusher is
@@ -43,6 +46,8 @@ struct Sending {
     /// `None` when the connection was closed or aborted.
     socket: Option<Arc<dyn Socket>>,
     flusher: Flusher,
+    /// Those who hold small writes back so that they leave together.
+    corks: usize,
     /// Those who wait for the queue to shrink or for the end.
     waiters: Vec<Waker>,
 }
@@ -50,7 +55,7 @@ struct Sending {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Flusher {
     None,
-    /// Spawned, and not yet ended. Invariant: while anything is queued there is one.
+    /// Spawned, and not yet ended. Invariant: while anything is queued and not corked there is one.
     Spawned,
 }
 
@@ -90,6 +95,7 @@ impl Connection {
                 core,
                 socket: Some(socket),
                 flusher: Flusher::None,
+                corks: 0,
                 waiters: Vec::new(),
             }),
         })
@@ -148,14 +154,19 @@ impl Connection {
 
     /// Waits until `done` has an answer. The answer is asked for after each change that can matter.
     pub(crate) fn poll_until<T>(
-        &self,
+        self: &Arc<Self>,
         cx: &Context<'_>,
         done: impl FnOnce(&Writer) -> Poll<T>,
     ) -> Poll<T> {
         let mut sending = self.lock();
         let answer = done(&sending.core);
-        if answer.is_pending() && !sending.waiters.iter().any(|w| w.will_wake(cx.waker())) {
-            sending.waiters.push(cx.waker().clone());
+        if answer.is_pending() {
+            sending.wake_later(cx);
+            if sending.corks > 0 && sending.core.queued() > 0 {
+                drop(sending);
+                // Nothing is held back from somebody who waits for it to leave.
+                self.change(|_, _| ());
+            }
         }
         answer
     }
@@ -165,14 +176,13 @@ impl Connection {
         self.reader.register(cx.waker());
     }
 
-    /// Makes a change under the lock, then sees to it that what follows is done: what is queued is
-    /// for the flusher, because a write tries the socket itself; an end behind an empty queue comes
-    /// at once.
+    /// Makes a change under the lock, then sees to it that what follows is done, now or by the
+    /// flusher.
     fn change<T>(self: &Arc<Self>, change: impl FnOnce(&mut Sending, &mut Context<'_>) -> T) -> T {
         let mut cx = Context::from_waker(&self.waker);
         let mut sending = self.lock();
         let result = change(&mut sending, &mut cx);
-        let busy = sending.core.queued() > 0 || sending.poll_transmit(&mut cx).is_pending();
+        let busy = sending.poll_send(&mut cx).is_pending();
         let spawn = busy && sending.flusher == Flusher::None;
         if spawn {
             sending.flusher = Flusher::Spawned;
@@ -219,18 +229,24 @@ impl Connection {
 }
 
 impl Sending {
-    /// Sends straight from the caller's memory if nothing is queued before it. Returns how many
-    /// bytes were sent.
+    /// Sends straight from the caller's memory, unless something must come before it or it is small
+    /// and held back. Returns how many bytes were sent.
     fn try_send(
         &mut self,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Result<usize, WriteError> {
         self.core.writable()?;
-        let Some(socket) = self.socket.as_ref().filter(|_| self.core.queued() == 0) else {
+        let len = bufs.iter().map(|buf| buf.len()).sum();
+        if self.flusher == Flusher::Spawned || self.corks > 0 && len < LARGE {
+            return Ok(0);
+        }
+        if self.poll_transmit(cx).is_pending() {
+            return Ok(0);
+        }
+        let Some(socket) = &self.socket else {
             return Ok(0);
         };
-        let len = bufs.iter().map(|buf| buf.len()).sum();
         let mut sent = 0;
         while sent < len {
             match poll_write_all(&**socket, cx, behind(bufs, sent), len - sent) {
@@ -244,6 +260,20 @@ impl Sending {
             }
         }
         Ok(sent)
+    }
+
+    /// Sends what is to be sent now, and leaves to the flusher what is its own.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let queued = self.core.queued() > 0;
+        match self.flusher {
+            Flusher::Spawned if queued => Poll::Pending,
+            Flusher::None if queued && self.holds_back() => Poll::Ready(()),
+            Flusher::None | Flusher::Spawned => self.poll_transmit(cx),
+        }
+    }
+
+    fn holds_back(&self) -> bool {
+        self.corks > 0 && self.waiters.is_empty() && !self.core.is_paused()
     }
 
     /// Does what the core says until it says nothing, or the socket is busy.
@@ -280,6 +310,16 @@ impl Sending {
         Poll::Ready(())
     }
 
+    fn wake_later(&mut self, cx: &Context<'_>) {
+        if !self
+            .waiters
+            .iter()
+            .any(|waiter| waiter.will_wake(cx.waker()))
+        {
+            self.waiters.push(cx.waker().clone());
+        }
+    }
+
     /// After a change: who is to be woken, and is the socket to be closed?
     fn settle(&mut self) -> Afterwards {
         let mut afterwards = Afterwards::default();
@@ -291,6 +331,23 @@ impl Sending {
             afterwards.closed = self.socket.take();
         }
         afterwards
+    }
+}
+
+/// Holds small writes back while it lives, so that they leave together; not beyond the high
+/// watermark, and not from somebody who waits for them to leave.
+pub(crate) struct Cork<'a>(&'a Arc<Connection>);
+
+impl<'a> Cork<'a> {
+    pub(crate) fn new(connection: &'a Arc<Connection>) -> Self {
+        connection.lock().corks += 1;
+        Self(connection)
+    }
+}
+
+impl Drop for Cork<'_> {
+    fn drop(&mut self) {
+        self.0.change(|sending, _| sending.corks -= 1);
     }
 }
 

@@ -78,7 +78,8 @@ impl OpenError {
         }
     }
 
-    fn kind(&self) -> io::ErrorKind {
+    /// The kind that it has as an I/O error: that of the cause.
+    pub fn kind(&self) -> io::ErrorKind {
         let without_cause = match self {
             Self::TimedOut { .. } => io::ErrorKind::TimedOut,
             Self::Option { .. }
@@ -174,9 +175,15 @@ impl fmt::Display for HandlerError {
             Some(address) => address.fmt(f)?,
             None => f.write_str("an unknown peer")?,
         }
-        match &self.cause {
-            HandlerErrorCause::Failed(error) => write!(f, " failed: {error}"),
-            HandlerErrorCause::Panicked(message) => write!(f, " panicked: {message}"),
+        write!(f, " {}", self.cause)
+    }
+}
+
+impl fmt::Display for HandlerErrorCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => write!(f, "failed: {error}"),
+            Self::Panicked(message) => write!(f, "panicked: {message}"),
         }
     }
 }

@@ -48,6 +48,7 @@ mod scratch;
 mod server;
 mod socket;
 mod target;
+mod timeout;
 mod turns;
 mod writer;
 
@@ -71,4 +72,5 @@ pub use server::start_unix_server;
 pub use server::{HandlerOutput, Server, StartServer, start_server};
 pub use socket::{FuturesIo, Listener, Socket};
 pub use target::Target;
+pub use timeout::{TimedOut, timeout};
 pub use writer::StreamWriter;

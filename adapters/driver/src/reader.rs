@@ -212,7 +212,64 @@ impl StreamReader {
         self.take(Request::ToEof).await
     }
 
-    /// The lines of the stream, one after the other, up to its end.
+    /// Reads what a parser makes of the core: it is called with what has arrived, and again when
+    /// more has, until it has an answer.
+    ///
+    /// So one parser, a plain function, is tested by hand, fuzzed, and used on any runtime. It should
+    /// take from the [`Reader`] only when it has everything it needs.
+    ///
+    /// # Errors
+    ///
+    /// Those of the parser. If it needs data behind the end of the stream, [`ReadError::Incomplete`]
+    /// with what is left, or [`ReadError::Transport`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes, if the parser takes nothing before it has its answer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use millpond::{
+    ///     Bytes, ReadError,
+    ///     millpond_core::{Reader, Request, Status},
+    /// };
+    ///
+    /// /// A message behind its length in two bytes.
+    /// fn message(reader: &mut Reader) -> Result<Status<Bytes>, ReadError> {
+    ///     let Status::Ready(2) = reader.poll(Request::Exactly(2))? else {
+    ///         return Ok(Status::NeedData);
+    ///     };
+    ///     let head = reader.buffered();
+    ///     let len = usize::from(u16::from_be_bytes([head[0], head[1]]));
+    ///     let found = reader.poll(Request::Exactly(2 + len))?;
+    ///     Ok(found.map(|n| reader.take(n).slice(2..)))
+    /// }
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"\x00\x05hello\x00\x02hi")?;
+    /// assert_eq!(reader.read_with(message).await?, "hello");
+    /// assert_eq!(reader.read_with(message).await?, "hi");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub async fn read_with<T, E: From<ReadError>>(
+        &mut self,
+        mut parse: impl FnMut(&mut Reader) -> Result<Status<T>, E>,
+    ) -> Result<T, E> {
+        loop {
+            match parse(&mut self.core)? {
+                Status::Ready(answer) => return Ok(answer),
+                Status::NeedData if self.core.is_open() => {
+                    poll_fn(|cx| self.poll_fill(cx)).await;
+                }
+                Status::NeedData => return Err(self.nothing_more().into()),
+            }
+        }
+    }
+
+    /// The lines of the stream, one after the other, up to its end; the last one may lack its line
+    /// feed.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -431,6 +488,25 @@ impl StreamReader {
         self.core.limit()
     }
 
+    /// Changes the limit, for a protocol whose lines may be longer from here on.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::StreamOptions::new().limit(4).pair(100);
+    /// writer.write(b"head\na longer body\n")?;
+    /// assert_eq!(reader.read_line().await?, "head\n");
+    /// reader.set_limit(80);
+    /// assert_eq!(reader.read_line().await?, "a longer body\n");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `limit` is 0.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.core.set_limit(limit);
+    }
+
     async fn take(&mut self, request: Request<'_>) -> Result<Bytes, ReadError> {
         let n = self.answer(request).await?;
         Ok(self.core.take(n))
@@ -439,6 +515,17 @@ impl StreamReader {
     async fn lend(&mut self, request: Request<'_>) -> Result<&[u8], ReadError> {
         let n = self.answer(request).await?;
         Ok(self.core.lend(n))
+    }
+
+    /// Why there is no more data.
+    fn nothing_more(&mut self) -> ReadError {
+        match self.core.error() {
+            Some(error) => ReadError::Transport(error.clone()),
+            None => ReadError::Incomplete {
+                partial: self.core.leftover(),
+                expected: None,
+            },
+        }
     }
 
     /// The only place that waits, and it holds no bytes.

@@ -13,6 +13,7 @@ use std::{
 use futures_util::FutureExt;
 
 use crate::{
+    connection::Cork,
     error::{BoxError, HandlerError, HandlerErrorCause, OpenError},
     extra_info::Address,
     options::{StreamOptions, stream_options},
@@ -71,7 +72,8 @@ impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
 /// The adapters have a function of the same name that knows its runtime; this one is for programs
 /// that are given theirs. Await the result.
 ///
-/// The connection lives as long as its handler. When it returns, the stream is closed: what it
+/// What a handler writes until it has to wait leaves together, so replies to pipelined requests cost
+/// one system call. The connection lives as long as its handler. When it returns, the stream is closed: what it
 /// wrote is still delivered. One that fails or panics is reported and its stream closed, and the
 /// others go on.
 ///
@@ -94,6 +96,24 @@ impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
 ///
 /// async fn serve(runtime: Arc<dyn Runtime>) -> Result<Server, OpenError> {
 ///     millpond::start_server(runtime, "127.0.0.1:8888", echo).await
+/// }
+/// ```
+///
+/// With something that all handlers share:
+///
+/// ```no_run
+/// # use std::{io, sync::Arc};
+/// # use millpond::{OpenError, Runtime, Server, StreamReader, StreamWriter};
+/// struct Motd(String);
+///
+/// async fn tell(motd: Arc<Motd>, mut writer: StreamWriter) -> io::Result<()> {
+///     writer.write(motd.0.as_bytes())?;
+///     Ok(())
+/// }
+///
+/// async fn serve(runtime: Arc<dyn Runtime>, motd: Arc<Motd>) -> Result<Server, OpenError> {
+///     let handler = move |_, writer| tell(motd.clone(), writer);
+///     millpond::start_server(runtime, "127.0.0.1:17", handler).await
 /// }
 /// ```
 pub fn start_server<H, F>(
@@ -420,7 +440,13 @@ impl Serving {
         let running = Running::new(self.clone());
         let handler = (self.handler)(reader, writer);
         self.runtime.spawn(Box::pin(async move {
-            let cause = match AssertUnwindSafe(handler).catch_unwind().await {
+            let mut handler = AssertUnwindSafe(handler).catch_unwind();
+            let ended = poll_fn(|cx| {
+                // What the handler writes in one go leaves together.
+                let _cork = Cork::new(&connection);
+                handler.poll_unpin(cx)
+            });
+            let cause = match ended.await {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(HandlerErrorCause::Failed(error)),
                 Err(payload) => Some(HandlerErrorCause::panicked(&*payload)),

@@ -27,6 +27,7 @@ const UNIX_PATH_MAX: usize = if cfg!(any(target_os = "linux", target_os = "andro
 /// | `("example.org", 80)`, `"example.org:80"` | a host, all of whose addresses count |
 /// | `(Ipv4Addr, u16)`, `(Ipv6Addr, u16)`, `(IpAddr, u16)`, [`SocketAddr`] | one address |
 /// | `Vec<SocketAddr>`, `&[SocketAddr]` | several |
+/// | `&Address`, `&Path` | what a server said it listens on, the path of a unix socket |
 /// | a [`StdSocket`] to connect, a [`StdListener`] to listen, or what converts into them | that socket |
 ///
 /// ```
@@ -77,6 +78,19 @@ impl<S> From<String> for Target<S> {
 impl<S> From<SocketAddr> for Target<S> {
     fn from(address: SocketAddr) -> Self {
         Self(Kind::Addresses(vec![address]))
+    }
+}
+
+/// # Panics
+///
+/// If it is that of a unix socket without a path: nothing can be connected to it.
+impl<S> From<&Address> for Target<S> {
+    fn from(address: &Address) -> Self {
+        match address {
+            Address::Tcp(address) => (*address).into(),
+            Address::Unix(Some(path)) => path.clone().into(),
+            Address::Unix(None) => panic!("a unix socket without a path has no address"),
+        }
     }
 }
 

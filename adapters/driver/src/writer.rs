@@ -203,6 +203,21 @@ impl StreamWriter {
         self.connection.inspect(Writer::queued)
     }
 
+    /// Whether more is queued than the high watermark, or was and has not come down to the low one,
+    /// so that [`drain`](Self::drain) would wait.
+    ///
+    /// ```
+    /// let ((_, mut writer), _peer) = millpond::StreamOptions::new().watermarks(0, 50).pair(10);
+    /// writer.write(&[0; 60])?;
+    /// assert!(!writer.is_paused()); // 10 are on their way
+    /// writer.write(&[0; 1])?;
+    /// assert!(writer.is_paused());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn is_paused(&self) -> bool {
+        self.connection.inspect(Writer::is_paused)
+    }
+
     async fn wait_until(&mut self, done: impl Fn(&Writer) -> bool) -> Result<(), WriteError> {
         let turns = &mut self.turns;
         let connection = &self.connection;

@@ -1,135 +1,17 @@
 //! How the driver treats a transport, looked at from below: sockets that watch, lie and fail.
 
+mod support;
+
 use std::{
     io::{self, ErrorKind, IoSlice},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::{Context, Poll, Waker},
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
 };
 
 use futures_lite::future::{block_on, poll_once};
-use millpond::{
-    BoxFuture, ReadError, Socket, Spawn, StreamOptions, StreamReader, StreamWriter, WriteError,
-};
+use millpond::{BoxFuture, ReadError, WriteError};
 
-/// A socket whose every call is answered from a script.
-#[derive(Default)]
-struct Scripted {
-    reads: Mutex<Vec<Poll<io::Result<usize>>>>,
-    writes: Mutex<Vec<Poll<io::Result<usize>>>>,
-    written: Mutex<Vec<u8>>,
-    /// Wakers that the write side was polled with.
-    write_wakers: Mutex<Vec<Waker>>,
-    closes: AtomicUsize,
-    aborts: AtomicUsize,
-}
-
-impl Scripted {
-    /// The answers come in turn; after the last one every call is pending.
-    fn new(
-        reads: impl IntoIterator<Item = Poll<io::Result<usize>>>,
-        writes: impl IntoIterator<Item = Poll<io::Result<usize>>>,
-    ) -> Arc<Self> {
-        let scripted = Self::default();
-        *scripted.reads.lock().unwrap() = reversed(reads);
-        *scripted.writes.lock().unwrap() = reversed(writes);
-        Arc::new(scripted)
-    }
-
-    fn open(self: &Arc<Self>, spawner: impl Spawn) -> (StreamReader, StreamWriter) {
-        StreamOptions::new().open(Box::new(Handle(self.clone())), Arc::new(spawner))
-    }
-
-    fn written(&self) -> Vec<u8> {
-        self.written.lock().unwrap().clone()
-    }
-
-    fn then_writes(&self, answers: impl IntoIterator<Item = Poll<io::Result<usize>>>) {
-        *self.writes.lock().unwrap() = reversed(answers);
-    }
-}
-
-fn reversed<T>(items: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut items: Vec<T> = items.into_iter().collect();
-    items.reverse();
-    items
-}
-
-/// What the driver gets, so that the test can watch.
-struct Handle(Arc<Scripted>);
-
-impl Socket for Handle {
-    fn poll_read(&self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let answer = self.0.reads.lock().unwrap().pop().unwrap_or(Poll::Pending);
-        if let Poll::Ready(Ok(n)) = answer {
-            let n = n.min(buf.len());
-            buf[..n].fill(b'x');
-        }
-        answer
-    }
-
-    fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
-    }
-
-    fn poll_write_vectored(
-        &self,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        assert!(bufs.iter().all(|buf| !buf.is_empty()));
-        self.0.write_wakers.lock().unwrap().push(cx.waker().clone());
-        let answer = self.0.writes.lock().unwrap().pop().unwrap_or(Poll::Pending);
-        if let Poll::Ready(Ok(n)) = answer {
-            let all: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
-            let n = n.min(all.len());
-            self.0.written.lock().unwrap().extend(&all[..n]);
-        }
-        answer
-    }
-
-    fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.closes.fetch_add(1, Ordering::Relaxed);
-        Poll::Ready(Ok(()))
-    }
-
-    fn abort(&self) {
-        self.0.aborts.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-fn ready(n: usize) -> Poll<io::Result<usize>> {
-    Poll::Ready(Ok(n))
-}
-
-fn fails(kind: ErrorKind) -> Poll<io::Result<usize>> {
-    Poll::Ready(Err(kind.into()))
-}
-
-/// Keeps what is spawned, for the test to poll.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
-
-impl Kept {
-    fn count(&self) -> usize {
-        self.0.lock().unwrap().len()
-    }
-
-    /// Polls every task once with a waker of its own, and forgets those that have ended.
-    fn poll_all(&self) {
-        let mut tasks = std::mem::take(&mut *self.0.lock().unwrap());
-        tasks.retain_mut(|task| block_on(poll_once(task)).is_none());
-        self.0.lock().unwrap().append(&mut tasks);
-    }
-}
-
-impl Spawn for Kept {
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.0.lock().unwrap().push(task);
-    }
-}
+use crate::support::{Kept, Scripted, fails, ready};
 
 fn no_spawning(_: BoxFuture<'static, ()>) {
     panic!("nothing is left for the background");

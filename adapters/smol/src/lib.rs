@@ -23,8 +23,7 @@
 //!     smol::block_on(async {
 //!         let server = start_server("127.0.0.1:0", echo).await?;
 //!
-//!         let address = server.sockets()[0].tcp().unwrap();
-//!         let (mut reader, mut writer) = open_connection(address).await?;
+//!         let (mut reader, mut writer) = open_connection(&server.sockets()[0]).await?;
 //!         writer.write(b"hello\n")?;
 //!         assert_eq!(reader.read_line().await?, "hello\n");
 //!         Ok(())
@@ -131,6 +130,29 @@ where
     F: Future<Output: HandlerOutput> + Send + 'static,
 {
     millpond::start_unix_server(Arc::new(Smol), path, handler)
+}
+
+/// [`millpond::timeout`] on smol.
+///
+/// # Errors
+///
+/// [`TimedOut`] if the time is over first.
+///
+/// # Cancel safety
+///
+/// That of `future`.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # async fn example(mut reader: millpond_smol::StreamReader) -> std::io::Result<()> {
+/// let read = reader.read_line();
+/// let line = millpond_smol::timeout(Duration::from_secs(60), read).await??;
+/// # Ok(()) }
+/// ```
+pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Output, TimedOut> {
+    millpond::timeout(&Smol, duration, future).await
 }
 
 impl Spawn for Smol {

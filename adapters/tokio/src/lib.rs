@@ -23,8 +23,7 @@
 //! async fn main() -> io::Result<()> {
 //!     let server = start_server("127.0.0.1:0", echo).await?;
 //!
-//!     let address = server.sockets()[0].tcp().unwrap();
-//!     let (mut reader, mut writer) = open_connection(address).await?;
+//!     let (mut reader, mut writer) = open_connection(&server.sockets()[0]).await?;
 //!     writer.write(b"hello\n")?;
 //!     assert_eq!(reader.read_line().await?, "hello\n");
 //!     Ok(())
@@ -48,6 +47,9 @@ use crate::sockets::Io;
 /// It holds on to one tokio runtime, so that what must be written in the background can be spawned
 /// from anywhere. When that runtime shuts down, what it had not delivered is lost, and the streams
 /// fail: close them and await `wait_closed` before.
+///
+/// tokio knows whether a socket is ready only after its driver has looked. What is written before
+/// that, to a socket that was just adopted, is queued, and leaves when it has.
 ///
 /// # Examples
 ///
@@ -183,6 +185,33 @@ where
     F: Future<Output: HandlerOutput> + Send + 'static,
 {
     millpond::start_unix_server(Arc::new(Tokio::current()), path, handler)
+}
+
+/// [`millpond::timeout`] on the current tokio runtime.
+///
+/// # Errors
+///
+/// [`TimedOut`] if the time is over first.
+///
+/// # Panics
+///
+/// If it is called outside of one.
+///
+/// # Cancel safety
+///
+/// That of `future`.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # async fn example(mut reader: millpond_tokio::StreamReader) -> std::io::Result<()> {
+/// let read = reader.read_line();
+/// let line = millpond_tokio::timeout(Duration::from_secs(60), read).await??;
+/// # Ok(()) }
+/// ```
+pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Output, TimedOut> {
+    millpond::timeout(&Tokio::current(), duration, future).await
 }
 
 impl Spawn for Tokio {

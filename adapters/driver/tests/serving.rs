@@ -1,0 +1,253 @@
+//! Serving, on a runtime whose network is made up.
+
+mod support;
+
+use std::{
+    future::IntoFuture,
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    sync::{Arc, Mutex, atomic::Ordering},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use futures_lite::future::{self, block_on};
+use millpond::{
+    Address, BoxFuture, HandlerError, Listener, Runtime, Server, Socket, Spawn, StartServer,
+    StdListener, StdSocket, start_server,
+};
+
+use crate::support::{Handle, Kept, Scripted, ready};
+
+/// Tasks are polled by hand; connections come in when the test says so.
+#[derive(Clone, Default)]
+struct MadeUp {
+    tasks: Kept,
+    line: Arc<Mutex<Line>>,
+}
+
+#[derive(Default)]
+struct Line {
+    incoming: Vec<io::Result<Box<dyn Socket>>>,
+    waker: Option<Waker>,
+    slept: Vec<Duration>,
+}
+
+impl MadeUp {
+    /// A server on which `sockets` call in turn.
+    fn serve(&self, server: StartServer) -> Server {
+        let server = block_on(server.into_future()).unwrap();
+        self.tasks.poll_all();
+        server
+    }
+
+    fn call(&self, socket: &Arc<Scripted>) {
+        self.come(Ok(Box::new(Handle(socket.clone()))));
+    }
+
+    fn come(&self, incoming: io::Result<Box<dyn Socket>>) {
+        self.line.lock().unwrap().incoming.insert(0, incoming);
+        // The accepting task first, then the handler that it has spawned.
+        self.tasks.poll_all();
+        self.tasks.poll_all();
+    }
+}
+
+struct Incoming(Arc<Mutex<Line>>);
+
+impl Listener for Incoming {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
+        let mut line = self.0.lock().unwrap();
+        line.waker = Some(cx.waker().clone());
+        line.incoming.pop().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    fn local_addr(&self) -> io::Result<Address> {
+        Ok(Address::from(([192, 0, 2, 1], 80)))
+    }
+}
+
+impl Spawn for MadeUp {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.tasks.spawn(task);
+    }
+}
+
+impl Runtime for MadeUp {
+    fn connect<'a>(&'a self, _: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
+        Box::pin(async { Err(ErrorKind::Unsupported.into()) })
+    }
+
+    fn listen(&self, address: &Address, _: u32) -> io::Result<Box<dyn Listener>> {
+        match address.to_string().as_str() {
+            "192.0.2.1:80" => Ok(Box::new(Incoming(self.line.clone()))),
+            "192.0.2.2:80" => Err(ErrorKind::AddrInUse.into()),
+            _ => Err(ErrorKind::AddrNotAvailable.into()),
+        }
+    }
+
+    fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn adopt_listener(&self, _: StdListener) -> io::Result<Box<dyn Listener>> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn resolve<'a>(&'a self, _: &'a str, _: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async { Err(ErrorKind::Unsupported.into()) })
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.line.lock().unwrap().slept.push(duration);
+        Box::pin(async {})
+    }
+}
+
+fn address(last: u8) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, last], 80))
+}
+
+#[test]
+fn what_a_handler_writes_before_it_waits_leaves_in_one_call() {
+    let runtime = MadeUp::default();
+    let server = start_server(
+        Arc::new(runtime.clone()),
+        address(1),
+        async |mut reader, mut writer| -> io::Result<()> {
+            for word in ["one ", "two ", "three"] {
+                writer.write_all(word.as_bytes()).await?;
+            }
+            reader.read(1).await?;
+            writer.write(b"never mind")?;
+            writer.flush().await?;
+            future::pending().await
+        },
+    );
+    let _server = runtime.serve(server);
+    let socket = Scripted::new([Poll::Pending, ready(1)], [ready(13), ready(10)]);
+    runtime.call(&socket);
+    assert_eq!(socket.written(), b"one two three");
+    assert_eq!(socket.write_wakers.lock().unwrap().len(), 1, "one call");
+
+    runtime.tasks.poll_all();
+    assert_eq!(socket.written(), b"one two threenever mind");
+}
+
+#[test]
+fn a_handler_that_writes_much_does_not_hold_it_back() {
+    let runtime = MadeUp::default();
+    let server = start_server(
+        Arc::new(runtime.clone()),
+        address(1),
+        async |_, mut writer| {
+            writer.write(b"small").unwrap();
+            writer.write(&[0; 100_000]).unwrap();
+            assert_eq!(writer.queued(), 0, "both have left while the handler ran");
+        },
+    );
+    let _server = runtime.serve(server);
+    let socket = Scripted::new([], [ready(5), ready(100_000)]);
+    runtime.call(&socket);
+    assert_eq!(socket.written().len(), 100_005);
+}
+
+#[test]
+fn a_handler_that_returns_fails_or_panics_closes_its_stream_and_others_go_on() {
+    let runtime = MadeUp::default();
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let reported = reports.clone();
+    let server = start_server(
+        Arc::new(runtime.clone()),
+        address(1),
+        async |mut reader, mut writer| -> Result<(), &'static str> {
+            writer.write(b"x").map_err(|_| "cannot write")?;
+            match reader.read(10).await.map_or(0, |data| data.len()) {
+                1 => Ok(()),
+                2 => Err("two is too many"),
+                n => panic!("{n} of them"),
+            }
+        },
+    )
+    .on_handler_error(move |error: HandlerError| reported.lock().unwrap().push(error.to_string()));
+    let server = runtime.serve(server);
+    for n in 1..=3 {
+        let socket = Scripted::new([ready(n)], [ready(1)]);
+        runtime.call(&socket);
+        assert_eq!(socket.written(), b"x");
+        assert!(socket.closes.load(Ordering::Relaxed) > 0);
+        assert_eq!(Arc::strong_count(&socket), 1, "the connection is released");
+    }
+    let expected = [
+        "the handler of an unknown peer failed: two is too many",
+        "the handler of an unknown peer panicked: 3 of them",
+    ];
+    assert_eq!(*reports.lock().unwrap(), expected);
+    assert!(server.is_serving());
+}
+
+#[test]
+fn errors_of_accepting_neither_stop_the_server_nor_spin() {
+    let runtime = MadeUp::default();
+    let served = Arc::new(Mutex::new(0));
+    let count = served.clone();
+    let server = start_server(Arc::new(runtime.clone()), address(1), move |_, _| {
+        *count.lock().unwrap() += 1;
+        async {}
+    });
+    let _server = runtime.serve(server);
+    runtime.come(Err(ErrorKind::ConnectionAborted.into()));
+    assert!(runtime.line.lock().unwrap().slept.is_empty());
+    runtime.come(Err(io::Error::from_raw_os_error(24))); // too many open files
+    assert_eq!(runtime.line.lock().unwrap().slept.len(), 1);
+    runtime.call(&Scripted::new([], []));
+    assert_eq!(*served.lock().unwrap(), 1);
+}
+
+#[test]
+fn closing_ends_the_accepting_task_and_waits_for_handlers() {
+    let runtime = MadeUp::default();
+    let server = start_server(
+        Arc::new(runtime.clone()),
+        address(1),
+        async |mut reader, _| {
+            let _end = reader.read(1).await;
+        },
+    );
+    let server = runtime.serve(server);
+    let socket = Scripted::new([Poll::Pending, Poll::Pending, ready(0)], []);
+    runtime.call(&socket);
+    assert_eq!(server.sockets(), [Address::from(address(1))]);
+
+    server.close();
+    assert!(server.sockets().is_empty());
+    block_on(server.serve_forever());
+    let mut closed = Box::pin(server.wait_closed());
+    assert!(
+        block_on(future::poll_once(&mut closed)).is_none(),
+        "a handler runs"
+    );
+    runtime.tasks.poll_all();
+    runtime.tasks.poll_all();
+    assert!(block_on(future::poll_once(&mut closed)).is_some());
+    assert_eq!(runtime.tasks.count(), 0);
+}
+
+#[test]
+fn addresses_that_this_machine_lacks_are_left_out_if_one_is_left() {
+    let listen = |addresses: &[SocketAddr]| {
+        let server = start_server(Arc::new(MadeUp::default()), addresses, async |_, _| {});
+        block_on(server.into_future())
+    };
+    let server = listen(&[address(3), address(1)]).unwrap();
+    assert_eq!(server.sockets(), [Address::from(address(1))]);
+
+    let error = listen(&[address(3)]).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot listen on 192.0.2.3:80: ")
+    );
+    let error = listen(&[address(1), address(2)]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+}
