@@ -38,6 +38,8 @@ pub(crate) struct Buffer {
     start: usize,
     /// Invariant: `filled <= block.len()`. Nothing behind it is data, whatever was written there.
     filled: usize,
+    /// How large the block was before anything was taken of it: what is taken keeps it all alive.
+    allocated: usize,
     /// Invariant: `BLOCK_MIN <= block_size <= BLOCK_MAX`.
     block_size: usize,
 }
@@ -48,6 +50,7 @@ impl Buffer {
             block: BytesMut::new(),
             start: 0,
             filled: 0,
+            allocated: 0,
             block_size: BLOCK_MIN,
         }
     }
@@ -136,7 +139,7 @@ impl Buffer {
         self.block_size = BLOCK_MIN;
         if self.is_empty() {
             *self = Self::new();
-        } else if self.capacity() > SHRINK_ABOVE && self.capacity() / 4 > self.len() {
+        } else if self.allocated > SHRINK_ABOVE && self.allocated / 4 > self.len() {
             // As much scratch as data: growing again by doubling stays linear.
             self.move_to_new_block(2 * self.len());
         }
@@ -172,6 +175,7 @@ impl Buffer {
         let mut block = BytesMut::zeroed(capacity + ALIGN);
         let start = aligned_start(&block, len);
         copy_in_pieces(&mut block[start..start + len], self.data());
+        self.allocated = block.len();
         self.block = block;
         self.start = start;
         self.filled = start + len;

@@ -216,7 +216,7 @@ impl fmt::Display for ReadError {
             Self::LimitOverrun { consumed } => write!(
                 f,
                 "no separator within the limit of {} bytes: raise the limit, or read on without it",
-                consumed - 1
+                consumed.saturating_sub(1)
             ),
             Self::CapExceeded { cap } => write!(
                 f,

@@ -107,7 +107,8 @@ pub enum Status<T> {
 ///
 /// # Memory
 ///
-/// A reader that holds no bytes holds no memory. Otherwise what it buffers is bounded by what the
+/// A reader that holds no bytes holds no memory once it was told to [`shrink`](Self::shrink), which
+/// the `millpond` driver does before it waits. Otherwise what it buffers is bounded by what the
 /// requests need: the limit and a separator for `Line` and `Until`, the number asked for (and
 /// arrived) for the others, plus the one piece that was fed last. A transport that heeds the
 /// back-pressure and feeds unasked adds at most twice the limit.
@@ -270,6 +271,7 @@ impl Reader {
     pub fn set_limit(&mut self, limit: usize) {
         assert!(limit > 0, "the limit of a reader is at least 1 byte");
         self.limit = limit;
+        self.removed(0);
     }
 
     /// The most bytes that may be buffered for one `Exactly`, `Peek` or `ToEof`.
@@ -290,7 +292,8 @@ impl Reader {
     ///
     /// It removes nothing, except what it hands over in [`ReadError::Incomplete`] and a line that
     /// is too long. What has arrived is looked at first, then the limit, then the end of the
-    /// stream: data that came before an end or a failure can always be read.
+    /// stream: data that came before an end or a failure can always be read. Only a number above
+    /// the cap is refused before anything is looked at.
     ///
     /// # Errors
     ///
@@ -504,14 +507,16 @@ impl Reader {
                 None => return,
             },
         };
-        self.buffer.feed(data);
-        self.arrived();
+        if !data.is_empty() {
+            self.buffer.feed(data);
+            self.arrived();
+        }
     }
 
     /// Room to read into without a copy, never empty. [`commit`](Self::commit) turns what was
     /// written there into data; without it, it is as if nothing had happened.
     ///
-    /// The room is 4 KiB at first and grows up to 64 KiB while reads fill it.
+    /// The room is at least 4 KiB at first and grows up to 64 KiB while reads fill it.
     ///
     /// # Panics
     ///
@@ -550,7 +555,9 @@ impl Reader {
         if self.line == Line::Skipped {
             self.skip_line();
         }
-        self.arrived();
+        if n > 0 {
+            self.arrived();
+        }
     }
 
     /// The peer has ended the stream. What is buffered can still be read.
@@ -680,13 +687,14 @@ impl Reader {
     }
 }
 
-/// The rules. Each looks at the data first, then at the bounds, then at the end of the stream.
+/// The rules. A number above the cap is refused whatever has arrived. Otherwise each looks at the data
+/// first, then at the bounds, then at the end of the stream.
 impl Reader {
     fn exactly(&mut self, n: usize) -> Result<Status<usize>, ReadError> {
+        self.check_cap(n)?;
         if n <= self.buffer.len() {
             return Ok(Status::Ready(n));
         }
-        self.check_cap(n)?;
         self.incomplete(Some(n))
     }
 
@@ -698,11 +706,11 @@ impl Reader {
     }
 
     fn peek(&self, n: usize) -> Result<Status<usize>, ReadError> {
+        self.check_cap(n)?;
         let len = self.buffer.len();
         if n <= len {
             return Ok(Status::Ready(n));
         }
-        self.check_cap(n)?;
         match self.end {
             End::Eof | End::Failed(_) if len > 0 => Ok(Status::Ready(len)),
             End::Open | End::Eof | End::Failed(_) => self.none_left(),

@@ -248,7 +248,7 @@ mod tests {
         found
     }
 
-    fn over_ab(len: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = Vec<u8>> {
+    fn over_ab(len: core::ops::RangeInclusive<usize>) -> impl Strategy<Value = Vec<u8>> {
         prop::collection::vec(prop::sample::select(vec![b'a', b'b', b'c']), len)
     }
 

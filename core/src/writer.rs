@@ -326,7 +326,8 @@ impl Writer {
         matches!(self.end, End::Closed { .. } | End::Failed(_))
     }
 
-    /// Whether the stream was aborted, so that what was queued is lost.
+    /// Whether the stream was aborted, so that what was queued is lost. A failure of the transport
+    /// before the abort was carried out takes its place.
     ///
     /// ```
     /// # use millpond_core::Writer;

@@ -51,6 +51,8 @@ macro_rules! panics {
 
 panics! {
     a_limit_of_nothing: "the limit of a reader is at least 1 byte", Reader::with_limit(0);
+    a_limit_of_nothing_later:
+        "the limit of a reader is at least 1 byte", Reader::new().set_limit(0);
     a_low_watermark_above_the_high_one:
         "the low watermark (2) is above the high one (1)", Writer::with_watermarks(2, 1);
 
@@ -145,13 +147,15 @@ panics! {
 
 #[test]
 fn an_empty_separator_from_outside_is_an_error() {
-    assert_eq!(Separator::try_new(""), Err(EmptySeparator));
-    assert_eq!(Separator::try_any(["\n", ""]), Err(EmptySeparator));
-    assert_eq!(Separator::try_any::<&str>([]), Err(EmptySeparator));
-    assert_eq!(
-        EmptySeparator.to_string(),
-        "a separator must hold at least one sequence, each of at least one byte"
-    );
+    let text = "a separator must hold at least one sequence, each of at least one byte";
+    for separator in [
+        Separator::try_new(""),
+        Separator::try_any(["\n", ""]),
+        Separator::try_any::<&str>([]),
+    ] {
+        let error: EmptySeparator = separator.expect_err("it holds nothing");
+        assert_eq!(error.to_string(), text);
+    }
 }
 
 #[test]
@@ -228,7 +232,7 @@ fn every_write_error_says_what_happened() {
     }
 }
 
-// Fails: an overrun made by hand, as a test double would, cannot be shown in a debug build.
+/// Made by hand, as a test double would.
 #[test]
 fn an_overrun_of_nothing_can_be_shown() {
     let error = ReadError::LimitOverrun { consumed: 0 };
@@ -253,7 +257,7 @@ impl Error for Outer {
 
 /// The errors below one, top down.
 fn chain(error: &dyn Error) -> Vec<String> {
-    let sources = std::iter::successors(error.source(), |error| error.source());
+    let sources = std::iter::successors(error.source(), |error| (*error).source());
     sources.map(ToString::to_string).collect()
 }
 
@@ -262,7 +266,8 @@ fn a_transport_error_is_the_source_with_all_its_own_sources() {
     let inner = std::fmt::Error.to_string();
     let error = TransportError::new(Outer(std::fmt::Error));
     assert!(error.get_ref().is::<Outer>());
-    assert_eq!(chain(&error), [inner.clone()]);
+    assert_eq!(chain(&error).last(), Some(&inner));
+    assert_eq!(chain(&error).len(), 1);
     let outer_and_inner = ["outer".to_owned(), inner];
     assert_eq!(chain(&ReadError::Transport(error.clone())), outer_and_inner);
     assert_eq!(chain(&WriteError::Transport(error)), outer_and_inner);
@@ -325,7 +330,7 @@ mod io {
         ];
         for (error, kind) in kinds {
             let converted = io::Error::from(error.clone());
-            assert_eq!(converted.kind(), kind);
+            assert_eq!((error.kind(), converted.kind()), (kind, kind));
             assert_eq!(converted.to_string(), error.to_string());
             let inner = converted.into_inner().expect("it has an inner error");
             assert_eq!(inner.downcast_ref(), Some(&error));
@@ -344,7 +349,7 @@ mod io {
         ];
         for (error, kind) in kinds {
             let converted = io::Error::from(error.clone());
-            assert_eq!(converted.kind(), kind);
+            assert_eq!((error.kind(), converted.kind()), (kind, kind));
             assert_eq!(converted.to_string(), error.to_string());
             let inner = converted.into_inner().expect("it has an inner error");
             assert_eq!(inner.downcast_ref(), Some(&error));
@@ -428,6 +433,19 @@ fn the_largest_limit_never_overruns() {
 }
 
 #[test]
+fn a_lower_limit_counts_from_the_next_request_on() {
+    let mut reader = Reader::with_limit(5);
+    reader.feed(b"abcd\r\nab\r\n");
+    let crlf = Separator::new("\r\n");
+    assert_eq!(reader.poll(Request::Until(&crlf)), Ok(Status::Ready(6)));
+    reader.set_limit(2);
+    let overrun = Err(ReadError::LimitOverrun { consumed: 3 });
+    assert_eq!(reader.poll(Request::Until(&crlf)), overrun);
+    reader.set_limit(4);
+    assert_eq!(reader.poll(Request::Until(&crlf)), Ok(Status::Ready(6)));
+}
+
+#[test]
 fn a_separator_longer_than_the_limit_counts_the_bytes_before_it() {
     let separator = Separator::new("--boundary--");
     let mut reader = Reader::with_limit(2);
@@ -491,7 +509,6 @@ fn more_than_the_cap_is_refused_before_anything_arrives() {
     assert_eq!(reader.poll(Request::Exactly(usize::MAX)), refused);
 }
 
-// Fails: the answer to the same request depends on how the input was cut.
 #[test]
 fn more_than_the_cap_is_refused_even_if_it_has_arrived() {
     let mut reader = Reader::new().with_cap(2);
@@ -586,10 +603,13 @@ fn nothing_written_is_nothing_queued() {
     assert_eq!(writer.poll_transmit(), None);
 }
 
+/// What ends the writing.
+type Finish = fn(&mut Writer, &TransportError);
+
 #[test]
 fn what_is_written_too_late_is_refused_and_not_queued() {
     let failure = TransportError::new("reset");
-    let ends: [(fn(&mut Writer, &TransportError), WriteError); 4] = [
+    let ends: [(Finish, WriteError); 4] = [
         (|writer, _| writer.write_eof(), WriteError::Finished),
         (|writer, _| writer.close(), WriteError::Closed),
         (|writer, _| writer.abort(), WriteError::Closed),

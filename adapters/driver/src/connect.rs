@@ -12,11 +12,12 @@ use std::{
 use millpond_core::{CONNECTION_ATTEMPT_DELAY, HappyEyeballs, Race};
 
 use crate::{
+    background::Background,
     error::OpenError,
     extra_info::Address,
     options::{StreamOptions, stream_options},
     reader::StreamReader,
-    runtime::{BoxFuture, Runtime, Spawner, StdSocket},
+    runtime::{BoxFuture, Runtime, StdSocket},
     socket::Socket,
     target::{Resolved, Target},
     writer::StreamWriter,
@@ -178,7 +179,9 @@ impl OpenConnection {
                 connect(&*self.runtime, &addresses, self.delay).await?
             }
         };
-        Ok(self.options.open(socket, Arc::new(Spawner(self.runtime))))
+        let background = Background::Runtime(self.runtime);
+        let (reader, writer, _) = self.options.open_shared(socket, background);
+        Ok((reader, writer))
     }
 }
 

@@ -4,16 +4,20 @@ use std::{
     fmt,
     io::{self, IoSlice},
     mem,
-    pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    ops::Deref,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll, Wake, Waker, ready},
+    time::Duration,
 };
 
 use bytes::{Buf, Bytes};
 use futures_util::task::AtomicWaker;
 use millpond_core::{Event, Transmit, TransportError, WriteError, Writer};
 
-use crate::{extra_info::ExtraInfo, runtime::Spawn, socket::Socket};
+use crate::{
+    background::Background, extra_info::ExtraInfo, flush::Flush, linger::linger,
+    runtime::BoxFuture, socket::Socket,
+};
 
 /// Chunks for one vectored write. Linux takes up to 1024; more than this gains nothing measurable.
 const MAX_CHUNKS: usize = 64;
@@ -27,7 +31,8 @@ const LARGE: usize = 8 * 1024;
 /// spawned that sends it and ends when nothing is left; it keeps the connection alive, so that the
 /// rest is delivered even when both halves are gone.
 ///
-/// The reader borrows the socket for each poll, by a weak reference, so that closing closes at once.
+/// The reader borrows the socket for each poll, by a weak reference, so that closing takes it away at
+/// once.
 pub(crate) struct Connection {
     sending: Mutex<Sending>,
     /// The one waker that the write side of the socket ever sees, so that it does not matter who
@@ -36,7 +41,7 @@ pub(crate) struct Connection {
     bell: Arc<Bell>,
     /// The reader, if it waits.
     reader: AtomicWaker,
-    spawner: Arc<dyn Spawn>,
+    background: Background,
     can_write_eof: bool,
     extra_info: ExtraInfo,
 }
@@ -44,7 +49,7 @@ pub(crate) struct Connection {
 struct Sending {
     core: Writer,
     /// `None` when the connection was closed or aborted.
-    socket: Option<Arc<dyn Socket>>,
+    socket: Option<Arc<Held>>,
     flusher: Flusher,
     /// Those who hold small writes back so that they leave together.
     corks: usize,
@@ -78,27 +83,46 @@ impl Wake for Bell {
 #[must_use]
 struct Afterwards {
     waiters: Vec<Waker>,
-    closed: Option<Arc<dyn Socket>>,
+    closed: Option<Arc<Held>>,
+}
+
+/// The socket of a connection that is not closed. Nobody else keeps one for longer than a poll.
+pub(crate) struct Held(Arc<dyn Socket>);
+
+impl Deref for Held {
+    type Target = dyn Socket;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
 }
 
 impl Connection {
-    pub(crate) fn new(socket: Arc<dyn Socket>, spawner: Arc<dyn Spawn>, core: Writer) -> Arc<Self> {
+    /// And what the reader reads from until the connection is closed.
+    pub(crate) fn new(
+        socket: Box<dyn Socket>,
+        background: Background,
+        core: Writer,
+    ) -> (Arc<Self>, Weak<Held>) {
         let bell = Arc::new(Bell::default());
-        Arc::new(Self {
+        let held = Arc::new(Held(Arc::from(socket)));
+        let source = Arc::downgrade(&held);
+        let connection = Self {
             waker: Waker::from(bell.clone()),
             bell,
             reader: AtomicWaker::new(),
-            spawner,
-            can_write_eof: socket.can_write_eof(),
-            extra_info: socket.extra_info(),
+            background,
+            can_write_eof: held.can_write_eof(),
+            extra_info: held.extra_info(),
             sending: Mutex::new(Sending {
                 core,
-                socket: Some(socket),
+                socket: Some(held),
                 flusher: Flusher::None,
                 corks: 0,
                 waiters: Vec::new(),
             }),
-        })
+        };
+        (Arc::new(connection), source)
     }
 
     pub(crate) fn can_write_eof(&self) -> bool {
@@ -146,6 +170,7 @@ impl Connection {
 
     pub(crate) fn close(self: &Arc<Self>) {
         self.change(|sending, _| sending.core.close());
+        self.bell.0.wake(); // the flusher's time is limited from now on
     }
 
     pub(crate) fn abort(self: &Arc<Self>) {
@@ -192,14 +217,14 @@ impl Connection {
         drop(sending);
         self.finish(afterwards);
         if spawn {
-            self.spawner.spawn(Box::pin(Flush(Some(self.clone()))));
+            self.background.spawn(Flush::new(self.clone()));
         } else if idle_flusher {
             self.bell.0.wake(); // nothing is left for it: let it end
         }
         result
     }
 
-    fn poll_flush(&self, cx: &Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_flush(&self, cx: &Context<'_>) -> Poll<()> {
         self.bell.0.register(cx.waker());
         let mut sending = self.lock();
         let done = sending.poll_transmit(&mut Context::from_waker(&self.waker));
@@ -212,9 +237,29 @@ impl Connection {
         done
     }
 
+    /// The flusher can do no more: the stream has failed, and the connection is reset.
+    pub(crate) fn give_up(&self, error: io::Error) {
+        let mut sending = self.lock();
+        sending.flusher = Flusher::None;
+        sending.core.fail(error);
+        let socket = sending.socket.take();
+        let afterwards = sending.settle();
+        drop(sending);
+        if let Some(socket) = socket {
+            socket.abort();
+            drop(socket);
+            self.reader.wake();
+        }
+        self.finish(afterwards);
+    }
+
+    pub(crate) fn timer(&self, duration: Duration) -> Option<BoxFuture<'static, ()>> {
+        self.background.timer(duration)
+    }
+
     fn finish(&self, afterwards: Afterwards) {
-        if afterwards.closed.is_some() {
-            drop(afterwards.closed);
+        if let Some(socket) = afterwards.closed {
+            self.release(socket, self.inspect(Writer::is_aborted));
             self.reader.wake();
         }
         for waiter in afterwards.waiters {
@@ -222,9 +267,30 @@ impl Connection {
         }
     }
 
+    fn release(&self, held: Arc<Held>, aborted: bool) {
+        let socket = held.0.clone();
+        drop(held); // from here on the reader cannot reach it
+        if !aborted {
+            linger(socket, &self.background);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Sending> {
         // The core keeps its invariants even when a socket panics in the middle of a poll.
         self.sending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Connection {
+    /// Both halves are gone, and everything is sent.
+    fn drop(&mut self) {
+        let (held, failed) = {
+            let mut sending = self.lock();
+            (sending.socket.take(), sending.core.error().is_some())
+        };
+        if let Some(held) = held {
+            self.release(held, failed);
+        }
     }
 }
 
@@ -249,7 +315,7 @@ impl Sending {
         };
         let mut sent = 0;
         while sent < len {
-            match poll_write_all(&**socket, cx, behind(bufs, sent), len - sent) {
+            match poll_write_all(&*socket.0, cx, behind(bufs, sent), len - sent) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(n)) => sent += n,
                 Poll::Ready(Err(error)) => {
@@ -285,7 +351,7 @@ impl Sending {
         while let Some(step) = core.poll_transmit() {
             let result = match step {
                 Transmit::Data(_) => {
-                    let sent = poll_write_all(&**socket, cx, core.chunks(), core.queued());
+                    let sent = poll_write_all(&*socket.0, cx, core.chunks(), core.queued());
                     ready!(sent).map(|n| core.sent(n))
                 }
                 Transmit::Shutdown => ready!(socket.poll_close(cx)).map(|()| core.ended()),
@@ -348,39 +414,6 @@ impl<'a> Cork<'a> {
 impl Drop for Cork<'_> {
     fn drop(&mut self) {
         self.0.change(|sending, _| sending.corks -= 1);
-    }
-}
-
-/// The background task; `None` when it is done.
-///
-/// If its executor drops it before that, what was queued cannot be delivered: the stream has failed.
-struct Flush(Option<Arc<Connection>>);
-
-impl Future for Flush {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(connection) = &self.0 {
-            ready!(connection.poll_flush(cx));
-            self.0 = None;
-        }
-        Poll::Ready(())
-    }
-}
-
-impl Drop for Flush {
-    fn drop(&mut self) {
-        let Some(connection) = self.0.take() else {
-            return;
-        };
-        let mut sending = connection.lock();
-        sending.flusher = Flusher::None;
-        sending.core.fail(io::Error::other(
-            "the runtime ended before everything was written",
-        ));
-        let afterwards = sending.settle();
-        drop(sending);
-        connection.finish(afterwards);
     }
 }
 

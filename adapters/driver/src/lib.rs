@@ -34,11 +34,14 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod background;
 mod connect;
 mod connection;
 mod error;
 mod extra_info;
+mod flush;
 mod inline;
+mod linger;
 mod options;
 pub mod os;
 mod pair;

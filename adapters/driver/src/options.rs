@@ -5,8 +5,8 @@ use std::sync::Arc;
 use millpond_core::{DEFAULT_HIGH_WATER, DEFAULT_LIMIT, Reader, Writer};
 
 use crate::{
-    connection::Connection, error::OpenError, reader::StreamReader, runtime::Spawn, socket::Socket,
-    writer::StreamWriter,
+    background::Background, connection::Connection, error::OpenError, reader::StreamReader,
+    runtime::Spawn, socket::Socket, writer::StreamWriter,
 };
 
 /// The settings of [`StreamOptions`] as methods of a builder that has `options`; `$opened` is an
@@ -177,7 +177,7 @@ impl StreamOptions {
         socket: Box<dyn Socket>,
         spawner: Arc<dyn Spawn>,
     ) -> (StreamReader, StreamWriter) {
-        let (reader, writer, _) = self.open_shared(socket, spawner);
+        let (reader, writer, _) = self.open_shared(socket, Background::Spawner(spawner));
         (reader, writer)
     }
 
@@ -185,17 +185,15 @@ impl StreamOptions {
     pub(crate) fn open_shared(
         &self,
         socket: Box<dyn Socket>,
-        spawner: Arc<dyn Spawn>,
+        background: Background,
     ) -> (StreamReader, StreamWriter, Arc<Connection>) {
         let mut reader = Reader::with_limit(self.limit);
         if let Some(cap) = self.cap {
             reader = reader.with_cap(cap);
         }
         let writer = Writer::with_watermarks(self.low, self.high);
-        let socket = Arc::from(socket);
-        let source = Arc::downgrade(&socket);
-        let connection = Connection::new(socket, spawner, writer);
-        let reader = StreamReader::new(reader, source, connection.clone());
+        let (connection, socket) = Connection::new(socket, background, writer);
+        let reader = StreamReader::new(reader, socket, connection.clone());
         let writer = StreamWriter::new(connection.clone());
         (reader, writer, connection)
     }

@@ -12,7 +12,11 @@ use bytes::Bytes;
 use futures_core::Stream;
 use millpond_core::{ReadError, Reader, Request, Separator, Status};
 
-use crate::{connection::Connection, scratch, socket::Socket, turns::Turns};
+use crate::{
+    connection::{Connection, Held},
+    scratch,
+    turns::Turns,
+};
 
 /// A read that brought this much is likely to be followed by another one, so the next goes straight
 /// into the reader's own buffer.
@@ -45,7 +49,7 @@ const BURST: usize = 4 * 1024;
 pub struct StreamReader {
     core: Reader,
     /// Owned by the connection, so that it is gone when the connection is closed.
-    socket: Weak<dyn Socket>,
+    socket: Weak<Held>,
     connection: Arc<Connection>,
     /// Whether the last read brought a large piece.
     burst: bool,
@@ -451,7 +455,7 @@ impl StreamReader {
 }
 
 impl StreamReader {
-    pub(crate) fn new(core: Reader, socket: Weak<dyn Socket>, connection: Arc<Connection>) -> Self {
+    pub(crate) fn new(core: Reader, socket: Weak<Held>, connection: Arc<Connection>) -> Self {
         Self {
             core,
             socket,
@@ -612,13 +616,16 @@ impl StreamReader {
     /// `As in asyncio:` after `close`, reads come to an end. `Differs from asyncio:` after `abort`
     /// they fail, so that it is not taken for the peer's end.
     fn closed_by_this_side(&mut self) {
-        if self.connection.inspect(millpond_core::Writer::is_aborted) {
-            self.core.fail(io::Error::new(
+        let (aborted, error) = self
+            .connection
+            .inspect(|core| (core.is_aborted(), core.error().cloned()));
+        match error {
+            Some(error) => self.core.fail(error),
+            None if aborted => self.core.fail(io::Error::new(
                 io::ErrorKind::ConnectionAborted,
                 "the stream was aborted by this side",
-            ));
-        } else {
-            self.core.feed_eof();
+            )),
+            None => self.core.feed_eof(),
         }
     }
 }

@@ -5,7 +5,6 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -114,15 +113,6 @@ pub trait Runtime: Spawn {
     /// The time by which [`sleep`](Self::sleep) goes: a runtime with a clock of its own tells it.
     fn now(&self) -> Instant {
         Instant::now()
-    }
-}
-
-/// A runtime as nothing but a place to spawn on.
-pub(crate) struct Spawner(pub(crate) Arc<dyn Runtime>);
-
-impl Spawn for Spawner {
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.0.spawn(task);
     }
 }
 

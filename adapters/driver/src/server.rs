@@ -13,12 +13,13 @@ use std::{
 use futures_util::FutureExt;
 
 use crate::{
+    background::Background,
     connection::Cork,
     error::{BoxError, HandlerError, HandlerErrorCause, OpenError},
     extra_info::Address,
     options::{StreamOptions, stream_options},
     reader::StreamReader,
-    runtime::{BoxFuture, Runtime, Spawn, Spawner, StdListener},
+    runtime::{BoxFuture, Runtime, StdListener},
     socket::{Listener, Socket},
     target::{Resolved, Target},
     turns::Turns,
@@ -232,7 +233,6 @@ impl StartServer {
             .filter_map(|listener| listener.local_addr().ok())
             .collect();
         let serving = Arc::new(Serving {
-            spawner: Arc::new(Spawner(self.runtime.clone())),
             runtime: self.runtime,
             options: self.options,
             handler: self.handler,
@@ -380,7 +380,6 @@ impl Drop for Server {
 /// What the server, its accepting tasks and its handlers share.
 struct Serving {
     runtime: Arc<dyn Runtime>,
-    spawner: Arc<dyn Spawn>,
     options: StreamOptions,
     handler: Arc<Handler>,
     report: Arc<Report>,
@@ -436,7 +435,8 @@ impl Serving {
 
     fn serve(self: &Arc<Self>, socket: Box<dyn Socket>) {
         let peer_addr = socket.extra_info().peer_addr;
-        let (reader, writer, connection) = self.options.open_shared(socket, self.spawner.clone());
+        let background = Background::Runtime(self.runtime.clone());
+        let (reader, writer, connection) = self.options.open_shared(socket, background);
         let running = Running::new(self.clone());
         let handler = (self.handler)(reader, writer);
         self.runtime.spawn(Box::pin(async move {

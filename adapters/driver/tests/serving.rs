@@ -31,6 +31,7 @@ struct Line {
     incoming: Vec<io::Result<Box<dyn Socket>>>,
     waker: Option<Waker>,
     slept: Vec<Duration>,
+    sleep_for_ever: bool,
 }
 
 impl MadeUp {
@@ -99,7 +100,11 @@ impl Runtime for MadeUp {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.line.lock().unwrap().slept.push(duration);
+        let mut line = self.line.lock().unwrap();
+        line.slept.push(duration);
+        if line.sleep_for_ever {
+            return Box::pin(future::pending());
+        }
         Box::pin(async {})
     }
 }
@@ -172,7 +177,7 @@ fn a_handler_that_returns_fails_or_panics_closes_its_stream_and_others_go_on() {
     .on_handler_error(move |error: HandlerError| reported.lock().unwrap().push(error.to_string()));
     let server = runtime.serve(server);
     for n in 1..=3 {
-        let socket = Scripted::new([ready(n)], [ready(1)]);
+        let socket = Scripted::new([ready(n), ready(0)], [ready(1)]);
         runtime.call(&socket);
         assert_eq!(socket.written(), b"x");
         assert!(socket.closes.load(Ordering::Relaxed) > 0);
@@ -215,7 +220,8 @@ fn closing_ends_the_accepting_task_and_waits_for_handlers() {
         },
     );
     let server = runtime.serve(server);
-    let socket = Scripted::new([Poll::Pending, Poll::Pending, ready(0)], []);
+    let reads = [Poll::Pending, Poll::Pending, ready(0), ready(0)];
+    let socket = Scripted::new(reads, []);
     runtime.call(&socket);
     assert_eq!(server.sockets(), [Address::from(address(1))]);
 
@@ -250,4 +256,72 @@ fn addresses_that_this_machine_lacks_are_left_out_if_one_is_left() {
     );
     let error = listen(&[address(1), address(2)]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
+}
+
+/// A server whose handler sends ten bytes, reads nothing, and returns.
+fn serve_curtly(runtime: &MadeUp) -> Server {
+    let server = start_server(
+        Arc::new(runtime.clone()),
+        address(1),
+        async |_, mut writer| writer.write(b"go away! \n"),
+    );
+    runtime.serve(server)
+}
+
+#[test]
+fn what_a_peer_still_sends_is_dropped_until_it_ends_so_that_it_can_read_what_it_was_sent() {
+    let runtime = MadeUp::default();
+    runtime.line.lock().unwrap().sleep_for_ever = true;
+    let _server = serve_curtly(&runtime);
+    let reads = [ready(5), ready(100), Poll::Pending, ready(7), ready(0)];
+    let socket = Scripted::new(reads, [ready(10)]);
+    runtime.call(&socket);
+    assert!(socket.closes.load(Ordering::Relaxed) > 0);
+    assert_eq!(Arc::strong_count(&socket), 2, "not released");
+    runtime.tasks.poll_all();
+    runtime.tasks.poll_all();
+    assert_eq!(Arc::strong_count(&socket), 1, "released");
+}
+
+#[test]
+fn a_peer_that_neither_sends_nor_ends_is_waited_for_half_a_minute() {
+    let runtime = MadeUp::default();
+    let _server = serve_curtly(&runtime);
+    let socket = Scripted::new([], [ready(10)]);
+    runtime.call(&socket);
+    runtime.tasks.poll_all();
+    assert_eq!(Arc::strong_count(&socket), 1, "released");
+    assert_eq!(
+        runtime.line.lock().unwrap().slept,
+        [Duration::from_secs(30)]
+    );
+}
+
+#[test]
+fn a_peer_that_floods_a_closed_connection_is_not_read_for_ever() {
+    let runtime = MadeUp::default();
+    runtime.line.lock().unwrap().sleep_for_ever = true;
+    let _server = serve_curtly(&runtime);
+    let socket = Scripted::new((0..1000).map(|_| ready(64 * 1024)), [ready(10)]);
+    runtime.call(&socket);
+    for _ in 0..20 {
+        runtime.tasks.poll_all();
+    }
+    assert_eq!(Arc::strong_count(&socket), 1, "released");
+}
+
+#[test]
+fn a_peer_that_takes_nothing_is_reset_after_half_a_minute() {
+    let runtime = MadeUp::default();
+    let _server = serve_curtly(&runtime);
+    let socket = Scripted::new([], [Poll::Pending, ready(4)]);
+    runtime.call(&socket);
+    for _ in 0..3 {
+        runtime.tasks.poll_all();
+    }
+    assert_eq!(socket.written(), b"go a");
+    assert_eq!(socket.aborts.load(Ordering::Relaxed), 1);
+    assert_eq!(Arc::strong_count(&socket), 1, "released");
+    let slept = runtime.line.lock().unwrap().slept.clone();
+    assert!(slept.iter().all(|time| *time == Duration::from_secs(30)));
 }
