@@ -31,6 +31,25 @@
 //! * Both halves work at once from two tasks, without a lock between them.
 //! * No stream keeps a thread for itself: after 32 operations that did not wait, it gives way.
 
+//!
+//! # What goes wrong, and how it is said
+//!
+//! | what | how |
+//! |---|---|
+//! | the stream ends too early | [`ReadError::Incomplete`] with what was left |
+//! | no separator within the limit | [`ReadError::LimitOverrun`]; nothing is lost but an over-long line |
+//! | more than the cap | [`ReadError::CapExceeded`] before it is waited for |
+//! | the transport fails | [`ReadError::Transport`] after what had arrived, [`WriteError::Transport`] |
+//! | writing after `write_eof`, `close` or `abort` | [`WriteError::Finished`], [`WriteError::Closed`] |
+//! | a limit of 0, watermarks the wrong way round, a path that is too long, an address without port | [`OpenError::Option`], which names it, before the network is touched; for [`StreamOptions`] a panic |
+//! | a host that cannot be resolved | [`OpenError::Resolve`] |
+//! | nobody answers, or too late | [`OpenError::Connect`] with each address and why, [`OpenError::TimedOut`] |
+//! | a port in use, or not this machine's | [`OpenError::Listen`] with the address |
+//! | an empty separator | a panic; [`Separator::try_new`] is for those that come from outside |
+//! | a handler fails or panics | its stream is closed, and it is reported: [`StartServer::on_handler_error`] |
+//!
+//! All of them convert into [`std::io::Error`] and keep their kind.
+
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
