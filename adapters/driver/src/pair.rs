@@ -176,12 +176,11 @@ impl Pipe {
         Poll::Ready(Ok(written))
     }
 
-    /// The write side ends, unless it has already.
+    /// The write side ends, unless it has already: what was said is not taken back.
     fn end(&self, how: Writing) {
         let mut state = self.lock();
-        match (state.writing, how) {
-            (Writing::Open, _) | (Writing::Finished, Writing::Reset) => state.writing = how,
-            (Writing::Finished | Writing::Reset, _) => {}
+        if state.writing == Writing::Open {
+            state.writing = how;
         }
         wake(state, |state| &mut state.reader);
     }

@@ -578,6 +578,7 @@ impl StreamReader {
                 })
             })
         };
+        drop(socket); // so that none is left if the connection is closed meanwhile
         match read {
             Poll::Pending => {
                 self.wait(cx);
