@@ -79,6 +79,7 @@ mod bridge;
 mod data;
 mod drip;
 mod harness;
+mod meddler;
 mod place;
 mod polling;
 mod scenarios;

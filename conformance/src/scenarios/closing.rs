@@ -1,0 +1,157 @@
+//! Ending both directions.
+
+use millpond::WriteError;
+
+use crate::{
+    data,
+    place::Place,
+    polling::{interrupted, yield_now},
+    setup::Setup,
+};
+
+pub(crate) async fn close_delivers_what_is_queued(mut setup: Setup) {
+    let (mut writer, mut reader) = setup.one_way_with(setup.tight()).await;
+    let sent = setup.fill(&mut writer).await;
+    writer.close();
+    assert!(writer.is_closing());
+    let received = setup.spawn(async move { reader.read_to_eof().await.unwrap() });
+    writer.wait_closed().await.unwrap();
+    assert_eq!(writer.queued(), 0);
+    data::assert_same(&received.await, &sent);
+}
+
+pub(crate) async fn close_ends_what_this_side_reads(mut setup: Setup) {
+    let ((mut reader, mut writer), _far) = setup.connect().await;
+    setup.stays_pending(reader.read(1)).await;
+    writer.close();
+    writer.wait_closed().await.unwrap();
+    assert_eq!(reader.read(1).await.unwrap(), "");
+    assert!(reader.at_eof());
+}
+
+pub(crate) async fn close_wakes_a_read_that_waits(mut setup: Setup) {
+    let ((mut reader, mut writer), _far) = setup.connect().await;
+    let read = setup.spawn(async move { reader.read(1).await.unwrap() });
+    setup.sleep(10).await;
+    writer.close();
+    assert_eq!(read.await, "");
+}
+
+pub(crate) async fn what_arrived_before_close_can_still_be_read(mut setup: Setup) {
+    let ((mut reader, mut writer), (_, mut far_writer)) = setup.connect().await;
+    far_writer.write(b"one\ntwo\n").unwrap();
+    reader.peek(8).await.unwrap();
+    writer.close();
+    writer.wait_closed().await.unwrap();
+    assert_eq!(reader.read_line().await.unwrap(), "one\n");
+    assert_eq!(reader.read_line().await.unwrap(), "two\n");
+    assert_eq!(reader.read_line().await.unwrap(), "");
+}
+
+pub(crate) async fn wait_closed_waits_for_the_peer_to_take_everything(mut setup: Setup) {
+    let (mut writer, mut reader) = setup.one_way_with(setup.tight()).await;
+    let sent = setup.fill(&mut writer).await;
+    writer.close();
+    setup.stays_pending(writer.wait_closed()).await;
+    // It was dropped, and can be asked again.
+    setup.stays_pending(writer.wait_closed()).await;
+    let received = setup.spawn(async move { reader.read_to_eof().await.unwrap() });
+    writer.wait_closed().await.unwrap();
+    writer.wait_closed().await.unwrap();
+    data::assert_same(&received.await, &sent);
+}
+
+pub(crate) async fn wait_closed_can_be_dropped_after_every_poll(mut setup: Setup) {
+    let (mut writer, mut reader) = setup.one_way_with(setup.tight()).await;
+    let sent = setup.fill(&mut writer).await;
+    writer.close();
+    let received = setup.spawn(async move { reader.read_to_eof().await.unwrap() });
+    loop {
+        match interrupted(1, || {}, writer.wait_closed()).await {
+            Some(closed) => break closed.unwrap(),
+            None => yield_now().await,
+        }
+    }
+    data::assert_same(&received.await, &sent);
+}
+
+pub(crate) async fn wait_closed_waits_for_a_close(mut setup: Setup) {
+    let (mut writer, mut reader) = setup.one_way().await;
+    setup.stays_pending(writer.wait_closed()).await;
+    writer.write(b"!").unwrap();
+    writer.write_eof().unwrap();
+    setup.stays_pending(writer.wait_closed()).await;
+    writer.close();
+    writer.wait_closed().await.unwrap();
+    assert_eq!(reader.read_to_eof().await.unwrap(), "!");
+}
+
+pub(crate) async fn nothing_can_be_written_after_close(mut setup: Setup) {
+    let (mut writer, mut reader) = setup.one_way().await;
+    writer.write(b"!").unwrap();
+    writer.close();
+    for _ in 0..2 {
+        assert_eq!(writer.write(b"?"), Err(WriteError::Closed));
+        assert_eq!(writer.write_bytes("?".into()), Err(WriteError::Closed));
+        assert_eq!(writer.write_all(b"?").await, Err(WriteError::Closed));
+        writer.write_eof().unwrap();
+        writer.close();
+        writer.wait_closed().await.unwrap();
+        writer.drain().await.unwrap();
+        writer.flush().await.unwrap();
+    }
+    assert_eq!(reader.read_to_eof().await.unwrap(), "!");
+}
+
+pub(crate) async fn close_after_write_eof_ends_the_other_direction_too(mut setup: Setup) {
+    let ((mut reader, mut writer), (mut far_reader, _far_writer)) = setup.connect().await;
+    writer.write(b"!").unwrap();
+    writer.write_eof().unwrap();
+    setup.stays_pending(reader.read(1)).await;
+    writer.close();
+    writer.wait_closed().await.unwrap();
+    assert_eq!(reader.read(1).await.unwrap(), "");
+    assert_eq!(far_reader.read_to_eof().await.unwrap(), "!");
+}
+
+pub(crate) async fn both_sides_can_close_at_once(mut setup: Setup) {
+    let (near, far) = setup.connect().await;
+    for (mut reader, mut writer) in [near, far] {
+        writer.close();
+        writer.wait_closed().await.unwrap();
+        assert_eq!(reader.read(1).await.unwrap(), "");
+    }
+}
+
+/// A server may answer, and close, before it has read all of the request.
+pub(crate) async fn unread_input_does_not_destroy_what_was_written(mut setup: Setup) {
+    if setup.place == Place::FuturesIo {
+        return; // it does not linger, and its socket is one that resets
+    }
+    let ((_near_reader, mut writer), (mut far_reader, mut far_writer)) = setup.connect().await;
+    let sent = data::bytes(1, setup.place.volume() / 8);
+    far_writer.write(b"a request that nobody reads").unwrap();
+    setup.sleep(10).await;
+    writer.write(&sent).unwrap();
+    writer.close();
+    setup.sleep(10).await;
+    let received = far_reader.read_exactly(sent.len()).await.unwrap();
+    data::assert_same(&received, &sent);
+}
+
+pub(crate) async fn a_peer_may_write_on_after_this_side_has_closed(mut setup: Setup) {
+    if !setup.place.lingers() {
+        return;
+    }
+    let ((_reader, mut writer), (mut far_reader, mut far_writer)) = setup.connect().await;
+    writer.write(b"bye").unwrap();
+    writer.close();
+    writer.wait_closed().await.unwrap();
+    far_writer
+        .write(&data::bytes(1, setup.place.volume()))
+        .unwrap();
+    far_writer.flush().await.unwrap();
+    assert_eq!(far_reader.read_to_eof().await.unwrap(), "bye");
+    far_writer.close();
+    far_writer.wait_closed().await.unwrap();
+}

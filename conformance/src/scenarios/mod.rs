@@ -1,0 +1,17 @@
+//! The scenarios. The suite's list says which of them there are, by module and name.
+
+pub(crate) mod aborting;
+pub(crate) mod cancelling;
+pub(crate) mod closing;
+pub(crate) mod draining;
+pub(crate) mod duties;
+pub(crate) mod ending;
+pub(crate) mod half_closing;
+pub(crate) mod limits;
+pub(crate) mod opening;
+pub(crate) mod reading;
+pub(crate) mod resets;
+
+pub(crate) mod serving;
+pub(crate) mod traffic;
+pub(crate) mod writing;

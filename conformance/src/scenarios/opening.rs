@@ -1,0 +1,231 @@
+//! What can be connected to or listened on, and what cannot.
+
+use std::{
+    io::{self, ErrorKind},
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+};
+
+use millpond::{Address, OpenConnection, OpenError, Server, StreamReader, StreamWriter};
+
+use crate::{polling::interrupted, setup::Setup};
+
+async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+    let line = reader.read_line().await?;
+    Ok(writer.write(&line)?)
+}
+
+async fn start(setup: &mut Setup) -> (Server, SocketAddr) {
+    let server = setup.serve(echo).await.unwrap();
+    let address = server.sockets()[0].tcp().unwrap();
+    (server, address)
+}
+
+/// An address that nobody listens on.
+async fn free_address(setup: &mut Setup) -> SocketAddr {
+    let (server, address) = start(setup).await;
+    drop(server);
+    address
+}
+
+async fn assert_connects(opening: OpenConnection) {
+    let (mut reader, mut writer) = opening.await.unwrap();
+    writer.write(b"hello\n").unwrap();
+    assert_eq!(reader.read_to_eof().await.unwrap(), "hello\n");
+}
+
+/// Fails unless the option is refused.
+async fn assert_refused_option(opening: OpenConnection, option: &str) {
+    match opening.await {
+        Err(error @ OpenError::Option { name, .. }) => {
+            assert_eq!(name, option);
+            assert_eq!(io::Error::from(error).kind(), ErrorKind::InvalidInput);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) async fn everything_that_names_an_address_can_be_connected_to(mut setup: Setup) {
+    let (_server, address) = start(&mut setup).await;
+    let (ip, port) = (address.ip(), address.port());
+    let text = address.to_string();
+    assert_connects(setup.open(address)).await;
+    assert_connects(setup.open((ip, port))).await;
+    assert_connects(setup.open((Ipv4Addr::LOCALHOST, port))).await;
+    assert_connects(setup.open(("127.0.0.1", port))).await;
+    assert_connects(setup.open(("127.0.0.1".to_owned(), port))).await;
+    assert_connects(setup.open(text.as_str())).await;
+    assert_connects(setup.open(text)).await;
+    assert_connects(setup.open(vec![address])).await;
+    assert_connects(setup.open(&[address][..])).await;
+}
+
+pub(crate) async fn a_host_name_is_resolved(mut setup: Setup) {
+    let (_server, address) = start(&mut setup).await;
+    let host = ("localhost", address.port());
+    assert_connects(setup.open(host)).await;
+    let text = format!("localhost:{}", address.port());
+    assert_connects(setup.open(text)).await;
+}
+
+pub(crate) async fn a_socket_can_be_taken_over(mut setup: Setup) {
+    let (_server, address) = start(&mut setup).await;
+    // It blocks, as any socket does at first.
+    let socket = std::net::TcpStream::connect(address).unwrap();
+    assert_connects(setup.open(socket)).await;
+}
+
+pub(crate) async fn a_listening_socket_can_be_taken_over(setup: Setup) {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = Address::from(listener.local_addr().unwrap());
+    let server = setup.serve_at(listener, echo);
+    let server = server.await.unwrap();
+    assert_eq!(server.sockets(), std::slice::from_ref(&address));
+    assert_connects(setup.open(&address)).await;
+}
+
+#[cfg(unix)]
+pub(crate) async fn unix_sockets_can_be_taken_over(mut setup: Setup) {
+    let path = setup.new_path();
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let server = setup.serve_at(listener, echo);
+    let server = server.await.unwrap();
+    assert_eq!(server.sockets(), [Address::Unix(Some(path.clone()))]);
+    let socket = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    assert_connects(setup.open(socket)).await;
+}
+
+pub(crate) async fn a_server_gets_a_port_from_the_system(mut setup: Setup) {
+    let (server, address) = start(&mut setup).await;
+    assert_ne!(address.port(), 0);
+    assert_eq!(server.sockets().len(), 1);
+}
+
+pub(crate) async fn a_server_can_listen_on_several_addresses(setup: Setup) {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let targets = vec![any_port, any_port];
+    let server = setup.serve_at(targets, echo);
+    let server = server.await.unwrap();
+    assert_eq!(server.sockets().len(), 2);
+    assert_ne!(server.sockets()[0], server.sockets()[1]);
+    for address in server.sockets() {
+        assert_connects(setup.open(address)).await;
+    }
+}
+
+pub(crate) async fn a_refusal_names_the_address(mut setup: Setup) {
+    let address = free_address(&mut setup).await;
+    let refused = setup.open(address).await;
+    let error = refused.unwrap_err();
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    let OpenError::Connect { attempts } = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].0, address.into());
+    assert_eq!(attempts[0].1.kind(), ErrorKind::ConnectionRefused);
+}
+
+pub(crate) async fn every_address_is_tried_until_one_answers(mut setup: Setup) {
+    let refusing = [
+        free_address(&mut setup).await,
+        free_address(&mut setup).await,
+    ];
+    let (_server, address) = start(&mut setup).await;
+    let open = |targets: &[SocketAddr]| setup.open(targets);
+    assert_connects(open(&[refusing[0], address, refusing[1]])).await;
+    match open(&refusing).await {
+        Err(OpenError::Connect { attempts }) => {
+            let tried: Vec<_> = attempts.iter().filter_map(|(at, _)| at.tcp()).collect();
+            assert_eq!(tried, refusing);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) async fn an_unknown_host_is_an_error_that_names_it(setup: Setup) {
+    let host = "no-such-host.invalid";
+    let opening = setup.open((host, 80));
+    match opening.await {
+        Err(error @ OpenError::Resolve { .. }) => assert!(error.to_string().contains(host)),
+        other => panic!("{other:?}"),
+    }
+    let serving = setup.serve_at((host, 80), echo);
+    match serving.await {
+        Err(error @ OpenError::Resolve { .. }) => assert!(error.to_string().contains(host)),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) async fn options_that_cannot_be_are_refused_before_connecting(mut setup: Setup) {
+    let address = free_address(&mut setup).await;
+    let open = || setup.open(address);
+    assert_refused_option(open().limit(0), "limit").await;
+    assert_refused_option(open().watermarks(2, 1), "watermarks").await;
+    let serving = setup.serve_at(address, echo);
+    assert!(matches!(
+        serving.limit(0).await,
+        Err(OpenError::Option { .. })
+    ));
+}
+
+pub(crate) async fn addresses_that_cannot_be_are_refused(setup: Setup) {
+    for text in ["", "no port", "host:", "host:port", "host:65536", "host:-1"] {
+        assert_refused_option(setup.open(text), "address").await;
+    }
+    assert_refused_option(setup.open(Vec::new()), "addresses").await;
+    assert_refused_option(setup.open(("ho\0st", 80)), "host").await;
+}
+
+#[cfg(unix)]
+pub(crate) async fn paths_that_cannot_be_are_refused(mut setup: Setup) {
+    let open = |path: &str| setup.open(Path::new(path));
+    assert_refused_option(open(""), "path").await;
+    assert_refused_option(open("/a\0b"), "path").await;
+    let long = format!("/{}", "x".repeat(200));
+    assert_refused_option(open(&long), "path").await;
+    let serving = setup.serve_at(Path::new(&long), echo);
+    let error = serving.await.unwrap_err();
+    assert!(error.to_string().contains("201"), "{error}");
+
+    let missing = setup.new_path();
+    let error = setup.open(&*missing).await.unwrap_err();
+    let name = missing.display().to_string();
+    assert!(error.to_string().contains(&name), "{error}");
+    assert_eq!(io::Error::from(error).kind(), ErrorKind::NotFound);
+}
+
+#[cfg(unix)]
+pub(crate) async fn a_file_in_the_way_of_a_server_is_left_alone(mut setup: Setup) {
+    let path = setup.new_path();
+    std::fs::write(&path, "precious").unwrap();
+    let serving = setup.serve_at(&*path, echo).await;
+    let error = io::Error::from(serving.unwrap_err());
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+}
+
+pub(crate) async fn options_reach_the_streams_of_clients(mut setup: Setup) {
+    let (_server, address) = start(&mut setup).await;
+    let opening = setup.open(address);
+    let opening = opening.limit(3).cap(5).watermarks(0, 0);
+    let (mut reader, mut writer) = opening.await.unwrap();
+    assert_eq!(reader.limit(), 3);
+    assert!(reader.read_exactly(6).await.is_err());
+    writer.write(b"1234\n").unwrap();
+    assert!(reader.read_line().await.is_err());
+}
+
+pub(crate) async fn connecting_can_be_given_up_at_any_await(mut setup: Setup) {
+    let (_server, address) = start(&mut setup).await;
+    let open = || setup.open(address);
+    let mut times = 1;
+    while interrupted(times, || {}, open().into_future())
+        .await
+        .is_none()
+    {
+        times += 1;
+        assert_connects(open()).await;
+    }
+}

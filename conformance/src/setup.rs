@@ -1,0 +1,333 @@
+//! What a scenario has at hand: connected streams, tasks and time.
+
+use std::{
+    any::Any,
+    fmt,
+    future::poll_fn,
+    net::Ipv4Addr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use futures_channel::{mpsc, oneshot};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{Either, join, select},
+};
+use millpond::{
+    Address, DEFAULT_HIGH_WATER, DEFAULT_LIMIT, FuturesIo, HandlerOutput, OpenConnection, Runtime,
+    Server, Socket, StartServer, StdListener, StdSocket, StreamOptions, StreamReader, StreamWriter,
+    Target, os,
+};
+
+use crate::{bridge::Bridge, data, drip::Drip, place::Place};
+
+/// As much as a pair in memory holds by default.
+const PAIR_CAPACITY: usize = 64 * 1024;
+
+/// How long is waited for something that must not happen.
+const A_WHILE: Duration = Duration::from_millis(20);
+
+pub(crate) type Stream = (StreamReader, StreamWriter);
+
+/// The runtime, the place, and whatever has to live as long as the scenario.
+pub struct Setup {
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) place: Place,
+    kept: Vec<Box<dyn Any + Send + Sync>>,
+}
+
+/// The options of both streams.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) limit: usize,
+    pub(crate) cap: Option<usize>,
+    pub(crate) low: usize,
+    pub(crate) high: usize,
+}
+
+impl Settings {
+    pub(crate) const DEFAULT: Self = Self {
+        limit: DEFAULT_LIMIT,
+        cap: None,
+        low: DEFAULT_HIGH_WATER / 4,
+        high: DEFAULT_HIGH_WATER,
+    };
+
+    pub(crate) fn limit(limit: usize) -> Self {
+        Self {
+            limit,
+            ..Self::DEFAULT
+        }
+    }
+
+    pub(crate) fn cap(cap: usize) -> Self {
+        Self {
+            cap: Some(cap),
+            ..Self::DEFAULT
+        }
+    }
+
+    pub(crate) fn watermarks(low: usize, high: usize) -> Self {
+        Self {
+            low,
+            high,
+            ..Self::DEFAULT
+        }
+    }
+}
+
+/// The three builders have the same methods, but no trait for them.
+macro_rules! apply {
+    ($settings:expr, $builder:expr) => {{
+        let Settings {
+            limit,
+            cap,
+            low,
+            high,
+        } = $settings;
+        let builder = $builder.limit(limit).watermarks(low, high);
+        match cap {
+            Some(cap) => builder.cap(cap),
+            None => builder,
+        }
+    }};
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Connecting.
+impl Setup {
+    pub(crate) fn new(runtime: Arc<dyn Runtime>, place: Place) -> Self {
+        Self {
+            runtime,
+            place,
+            kept: Vec::new(),
+        }
+    }
+
+    /// Two connected streams with asyncio's defaults.
+    pub(crate) async fn connect(&mut self) -> (Stream, Stream) {
+        self.connect_with(Settings::DEFAULT).await
+    }
+
+    /// Two connected streams. The first is the client's where there is one.
+    pub(crate) async fn connect_with(&mut self, settings: Settings) -> (Stream, Stream) {
+        let options = apply!(settings, StreamOptions::new());
+        match self.place {
+            Place::Memory => options.pair(PAIR_CAPACITY),
+            Place::Narrow => options.pair(1),
+            Place::Sock => {
+                let (near, far) = os::socket_pair().unwrap();
+                (
+                    self.take_over(near, settings).await,
+                    self.take_over(far, settings).await,
+                )
+            }
+            Place::FuturesIo => {
+                let (near, far) = self.connect_sockets().await;
+                let open = |socket| self.open_socket(&options, FuturesIo::new(Bridge(socket)));
+                (open(near), open(far))
+            }
+            Place::Drip => {
+                let (near, far) = self.adopt_sockets();
+                let open = |socket| self.open_socket(&options, Drip::new(socket));
+                (open(near), open(far))
+            }
+            Place::Hesitant => {
+                let (near, far) = self.adopt_sockets();
+                let open = |socket, seed| self.open_socket(&options, Drip::hesitant(socket, seed));
+                (open(near, 1), open(far, 2))
+            }
+            Place::Tcp => self.connect_to_server(settings).await,
+            #[cfg(unix)]
+            Place::Unix => self.connect_to_server(settings).await,
+        }
+    }
+
+    /// One direction; the other one stays open.
+    pub(crate) async fn one_way(&mut self) -> (StreamWriter, StreamReader) {
+        self.one_way_with(Settings::DEFAULT).await
+    }
+
+    pub(crate) async fn one_way_with(
+        &mut self,
+        settings: Settings,
+    ) -> (StreamWriter, StreamReader) {
+        let ((near_reader, writer), (reader, far_writer)) = self.connect_with(settings).await;
+        self.keep((near_reader, far_writer));
+        (writer, reader)
+    }
+
+    /// Watermarks that are reached fast.
+    pub(crate) fn tight(&self) -> Settings {
+        let unit = self.place.unit();
+        Settings::watermarks(unit, 4 * unit)
+    }
+
+    async fn connect_to_server(&mut self, settings: Settings) -> (Stream, Stream) {
+        let (accepted, mut incoming) = mpsc::unbounded();
+        let handler = move |reader, writer| {
+            let (release, released) = oneshot::channel::<()>();
+            let _ = accepted.unbounded_send((reader, writer, release));
+            // The connection lives as long as its handler.
+            released.map(|_| ())
+        };
+        let server = apply!(settings, self.serve(handler)).await.unwrap();
+        let near = apply!(settings, self.open(&server.sockets()[0]));
+        let near = near.await.unwrap();
+        let (reader, writer, release) = incoming.next().await.unwrap();
+        self.keep((server, release));
+        (near, (reader, writer))
+    }
+
+    async fn take_over(&self, socket: StdSocket, settings: Settings) -> Stream {
+        apply!(settings, self.open(socket)).await.unwrap()
+    }
+
+    /// What an adapter gives for one attempt to connect, without the driver.
+    async fn connect_sockets(&self) -> (Box<dyn Socket>, Box<dyn Socket>) {
+        let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = self.runtime.listen(&any_port, 1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let accept = poll_fn(|cx| listener.poll_accept(cx));
+        let (near, far) = join(self.runtime.connect(&address), accept).await;
+        (near.unwrap(), far.unwrap())
+    }
+
+    pub(crate) fn adopt_sockets(&self) -> (Box<dyn Socket>, Box<dyn Socket>) {
+        let (near, far) = os::socket_pair().unwrap();
+        (
+            self.runtime.adopt(near).unwrap(),
+            self.runtime.adopt(far).unwrap(),
+        )
+    }
+
+    pub(crate) fn open_socket(&self, options: &StreamOptions, socket: impl Socket) -> Stream {
+        let runtime = self.runtime.clone();
+        let spawner = move |task| runtime.spawn(task);
+        options.open(Box::new(socket), Arc::new(spawner))
+    }
+}
+
+/// Serving.
+impl Setup {
+    /// A server at an address that nobody else has.
+    pub(crate) fn serve<H, F>(&mut self, handler: H) -> StartServer
+    where
+        H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+        F: Future<Output: HandlerOutput> + Send + 'static,
+    {
+        #[cfg(unix)]
+        if self.place == Place::Unix {
+            let path = self.new_path();
+            return self.serve_at(path, handler);
+        }
+        self.serve_at((Ipv4Addr::LOCALHOST, 0), handler)
+    }
+
+    pub(crate) fn serve_at<H, F>(
+        &self,
+        target: impl Into<Target<StdListener>>,
+        handler: H,
+    ) -> StartServer
+    where
+        H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+        F: Future<Output: HandlerOutput> + Send + 'static,
+    {
+        millpond::start_server(self.runtime.clone(), target, handler)
+    }
+
+    pub(crate) fn open(&self, target: impl Into<Target<StdSocket>>) -> OpenConnection {
+        millpond::open_connection(self.runtime.clone(), target)
+    }
+
+    /// A new client of `server`.
+    pub(crate) async fn client(&self, server: &Server) -> Stream {
+        self.open(&server.sockets()[0]).await.unwrap()
+    }
+
+    /// The path of a file that does not exist, in a directory that is removed in the end.
+    #[cfg(unix)]
+    pub(crate) fn new_path(&mut self) -> std::path::PathBuf {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        self.keep(directory);
+        path
+    }
+}
+
+/// Tasks and time.
+impl Setup {
+    /// Drops `kept` only when the scenario ends.
+    pub(crate) fn keep(&mut self, kept: impl Send + Sync + 'static) {
+        self.kept.push(Box::new(kept));
+    }
+
+    /// Runs `work` in a task of its own. Awaiting what this returns gives its result.
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Task<T> {
+        let (done, result) = oneshot::channel();
+        self.runtime.spawn(Box::pin(async move {
+            let _ = done.send(work.await);
+        }));
+        Task(result)
+    }
+
+    pub(crate) async fn sleep(&self, millis: u64) {
+        self.runtime.sleep(Duration::from_millis(millis)).await;
+    }
+
+    /// Fails if `future` ends within a while.
+    #[track_caller]
+    pub(crate) fn stays_pending<F: Future>(&self, future: F) -> impl Future<Output = ()> {
+        let caller = std::panic::Location::caller();
+        let sleep = self.runtime.sleep(A_WHILE);
+        async move {
+            if let Either::Left(_) = select(pin!(future), sleep).await {
+                panic!("something that has to wait at {caller} does not");
+            }
+        }
+    }
+
+    /// Writes until the transport takes no more and more than the high watermark of
+    /// [`tight`](Self::tight) is queued. Returns what was written.
+    pub(crate) async fn fill(&self, writer: &mut StreamWriter) -> Vec<u8> {
+        let unit = self.place.unit();
+        let mut written = Vec::new();
+        loop {
+            while writer.queued() <= self.tight().high {
+                let block = data::bytes(data::seed(written.len()), unit);
+                writer.write(&block).unwrap();
+                written.extend(block);
+            }
+            let queued = writer.queued();
+            self.sleep(10).await;
+            if writer.queued() == queued {
+                return written;
+            }
+        }
+    }
+}
+
+/// A task of a scenario.
+pub(crate) struct Task<T>(oneshot::Receiver<T>);
+
+impl<T> Future for Task<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let result = ready!(self.0.poll_unpin(cx));
+        Poll::Ready(result.expect("a task of the scenario ends without panicking"))
+    }
+}

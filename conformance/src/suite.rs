@@ -1,0 +1,334 @@
+//! The macro, and the list of scenarios.
+
+/// Makes a test of each scenario.
+///
+/// `suite!(MyHarness)` is all of them, `suite!(MyHarness: tcp, memory)` those of some groups; the
+/// [crate docs](crate) say what the groups are. It goes where items go, once in a module.
+///
+/// # Examples
+///
+/// See the [crate docs](crate).
+#[macro_export]
+macro_rules! suite {
+    ($harness:ty) => {
+        $crate::suite!(
+            $harness:
+            tcp, unix, sock, memory, narrow, futures_io, drip, hesitant,
+            tcp_server, unix_server, runtime
+        );
+    };
+    ($harness:ty: $($group:ident),+ $(,)?) => {
+        type SuiteHarness = $harness;
+        $( $crate::__group!($group); )+
+    };
+}
+
+/// A group of the suite: those scenarios that there are for its kind, at its place.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __group {
+    (tcp) => {
+        $crate::__streams!($crate::__tests, [tcp, Tcp, all()]);
+    };
+    (unix) => {
+        $crate::__streams!($crate::__tests, [unix, Unix, unix]);
+    };
+    (sock) => {
+        $crate::__streams!($crate::__tests, [sock, Sock, all()]);
+    };
+    (memory) => {
+        $crate::__streams!($crate::__tests, [memory, Memory, all()]);
+    };
+    (narrow) => {
+        $crate::__streams!($crate::__tests, [narrow, Narrow, all()]);
+    };
+    (futures_io) => {
+        $crate::__streams!($crate::__tests, [futures_io, FuturesIo, all()]);
+    };
+    (drip) => {
+        $crate::__streams!($crate::__tests, [drip, Drip, all()]);
+    };
+    (hesitant) => {
+        $crate::__streams!($crate::__tests, [hesitant, Hesitant, all()]);
+    };
+    (tcp_server) => {
+        $crate::__servers!($crate::__tests, [tcp_server, Tcp, all()]);
+    };
+    (unix_server) => {
+        $crate::__servers!($crate::__tests, [unix_server, Unix, unix]);
+    };
+    (runtime) => {
+        $crate::__runtime!($crate::__tests, [runtime, Tcp, all()]);
+    };
+}
+
+/// A module of tests: a place and a list of scenarios.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __tests {
+    (
+        [$group:ident, $place:ident, $condition:meta]
+        $( $topic:ident { $( $(#[$attribute:meta])* $scenario:ident, )* } )*
+    ) => {
+        #[cfg($condition)]
+        mod $group {
+            $(
+                mod $topic {
+                    $(
+                        #[test]
+                        $(#[$attribute])*
+                        fn $scenario() {
+                            $crate::__private::check::<super::super::SuiteHarness>(
+                                concat!(
+                                    stringify!($group), "::",
+                                    stringify!($topic), "::",
+                                    stringify!($scenario)
+                                ),
+                                $crate::__private::Place::$place,
+                                $crate::__private::boxed::$topic::$scenario,
+                            );
+                        }
+                    )*
+                }
+            )*
+        }
+    };
+}
+
+/// Scenarios about two connected streams.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __streams {
+    ($with:path, $arguments:tt) => {
+        $with! {
+            $arguments
+            reading {
+                read_gives_what_is_there_and_never_more_than_asked,
+                reads_of_nothing_do_not_wait,
+                reads_wait_for_what_has_not_come,
+                a_waiting_read_is_woken_by_what_comes,
+                a_read_can_go_on_in_another_task,
+                read_line_gives_lines_and_then_the_rest,
+                read_exactly_joins_pieces_and_splits_them,
+                read_until_finds_one_byte,
+                read_until_finds_several_bytes_wherever_they_are_cut,
+                read_until_finds_whichever_of_a_set_ends_first,
+                read_to_eof_gives_everything,
+                peek_takes_nothing,
+                lines_come_until_the_end,
+                reads_can_lend_what_they_return,
+                what_has_arrived_can_be_looked_at_and_dropped,
+                reads_of_all_kinds_can_be_mixed,
+                every_byte_arrives_as_it_was_sent,
+                a_message_may_be_larger_than_the_limit,
+            }
+            ending {
+                an_end_within_a_separator_hands_over_what_was_left,
+                an_end_within_exactly_n_bytes_hands_over_what_was_left,
+                every_read_tells_an_end_at_any_position,
+                the_end_comes_behind_the_last_byte,
+                an_end_stays_an_end,
+                a_waiting_read_is_woken_by_the_end,
+            }
+            limits {
+                the_limit_counts_the_bytes_before_the_separator,
+                a_separator_may_be_longer_than_the_limit,
+                an_overrun_of_read_until_takes_nothing,
+                an_overrun_comes_before_the_separator_does,
+                a_line_that_is_too_long_is_skipped_as_a_whole,
+                what_is_skipped_of_a_line_is_gone_for_every_read,
+                a_flood_without_separator_is_not_buffered,
+                more_than_the_cap_is_refused_before_it_is_waited_for,
+                read_to_eof_stops_above_the_cap_and_keeps_what_came,
+                the_limit_can_be_changed,
+            }
+            writing {
+                what_is_written_arrives_in_order,
+                writes_of_nothing_send_nothing,
+                many_pieces_can_be_written_at_once,
+                writes_are_delivered_though_nobody_awaits,
+                large_pieces_and_small_ones_keep_their_order,
+                any_thread_can_write,
+                dropping_the_writer_delivers_everything_and_then_the_end,
+                dropping_both_halves_delivers_everything_and_then_the_end,
+                dropping_the_reader_does_not_matter_to_the_writer,
+                flush_waits_until_nothing_is_queued,
+                writing_after_write_eof_is_an_error,
+                each_side_knows_both_addresses,
+            }
+            draining {
+                drain_does_not_wait_at_the_high_watermark,
+                drain_waits_above_the_high_watermark_and_resumes_at_the_low_one,
+                a_paused_writer_is_not_drained_above_the_low_watermark,
+                whoever_drains_is_woken_at_the_low_watermark,
+                a_writer_that_drains_queues_one_write_above_the_high_watermark,
+                watermarks_of_nothing_wait_until_everything_is_sent,
+                a_reader_that_is_not_asked_reads_nothing,
+                both_watermarks_hold_for_each_direction_alone,
+            }
+            half_closing {
+                the_client_can_end_first,
+                the_server_can_end_first,
+                both_sides_can_end_at_once,
+                the_end_comes_behind_everything_queued,
+                an_end_leaves_the_other_direction_open_for_long,
+            }
+            closing {
+                close_delivers_what_is_queued,
+                close_ends_what_this_side_reads,
+                close_wakes_a_read_that_waits,
+                what_arrived_before_close_can_still_be_read,
+                wait_closed_waits_for_the_peer_to_take_everything,
+                wait_closed_can_be_dropped_after_every_poll,
+                wait_closed_waits_for_a_close,
+                nothing_can_be_written_after_close,
+                close_after_write_eof_ends_the_other_direction_too,
+                both_sides_can_close_at_once,
+                unread_input_does_not_destroy_what_was_written,
+                a_peer_may_write_on_after_this_side_has_closed,
+            }
+            aborting {
+                abort_drops_what_is_queued,
+                the_peer_is_told_of_an_abort,
+                reads_of_this_side_fail_after_abort,
+                what_arrived_before_abort_can_still_be_read,
+                nothing_can_be_written_after_abort,
+                abort_wakes_a_drain_that_waits,
+                abort_ends_a_close_that_takes_too_long,
+            }
+            resets {
+                what_arrived_before_a_reset_can_be_read,
+                a_reset_stays_a_reset,
+                writes_fail_after_a_reset_and_go_on_failing,
+                the_write_after_a_reset_that_was_read_fails,
+                a_reset_is_no_end_though_the_writer_was_told_first,
+                a_reset_fails_everything_that_waits,
+                a_reset_fails_a_close_that_waits,
+                a_proper_end_stays_one_though_a_reset_follows,
+            }
+            cancelling {
+                a_read_dropped_at_any_await_can_be_asked_again,
+                a_read_dropped_at_any_await_leaves_all_to_another_one,
+                a_read_dropped_after_every_poll_ends_nevertheless,
+                a_large_read_dropped_again_and_again_loses_nothing,
+                drain_and_flush_can_be_dropped_after_every_poll,
+                a_write_all_that_is_dropped_has_written_all,
+            }
+            traffic {
+                both_directions_carry_much_at_once,
+                small_messages_go_to_and_fro,
+                messages_sent_ahead_are_answered_in_order,
+                many_streams_work_at_once,
+                a_stream_that_never_waits_gives_way,
+                whoever_waits_is_left_in_peace,
+            }
+        }
+    };
+}
+
+/// Scenarios about a server and its clients.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __servers {
+    ($with:path, $arguments:tt) => {
+        $with! {
+            $arguments
+            serving {
+                several_connections_are_served_at_once,
+                many_clients_can_connect_at_once,
+                a_server_can_close_a_stream_by_returning,
+                halves_that_outlive_their_handler_are_closed,
+                a_handler_that_fails_is_reported_and_the_others_go_on,
+                a_handler_that_panics_is_reported_and_the_others_go_on,
+                a_server_that_is_closed_accepts_nobody,
+                a_server_that_is_dropped_accepts_nobody,
+                wait_closed_waits_for_the_handlers,
+                a_waiting_wait_closed_is_woken_by_the_last_handler,
+                serve_forever_ends_when_the_server_is_closed,
+                an_address_is_free_again_when_its_server_is_closed,
+                an_address_in_use_is_an_error_that_names_it,
+                options_reach_the_streams_of_handlers,
+                a_handler_that_only_reads_gets_everything,
+                requests_sent_ahead_are_answered_in_order,
+                what_a_handler_writes_leaves_when_it_waits,
+                a_handler_can_outlive_its_stream,
+                a_handler_can_abort_its_stream,
+            }
+        }
+    };
+}
+
+/// Scenarios about a runtime.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __runtime {
+    ($with:path, $arguments:tt) => {
+        $with! {
+            $arguments
+            opening {
+                everything_that_names_an_address_can_be_connected_to,
+                a_host_name_is_resolved,
+                a_socket_can_be_taken_over,
+                a_listening_socket_can_be_taken_over,
+                #[cfg(unix)]
+                unix_sockets_can_be_taken_over,
+                a_server_gets_a_port_from_the_system,
+                a_server_can_listen_on_several_addresses,
+                a_refusal_names_the_address,
+                every_address_is_tried_until_one_answers,
+                an_unknown_host_is_an_error_that_names_it,
+                options_that_cannot_be_are_refused_before_connecting,
+                addresses_that_cannot_be_are_refused,
+                #[cfg(unix)]
+                paths_that_cannot_be_are_refused,
+                #[cfg(unix)]
+                a_file_in_the_way_of_a_server_is_left_alone,
+                options_reach_the_streams_of_clients,
+                connecting_can_be_given_up_at_any_await,
+            }
+            duties {
+                sleep_takes_as_long_as_it_should,
+                sleeps_go_on_side_by_side,
+                what_takes_too_long_can_be_given_up,
+                a_spawned_task_runs_though_nobody_waits_for_it,
+                tasks_can_be_spawned_from_any_thread,
+                a_name_resolves_to_addresses_with_the_port,
+                a_listener_tells_its_address_and_accepts,
+                an_attempt_to_connect_to_nobody_is_refused,
+                tcp_sockets_send_at_once,
+                close_ends_a_read_that_is_just_about_to_wait,
+                abort_ends_a_read_that_is_just_about_to_wait,
+            }
+        }
+    };
+}
+
+/// Each scenario as a function that gives a boxed future. Those that the lists leave out are dead
+/// code, and the compiler says so.
+#[doc(hidden)]
+pub mod boxed {
+    use millpond::BoxFuture;
+
+    use crate::setup::Setup;
+
+    macro_rules! boxed {
+        ([] $( $topic:ident { $( $(#[$attribute:meta])* $scenario:ident, )* } )*) => {
+            $(
+                pub mod $topic {
+                    use super::*;
+
+                    $(
+                        $(#[$attribute])*
+                        pub fn $scenario(setup: Setup) -> BoxFuture<'static, ()> {
+                            Box::pin(crate::scenarios::$topic::$scenario(setup))
+                        }
+                    )*
+                }
+            )*
+        };
+    }
+
+    crate::__streams!(boxed, []);
+    crate::__servers!(boxed, []);
+    crate::__runtime!(boxed, []);
+}
