@@ -1,0 +1,236 @@
+//! An echo server on tokio over loopback TCP: one line on its way, and 64 of them.
+
+use std::{
+    io::{self, Read, Write},
+    net::{TcpListener, TcpStream},
+    thread,
+};
+
+use futures_util::{SinkExt, StreamExt};
+use millpond::{StdListener, StdSocket, StreamReader, StreamWriter};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, BufWriter};
+use tokio_util::codec::{Framed, LinesCodec};
+
+use crate::table::{Column, Options, Row, Unit, measure};
+
+const LINE: usize = 64;
+const IN_FLIGHT: usize = 64;
+const RAW: &str = "tokio read + write_all";
+
+pub(crate) fn run(options: &Options) {
+    let columns = [("ping-pong", 1, 2000), ("64 in flight", IN_FLIGHT, 300)].map(
+        |(name, in_flight, turns)| {
+            let count = (in_flight * turns) as u64;
+            Column {
+                name: name.into(),
+                count,
+                units: count,
+                rows: rows(in_flight, turns),
+            }
+        },
+    );
+    let title = "echo of lines of 64 B over loopback TCP on tokio, one connection";
+    measure(options, title, Unit::Thousands("lines"), RAW, 9, columns);
+}
+
+fn rows(in_flight: usize, turns: usize) -> Vec<Row<'static>> {
+    let row = |name: &str, stream: TcpStream| {
+        let mut client = Client::new(stream, in_flight);
+        Row::new(name, move || {
+            for _ in 0..turns {
+                client.turn();
+            }
+            (in_flight * turns) as u64
+        })
+    };
+    vec![
+        row(RAW, serve(raw)),
+        row(
+            "tokio read_until + write_all per line",
+            serve(tokio_per_line),
+        ),
+        row(
+            "tokio read_until, BufWriter flushed when idle",
+            serve(tokio_gathering),
+        ),
+        row("tokio-util LinesCodec, send per line", serve(codec)),
+        row("millpond read_ref + write_all", serve(ours_raw)),
+        row(
+            "millpond read_line_ref + write_all per line",
+            serve(ours_per_line),
+        ),
+        row(
+            "millpond read_line_ref, one write_all when idle",
+            serve(ours_gathering),
+        ),
+        row("millpond start_server, write_all per line", start_server()),
+    ]
+}
+
+/// The same blocking client for all of them.
+struct Client {
+    stream: TcpStream,
+    lines: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+impl Client {
+    fn new(stream: TcpStream, in_flight: usize) -> Self {
+        let line = [[b'x'; LINE - 1].as_slice(), b"\n"].concat();
+        let lines = line.repeat(in_flight);
+        Self {
+            stream,
+            answer: vec![0; lines.len()],
+            lines,
+        }
+    }
+
+    fn turn(&mut self) {
+        self.stream.write_all(&self.lines).unwrap();
+        self.stream.read_exact(&mut self.answer).unwrap();
+    }
+}
+
+/// Serves one connection on a runtime of its own, and connects to it. It ends with the connection.
+pub(crate) fn serve<F>(handler: impl Fn(TcpStream) -> F + Send + 'static) -> TcpStream
+where
+    F: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        // As a task: the future of `block_on` itself is polled in another way.
+        let handler = runtime.block_on(async { tokio::spawn(handler(stream)).await });
+        match handler.unwrap() {
+            Err(error) if error.kind() != io::ErrorKind::ConnectionReset => panic!("{error}"),
+            Ok(()) | Err(_) => {}
+        }
+    });
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// The same with our server, which lets what a handler writes in one go leave together.
+fn start_server() -> TcpStream {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let server =
+                millpond_tokio::start_server(StdListener::from(listener), |reader, writer| {
+                    echo_lines(reader, writer)
+                })
+                .on_handler_error(|_| {})
+                .await
+                .unwrap();
+            server.serve_forever().await;
+        });
+    });
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// As millpond's adapter does it.
+pub(crate) fn adopt(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    tokio::net::TcpStream::from_std(stream)
+}
+
+async fn raw(stream: TcpStream) -> io::Result<()> {
+    let mut stream = adopt(stream)?;
+    let mut buf = vec![0; 16 * 1024];
+    loop {
+        let n = stream.read(&mut buf).await?;
+        if n == 0 {
+            return Ok(());
+        }
+        stream.write_all(&buf[..n]).await?;
+    }
+}
+
+async fn tokio_per_line(stream: TcpStream) -> io::Result<()> {
+    let mut stream = BufReader::new(adopt(stream)?);
+    let mut line = Vec::new();
+    while stream.read_until(b'\n', &mut line).await? > 0 {
+        stream.write_all(&line).await?;
+        line.clear();
+    }
+    Ok(())
+}
+
+async fn tokio_gathering(stream: TcpStream) -> io::Result<()> {
+    let (reader, writer) = adopt(stream)?.into_split();
+    let (mut reader, mut writer) = (BufReader::new(reader), BufWriter::new(writer));
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line).await? > 0 {
+        writer.write_all(&line).await?;
+        line.clear();
+        if reader.buffer().is_empty() {
+            writer.flush().await?;
+        }
+    }
+    Ok(())
+}
+
+async fn codec(stream: TcpStream) -> io::Result<()> {
+    let mut stream = Framed::new(adopt(stream)?, LinesCodec::new());
+    while let Some(line) = stream.next().await {
+        let line = line.map_err(io::Error::other)?;
+        stream.send(line).await.map_err(io::Error::other)?;
+    }
+    Ok(())
+}
+
+async fn ours_raw(stream: TcpStream) -> io::Result<()> {
+    let (mut reader, mut writer) = millpond_tokio::open_connection(StdSocket::from(stream)).await?;
+    loop {
+        let piece = reader.read_ref(16 * 1024).await?;
+        if piece.is_empty() {
+            return Ok(());
+        }
+        writer.write_all(piece).await?;
+    }
+}
+
+async fn ours_per_line(stream: TcpStream) -> io::Result<()> {
+    let (reader, writer) = millpond_tokio::open_connection(StdSocket::from(stream)).await?;
+    echo_lines(reader, writer).await
+}
+
+async fn echo_lines(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+    loop {
+        let line = reader.read_line_ref().await?;
+        if line.is_empty() {
+            return Ok(());
+        }
+        writer.write_all(line).await?;
+    }
+}
+
+async fn ours_gathering(stream: TcpStream) -> io::Result<()> {
+    let (mut reader, mut writer) = millpond_tokio::open_connection(StdSocket::from(stream)).await?;
+    let mut answer = Vec::new();
+    loop {
+        let line = reader.read_line_ref().await?;
+        if line.is_empty() {
+            return Ok(());
+        }
+        answer.extend_from_slice(line);
+        if reader.buffered().is_empty() {
+            writer.write_all(&answer).await?;
+            answer.clear();
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Benchmarks of millpond beside its peers: `cargo bench -p millpond-bench -- lines`.
+//!
+//! See the README beside this.
+
+mod adversarial;
+mod bulk;
+mod echo;
+mod exact;
+mod idle;
+mod lines;
+mod memory;
+mod separators;
+mod table;
+mod write;
+
+use crate::table::Options;
+
+type Bench = (&'static str, fn(&Options));
+
+/// In the order in which all of them run.
+const BENCHES: [Bench; 8] = [
+    ("lines", lines::run),
+    ("separators", separators::run),
+    ("adversarial", adversarial::run),
+    ("exact", exact::run),
+    ("write", write::run),
+    ("echo", echo::run),
+    ("bulk", bulk::run),
+    ("idle", idle::run),
+];
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(idle::CHILD) {
+        return idle::run_child(arguments);
+    }
+    // Cargo passes `--bench` for `cargo bench` and not for `cargo test --all-targets`.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return println!("run with: cargo bench -p millpond-bench");
+    }
+    let options = Options::from_arguments();
+    for name in &options.benches {
+        assert!(
+            BENCHES.iter().any(|(known, _)| known == name),
+            "there is no benchmark {name}, only {:?}",
+            BENCHES.map(|(known, _)| known)
+        );
+    }
+    for (name, run) in BENCHES {
+        if options.benches.is_empty() || options.benches.iter().any(|wanted| wanted == name) {
+            run(&options);
+        }
+    }
+}
