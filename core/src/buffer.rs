@@ -55,14 +55,17 @@ impl Buffer {
         }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.filled - self.start
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.start == self.filled
     }
 
+    #[inline]
     pub(crate) fn data(&self) -> &[u8] {
         &self.block[self.start..self.filled]
     }
@@ -75,7 +78,8 @@ impl Buffer {
     /// The scratch tail, never empty.
     pub(crate) fn spare(&mut self) -> &mut [u8] {
         let wanted = self.block_size / 2;
-        if self.scratch() < wanted || self.is_empty() {
+        // Moving a small tail is cheap, and what is read next then lies where the cache still is.
+        if self.scratch() < wanted || self.len() <= self.start / 8 {
             self.make_room(wanted, self.block_size);
         }
         &mut self.block[self.filled..]
@@ -102,6 +106,7 @@ impl Buffer {
         self.filled += data.len();
     }
 
+    #[inline]
     pub(crate) fn consume(&mut self, n: usize) {
         let len = self.len();
         assert!(n <= len, "consumed {n} bytes, but only {len} are buffered");
@@ -109,6 +114,7 @@ impl Buffer {
     }
 
     /// The `n` bytes that were consumed last. They stay readable until the buffer next changes.
+    #[inline]
     pub(crate) fn consumed(&self, n: usize) -> &[u8] {
         &self.block[self.start - n..self.start]
     }

@@ -339,6 +339,7 @@ impl Reader {
     /// reader.feed(b"abc");
     /// assert_eq!(reader.buffered(), b"abc");
     /// ```
+    #[inline]
     pub fn buffered(&self) -> &[u8] {
         self.buffer.data()
     }
@@ -690,6 +691,7 @@ impl Reader {
 /// The rules. A number above the cap is refused whatever has arrived. Otherwise each looks at the data
 /// first, then at the bounds, then at the end of the stream.
 impl Reader {
+    #[inline]
     fn exactly(&mut self, n: usize) -> Result<Status<usize>, ReadError> {
         self.check_cap(n)?;
         if n <= self.buffer.len() {
@@ -698,6 +700,7 @@ impl Reader {
         self.incomplete(Some(n))
     }
 
+    #[inline]
     fn up_to(&self, n: usize) -> Result<Status<usize>, ReadError> {
         match self.buffer.len().min(n) {
             0 if n > 0 => self.none_left(),
@@ -731,6 +734,17 @@ impl Reader {
     fn until(&mut self, separator: &Separator) -> Result<Status<usize>, ReadError> {
         match self.find(separator) {
             Some(found) if found.start <= self.limit => Ok(Status::Ready(found.end)),
+            found => self.not_within_limit(separator, found),
+        }
+    }
+
+    #[inline(never)]
+    fn not_within_limit(
+        &mut self,
+        separator: &Separator,
+        found: Option<Match>,
+    ) -> Result<Status<usize>, ReadError> {
+        match found {
             None if self.buffer.len() < self.window(separator) => self.incomplete(None),
             Some(_) | None => Err(self.overrun()),
         }
@@ -738,9 +752,16 @@ impl Reader {
 
     #[inline]
     fn line(&mut self) -> Result<Status<usize>, ReadError> {
-        let len = self.buffer.len();
         match self.find(&Separator::NEWLINE) {
             Some(found) if found.start <= self.limit => Ok(Status::Ready(found.end)),
+            found => self.no_line_within_limit(found),
+        }
+    }
+
+    #[inline(never)]
+    fn no_line_within_limit(&mut self, found: Option<Match>) -> Result<Status<usize>, ReadError> {
+        let len = self.buffer.len();
+        match found {
             None if len < self.window(&Separator::NEWLINE) => match &self.end {
                 End::Open => Ok(Status::NeedData),
                 End::Eof => Ok(Status::Ready(len)),
@@ -755,6 +776,7 @@ impl Reader {
     }
 
     /// How many bytes decide whether a separator begins within the limit.
+    #[inline]
     fn window(&self, separator: &Separator) -> usize {
         self.limit.saturating_add(separator.longest())
     }
@@ -771,6 +793,7 @@ impl Reader {
         }
     }
 
+    #[inline]
     fn check_cap(&self, n: usize) -> Result<(), ReadError> {
         if n > self.cap {
             return Err(ReadError::CapExceeded { cap: self.cap });
@@ -779,6 +802,7 @@ impl Reader {
     }
 
     /// Nothing is buffered: what does the end of the stream say?
+    #[inline(never)]
     fn none_left(&self) -> Result<Status<usize>, ReadError> {
         match &self.end {
             End::Open => Ok(Status::NeedData),
@@ -788,6 +812,7 @@ impl Reader {
     }
 
     /// Too little is buffered: what does the end of the stream say?
+    #[inline(never)]
     fn incomplete(&mut self, expected: Option<usize>) -> Result<Status<usize>, ReadError> {
         match &self.end {
             End::Open => Ok(Status::NeedData),

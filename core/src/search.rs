@@ -54,10 +54,10 @@ impl Search {
 
     /// The first match within `data`, which begins with the bytes it began with last time unless
     /// [`removed`](Self::removed) said otherwise.
+    #[inline]
     pub(crate) fn find(&mut self, data: &[u8], separator: &Separator) -> Option<Match> {
         if self.separator != *separator {
-            self.separator = separator.clone();
-            self.progress = START;
+            self.start_afresh(separator);
         }
         let (upto, state) = match self.progress {
             Progress::Scanned { upto, state } => (upto, state),
@@ -94,6 +94,12 @@ impl Search {
         }
     }
 
+    #[cold]
+    fn start_afresh(&mut self, separator: &Separator) {
+        self.separator = separator.clone();
+        self.progress = START;
+    }
+
     /// `n` bytes were removed from the front. What is known of the rest stays known, unless a
     /// match may have begun in what is gone.
     #[inline]
@@ -114,6 +120,7 @@ impl Search {
     }
 }
 
+#[inline(never)]
 fn find_pattern(matcher: &Matcher, data: &[u8], upto: usize, state: State) -> Step {
     match matcher {
         Matcher::Bytes(set) => single(set.find(&data[upto..]), upto),

@@ -184,6 +184,7 @@ impl Separator {
     ///
     /// assert_eq!(Separator::any(["\n", "\r\n"]).longest(), 2);
     /// ```
+    #[inline]
     pub fn longest(&self) -> usize {
         match &self.0 {
             Kind::Byte(_) => 1,
@@ -276,16 +277,22 @@ impl From<&str> for Separator {
 }
 
 impl PartialEq for Kind {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Byte(a), Self::Byte(b)) => a == b,
-            (Self::Pattern(a), Self::Pattern(b)) => Arc::ptr_eq(a, b) || a.needles == b.needles,
+            (Self::Pattern(a), Self::Pattern(b)) => Arc::ptr_eq(a, b) || same_needles(a, b),
             (Self::Byte(_), Self::Pattern(_)) | (Self::Pattern(_), Self::Byte(_)) => false,
         }
     }
 }
 
 impl Eq for Kind {}
+
+#[inline(never)]
+fn same_needles(a: &Pattern, b: &Pattern) -> bool {
+    a.needles == b.needles
+}
 
 impl fmt::Debug for Separator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,6 +18,10 @@ use crate::{
     turns::Turns,
 };
 
+/// Up to this size a copy costs less than sharing the block in which the bytes arrived, and does
+/// not keep it alive.
+const COPY_MAX: usize = 1024;
+
 /// A read that brought this much is likely to be followed by another one, so the next goes straight
 /// into the reader's own buffer.
 const BURST: usize = 4 * 1024;
@@ -56,7 +60,8 @@ pub struct StreamReader {
     turns: Turns,
 }
 
-/// Reads that own what they return.
+/// Reads that own what they return: a copy of up to 1 KiB, or else a part of the block in which it
+/// arrived, which it keeps alive.
 impl StreamReader {
     /// Reads whatever is there, at least one byte and at most `n`; empty at the end of the stream.
     ///
@@ -80,7 +85,8 @@ impl StreamReader {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub async fn read(&mut self, n: usize) -> Result<Bytes, ReadError> {
-        self.take(Request::UpTo(n)).await
+        let n = poll_fn(|cx| self.poll_answer(cx, Request::UpTo(n))).await?;
+        Ok(self.take(n))
     }
 
     /// Reads through the next line feed; at the end of the stream whatever is left, and then
@@ -113,7 +119,8 @@ impl StreamReader {
     /// ```
     #[doc(alias = "readline")]
     pub async fn read_line(&mut self) -> Result<Bytes, ReadError> {
-        self.take(Request::Line).await
+        let n = poll_fn(|cx| self.poll_answer(cx, Request::Line)).await?;
+        Ok(self.take(n))
     }
 
     /// Reads exactly `n` bytes. The limit does not apply, the cap does.
@@ -142,7 +149,8 @@ impl StreamReader {
     #[doc(alias = "readexactly")]
     #[doc(alias = "read_exact")]
     pub async fn read_exactly(&mut self, n: usize) -> Result<Bytes, ReadError> {
-        self.take(Request::Exactly(n)).await
+        let n = poll_fn(|cx| self.poll_answer(cx, Request::Exactly(n))).await?;
+        Ok(self.take(n))
     }
 
     /// Reads through the next separator: bytes, a string, or a [`Separator`] that was built before,
@@ -185,7 +193,8 @@ impl StreamReader {
         separator: impl Into<Separator>,
     ) -> Result<Bytes, ReadError> {
         let separator = separator.into();
-        self.take(Request::Until(&separator)).await
+        let n = poll_fn(|cx| self.poll_answer(cx, Request::Until(&separator))).await?;
+        Ok(self.take(n))
     }
 
     /// Reads everything up to the end of the stream. The limit does not apply, the cap does.
@@ -213,7 +222,8 @@ impl StreamReader {
     /// ```
     #[doc(alias = "read_to_end")]
     pub async fn read_to_eof(&mut self) -> Result<Bytes, ReadError> {
-        self.take(Request::ToEof).await
+        let n = poll_fn(|cx| self.poll_answer(cx, Request::ToEof)).await?;
+        Ok(self.take(n))
     }
 
     /// Reads what a parser makes of the core: it is called with what has arrived, and again when
@@ -316,7 +326,7 @@ impl StreamReader {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub async fn peek(&mut self, n: usize) -> Result<&[u8], ReadError> {
-        let n = self.answer(Request::Peek(n)).await?;
+        let n = poll_fn(|cx| self.poll_answer(cx, Request::Peek(n))).await?;
         Ok(&self.core.buffered()[..n])
     }
 
@@ -340,7 +350,8 @@ impl StreamReader {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub async fn read_ref(&mut self, n: usize) -> Result<&[u8], ReadError> {
-        self.lend(Request::UpTo(n)).await
+        let n = poll_fn(|cx| self.poll_answer(cx, Request::UpTo(n))).await?;
+        Ok(self.core.lend(n))
     }
 
     /// Like [`read_line`](Self::read_line), but lends the line until the next read.
@@ -364,7 +375,8 @@ impl StreamReader {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub async fn read_line_ref(&mut self) -> Result<&[u8], ReadError> {
-        self.lend(Request::Line).await
+        let n = poll_fn(|cx| self.poll_answer(cx, Request::Line)).await?;
+        Ok(self.core.lend(n))
     }
 
     /// Like [`read_exactly`](Self::read_exactly), but lends the bytes until the next read.
@@ -387,7 +399,8 @@ impl StreamReader {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub async fn read_exactly_ref(&mut self, n: usize) -> Result<&[u8], ReadError> {
-        self.lend(Request::Exactly(n)).await
+        let n = poll_fn(|cx| self.poll_answer(cx, Request::Exactly(n))).await?;
+        Ok(self.core.lend(n))
     }
 
     /// Like [`read_until`](Self::read_until), but lends the bytes until the next read.
@@ -413,7 +426,8 @@ impl StreamReader {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub async fn read_until_ref(&mut self, separator: &Separator) -> Result<&[u8], ReadError> {
-        self.lend(Request::Until(separator)).await
+        let n = poll_fn(|cx| self.poll_answer(cx, Request::Until(separator))).await?;
+        Ok(self.core.lend(n))
     }
 
     /// The bytes that have arrived and not been taken.
@@ -511,14 +525,12 @@ impl StreamReader {
         self.core.set_limit(limit);
     }
 
-    async fn take(&mut self, request: Request<'_>) -> Result<Bytes, ReadError> {
-        let n = self.answer(request).await?;
-        Ok(self.core.take(n))
-    }
-
-    async fn lend(&mut self, request: Request<'_>) -> Result<&[u8], ReadError> {
-        let n = self.answer(request).await?;
-        Ok(self.core.lend(n))
+    fn take(&mut self, n: usize) -> Bytes {
+        if n <= COPY_MAX {
+            Bytes::copy_from_slice(self.core.lend(n))
+        } else {
+            self.core.take(n)
+        }
     }
 
     /// Why there is no more data.
@@ -532,23 +544,30 @@ impl StreamReader {
         }
     }
 
-    /// The only place that waits, and it holds no bytes.
-    async fn answer(&mut self, request: Request<'_>) -> Result<usize, ReadError> {
-        match self.core.poll(request)? {
-            Status::Ready(n) => Ok(n),
-            Status::NeedData => poll_fn(|cx| self.poll_answer(cx, request)).await,
-        }
-    }
-
+    /// The only place that waits, and it holds no bytes. Mostly the answer is in the buffer, and then
+    /// this is part of the caller.
+    #[inline]
     fn poll_answer(
         &mut self,
         cx: &mut Context<'_>,
         request: Request<'_>,
     ) -> Poll<Result<usize, ReadError>> {
+        match self.core.poll(request)? {
+            Status::Ready(n) => Poll::Ready(Ok(n)),
+            Status::NeedData => self.poll_more(cx, request),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_more(
+        &mut self,
+        cx: &mut Context<'_>,
+        request: Request<'_>,
+    ) -> Poll<Result<usize, ReadError>> {
         loop {
-            match self.core.poll(request)? {
-                Status::Ready(n) => return Poll::Ready(Ok(n)),
-                Status::NeedData => ready!(self.poll_fill(cx)),
+            ready!(self.poll_fill(cx));
+            if let Status::Ready(n) = self.core.poll(request)? {
+                return Poll::Ready(Ok(n));
             }
         }
     }
@@ -685,7 +704,7 @@ impl Lines<'_> {
         let answer = ready!(self.reader.poll_answer(cx, Request::Line));
         Poll::Ready(match answer {
             Ok(0) => None,
-            Ok(n) => Some(Ok(self.reader.core.take(n))),
+            Ok(n) => Some(Ok(self.reader.take(n))),
             Err(error) => Some(Err(error)),
         })
     }
