@@ -3,7 +3,6 @@
 use std::{
     fmt,
     io::{self, IoSlice},
-    mem,
     ops::Deref,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll, Wake, Waker, ready},
@@ -16,7 +15,7 @@ use millpond_core::{Event, Transmit, TransportError, WriteError, Writer};
 
 use crate::{
     background::Background, extra_info::ExtraInfo, flush::Flush, linger::linger,
-    runtime::BoxFuture, socket::Socket,
+    runtime::BoxFuture, socket::Socket, waiters::Waiters,
 };
 
 /// Chunks for one vectored write. Linux takes up to 1024; more than this gains nothing measurable.
@@ -54,7 +53,7 @@ struct Sending {
     /// Those who hold small writes back so that they leave together.
     corks: usize,
     /// Those who wait for the queue to shrink or for the end.
-    waiters: Vec<Waker>,
+    waiters: Waiters,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -82,7 +81,7 @@ impl Wake for Bell {
 #[derive(Default)]
 #[must_use]
 struct Afterwards {
-    waiters: Vec<Waker>,
+    waiters: Waiters,
     closed: Option<Arc<Held>>,
 }
 
@@ -119,7 +118,7 @@ impl Connection {
                 socket: Some(held),
                 flusher: Flusher::None,
                 corks: 0,
-                waiters: Vec::new(),
+                waiters: Waiters::default(),
             }),
         };
         (Arc::new(connection), source)
@@ -186,7 +185,7 @@ impl Connection {
         let mut sending = self.lock();
         let answer = done(&sending.core);
         if answer.is_pending() {
-            sending.wake_later(cx);
+            sending.waiters.add(cx);
             if sending.corks > 0 && sending.core.queued() > 0 {
                 drop(sending);
                 // Nothing is held back from somebody who waits for it to leave.
@@ -262,9 +261,7 @@ impl Connection {
             self.release(socket, self.inspect(Writer::is_aborted));
             self.reader.wake();
         }
-        for waiter in afterwards.waiters {
-            waiter.wake();
-        }
+        afterwards.waiters.wake();
     }
 
     fn release(&self, held: Arc<Held>, aborted: bool) {
@@ -376,22 +373,12 @@ impl Sending {
         Poll::Ready(())
     }
 
-    fn wake_later(&mut self, cx: &Context<'_>) {
-        if !self
-            .waiters
-            .iter()
-            .any(|waiter| waiter.will_wake(cx.waker()))
-        {
-            self.waiters.push(cx.waker().clone());
-        }
-    }
-
     /// After a change: who is to be woken, and is the socket to be closed?
     fn settle(&mut self) -> Afterwards {
         let mut afterwards = Afterwards::default();
         let resumed = self.core.poll_event() == Some(Event::ResumeWriting);
         if resumed || self.core.queued() == 0 || self.core.is_closing() {
-            afterwards.waiters = mem::take(&mut self.waiters);
+            afterwards.waiters = self.waiters.take();
         }
         if self.core.is_closed() && self.core.error().is_none() {
             afterwards.closed = self.socket.take();

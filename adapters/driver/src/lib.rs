@@ -72,6 +72,7 @@ mod socket;
 mod target;
 mod timeout;
 mod turns;
+mod waiters;
 mod writer;
 
 pub use bytes::Bytes;

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{Shutdown, SocketAddr, TcpListener},
+    task::{Poll, ready},
 };
 
 pub use socket2::SockRef;
@@ -61,6 +62,34 @@ fn listen_tcp(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     socket.listen(backlog)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
+}
+
+/// Tries an operation, and waits for readiness only when it would block: readiness alone may come
+/// late, or be refused by a runtime's budget.
+///
+/// # Errors
+///
+/// Those of the operation, except `WouldBlock`, and of waiting.
+///
+/// # Examples
+///
+/// ```
+/// use std::{io, task::Poll};
+///
+/// let mut tries = [Err(io::ErrorKind::WouldBlock.into()), Ok(5)].into_iter();
+/// let read = millpond::os::poll_io(|| tries.next().unwrap(), || Poll::Ready(Ok(())));
+/// assert!(matches!(read, Poll::Ready(Ok(5))));
+/// ```
+pub fn poll_io<T>(
+    mut operation: impl FnMut() -> io::Result<T>,
+    mut poll_ready: impl FnMut() -> Poll<io::Result<()>>,
+) -> Poll<io::Result<T>> {
+    loop {
+        match operation() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(poll_ready())?,
+            result => return Poll::Ready(result),
+        }
+    }
 }
 
 /// Sets the options that a TCP stream has by default: it sends at once (`TCP_NODELAY`).

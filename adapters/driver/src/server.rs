@@ -6,7 +6,7 @@ use std::{
     io, mem,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -23,6 +23,7 @@ use crate::{
     socket::{Listener, Socket},
     target::{Resolved, Target},
     turns::Turns,
+    waiters::Waiters,
     writer::StreamWriter,
 };
 
@@ -239,7 +240,7 @@ impl StartServer {
             report: self.report,
             state: Mutex::new(State {
                 tasks: 0,
-                waiters: Vec::new(),
+                waiters: Waiters::default(),
                 listeners: listeners.into_iter().map(Arc::from).collect(),
             }),
         });
@@ -393,7 +394,7 @@ struct State {
     /// Handlers that have not ended.
     tasks: usize,
     /// Those who wait for a change of this state, accepting tasks included.
-    waiters: Vec<Waker>,
+    waiters: Waiters,
 }
 
 impl Serving {
@@ -426,7 +427,7 @@ impl Serving {
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Box<dyn Socket>>>> {
         // Before looking, so that closing in between wakes.
-        self.lock().wake_later(cx);
+        self.lock().waiters.add(cx);
         match listener.upgrade() {
             Some(listener) => listener.poll_accept(cx).map(Some),
             None => Poll::Ready(None),
@@ -461,10 +462,10 @@ impl Serving {
     fn close(&self) {
         let mut state = self.lock();
         let closed = mem::take(&mut state.listeners);
-        let waiters = mem::take(&mut state.waiters);
+        let waiters = state.waiters.take();
         drop(state);
         drop(closed);
-        waiters.into_iter().for_each(Waker::wake);
+        waiters.wake();
     }
 
     async fn wait_until(&self, done: impl Fn(&State) -> bool) {
@@ -473,7 +474,7 @@ impl Serving {
             if done(&state) {
                 return Poll::Ready(());
             }
-            state.wake_later(cx);
+            state.waiters.add(cx);
             Poll::Pending
         })
         .await;
@@ -481,18 +482,6 @@ impl Serving {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn wake_later(&mut self, cx: &Context<'_>) {
-        if !self
-            .waiters
-            .iter()
-            .any(|waiter| waiter.will_wake(cx.waker()))
-        {
-            self.waiters.push(cx.waker().clone());
-        }
     }
 }
 
@@ -513,11 +502,11 @@ impl Drop for Running {
         let mut state = self.serving.lock();
         state.tasks -= 1;
         let waiters = match state.tasks {
-            0 => mem::take(&mut state.waiters),
-            _ => Vec::new(),
+            0 => state.waiters.take(),
+            _ => Waiters::default(),
         };
         drop(state);
-        waiters.into_iter().for_each(Waker::wake);
+        waiters.wake();
     }
 }
 

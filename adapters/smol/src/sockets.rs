@@ -26,11 +26,11 @@ where
     for<'a> &'a S: Read + Write,
 {
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        poll(|| self.0.get_ref().read(buf), || self.0.poll_readable(cx))
+        os::poll_io(|| self.0.get_ref().read(buf), || self.0.poll_readable(cx))
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        poll(|| self.0.get_ref().write(buf), || self.0.poll_writable(cx))
+        os::poll_io(|| self.0.get_ref().write(buf), || self.0.poll_writable(cx))
     }
 
     fn poll_write_vectored(
@@ -38,7 +38,7 @@ where
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        poll(
+        os::poll_io(
             || self.0.get_ref().write_vectored(bufs),
             || self.0.poll_writable(cx),
         )
@@ -57,22 +57,9 @@ where
     }
 }
 
-/// Tries before it waits: readiness alone may come late.
-fn poll<T>(
-    mut attempt: impl FnMut() -> io::Result<T>,
-    mut poll_ready: impl FnMut() -> Poll<io::Result<()>>,
-) -> Poll<io::Result<T>> {
-    loop {
-        match attempt() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(poll_ready())?,
-            result => return Poll::Ready(result),
-        }
-    }
-}
-
 impl Listener for Io<TcpListener> {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
-        let accepted = poll(|| self.0.get_ref().accept(), || self.0.poll_readable(cx));
+        let accepted = os::poll_io(|| self.0.get_ref().accept(), || self.0.poll_readable(cx));
         let (stream, _) = ready!(accepted)?;
         Poll::Ready(Async::new(stream).and_then(Io::tcp))
     }
@@ -85,7 +72,7 @@ impl Listener for Io<TcpListener> {
 #[cfg(unix)]
 impl Listener for Io<std::os::unix::net::UnixListener> {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
-        let accepted = poll(|| self.0.get_ref().accept(), || self.0.poll_readable(cx));
+        let accepted = os::poll_io(|| self.0.get_ref().accept(), || self.0.poll_readable(cx));
         let (stream, _) = ready!(accepted)?;
         Poll::Ready(Ok(Box::new(Io(Async::new(stream)?))))
     }

@@ -33,11 +33,11 @@ macro_rules! stream {
     ($stream:ty) => {
         impl Socket for Io<$stream> {
             fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-                poll(|| self.0.try_read(buf), || self.0.poll_read_ready(cx))
+                os::poll_io(|| self.0.try_read(buf), || self.0.poll_read_ready(cx))
             }
 
             fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-                poll(|| self.0.try_write(buf), || self.0.poll_write_ready(cx))
+                os::poll_io(|| self.0.try_write(buf), || self.0.poll_write_ready(cx))
             }
 
             fn poll_write_vectored(
@@ -45,7 +45,7 @@ macro_rules! stream {
                 cx: &mut Context<'_>,
                 bufs: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                poll(
+                os::poll_io(
                     || self.0.try_write_vectored(bufs),
                     || self.0.poll_write_ready(cx),
                 )
@@ -69,18 +69,6 @@ macro_rules! stream {
 stream!(net::TcpStream);
 #[cfg(unix)]
 stream!(net::UnixStream);
-
-fn poll(
-    mut attempt: impl FnMut() -> io::Result<usize>,
-    mut poll_ready: impl FnMut() -> Poll<io::Result<()>>,
-) -> Poll<io::Result<usize>> {
-    loop {
-        match attempt() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(poll_ready())?,
-            result => return Poll::Ready(result),
-        }
-    }
-}
 
 impl Listener for Io<net::TcpListener> {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
