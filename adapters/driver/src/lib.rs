@@ -29,7 +29,7 @@
 //! * What was written is delivered, even if nobody awaits again and the writer is dropped, as long
 //!   as the runtime runs.
 //! * Both halves work at once from two tasks, without a lock between them.
-//! * No stream keeps a thread for itself: after 32 operations that did not wait, it gives way.
+//! * No stream keeps a thread for itself: after 128 operations that did not wait, it gives way.
 
 //!
 //! # What goes wrong, and how it is said

@@ -2,9 +2,9 @@
 
 use std::task::{Context, Poll};
 
-/// How many times in a row a stream goes on without giving way. At up to 64 KiB each that is 2 MiB,
-/// below a millisecond.
-const TURNS: u8 = 32;
+/// How many times in a row a stream goes on without giving way: as many as tokio's budget has. At up
+/// to 64 KiB each that is 8 MiB, a few milliseconds at the most.
+const TURNS: u8 = 128;
 
 /// Counts operations that did not have to wait.
 ///

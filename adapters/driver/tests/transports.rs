@@ -217,7 +217,7 @@ fn a_stream_that_never_waits_gives_way() {
         given_way += usize::from(block_on(poll_once(reader.read(1))).is_none());
         given_way += usize::from(block_on(poll_once(writer.write_all(b"x"))).is_none());
     }
-    assert!((20..50).contains(&given_way), "gave way {given_way} times");
+    assert!((4..20).contains(&given_way), "gave way {given_way} times");
 }
 
 #[test]
