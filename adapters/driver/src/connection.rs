@@ -97,7 +97,7 @@ impl Deref for Held {
 }
 
 impl Connection {
-    /// And what the reader reads from until the connection is closed.
+    /// The connection, and what the reader reads from until it is closed.
     pub(crate) fn new(
         socket: Box<dyn Socket>,
         background: Background,
@@ -307,6 +307,7 @@ impl Sending {
         if self.poll_transmit(cx).is_pending() {
             return Ok(0);
         }
+        self.core.writable()?; // what came before may have failed
         let Some(socket) = &self.socket else {
             return Ok(0);
         };

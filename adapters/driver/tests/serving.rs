@@ -17,7 +17,7 @@ use millpond::{
     StdListener, StdSocket, start_server,
 };
 
-use crate::support::{Handle, Kept, Scripted, ready};
+use crate::support::{Handle, Kept, Scripted, fails, ready};
 
 /// Tasks are polled by hand; connections come in when the test says so.
 #[derive(Clone, Default)]
@@ -155,6 +155,26 @@ fn a_handler_that_writes_much_does_not_hold_it_back() {
     let socket = Scripted::new([], [ready(5), ready(100_000)]);
     runtime.call(&socket);
     assert_eq!(socket.written().len(), 100_005);
+}
+
+#[test]
+fn nothing_is_sent_behind_a_write_that_failed() {
+    let runtime = MadeUp::default();
+    let server = start_server(
+        Arc::new(runtime.clone()),
+        address(1),
+        async |_, mut writer| {
+            writer.write(b"held back").unwrap();
+            assert_eq!(
+                writer.write(&[0; 10_000]).unwrap_err().kind(),
+                ErrorKind::BrokenPipe
+            );
+        },
+    );
+    let _server = runtime.serve(server);
+    let socket = Scripted::new([], [fails(ErrorKind::BrokenPipe), ready(10_000)]);
+    runtime.call(&socket);
+    assert_eq!(socket.written(), b"");
 }
 
 #[test]
