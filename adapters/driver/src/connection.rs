@@ -186,13 +186,23 @@ impl Connection {
         let answer = done(&sending.core);
         if answer.is_pending() {
             sending.waiters.add(cx);
-            if sending.corks > 0 && sending.core.queued() > 0 {
-                drop(sending);
-                // Nothing is held back from somebody who waits for it to leave.
-                self.change(|_, _| ());
-            }
+            drop(sending);
+            // Nothing is held back from somebody who waits for it to leave.
+            self.send_held_back();
         }
         answer
+    }
+
+    /// Sends what a cork holds back, as far as the socket takes it at once.
+    pub(crate) fn send_held_back(self: &Arc<Self>) {
+        let sending = self.lock();
+        let held_back = sending.corks > 0 && sending.core.queued() > 0;
+        if held_back && sending.flusher == Flusher::None {
+            drop(sending);
+            self.change(|sending, cx| {
+                let _busy = sending.poll_transmit(cx);
+            });
+        }
     }
 
     /// The reader waits for the socket; it wants to know if the connection is closed meanwhile.
@@ -389,7 +399,8 @@ impl Sending {
 }
 
 /// Holds small writes back while it lives, so that they leave together; not beyond the high
-/// watermark, and not from somebody who waits for them to leave.
+/// watermark, not from somebody who waits for them to leave, and not while the reader tries the
+/// socket: a reply does not wait for the next request.
 pub(crate) struct Cork<'a>(&'a Arc<Connection>);
 
 impl<'a> Cork<'a> {

@@ -575,6 +575,7 @@ impl StreamReader {
     /// Gets more from the socket into the core, or its end, or its failure.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.turns.poll_take(cx));
+        self.connection.send_held_back();
         let Some(socket) = self.socket.upgrade() else {
             self.closed_by_this_side();
             return Poll::Ready(());
