@@ -292,6 +292,7 @@ macro_rules! __runtime {
                 what_takes_too_long_can_be_given_up,
                 a_spawned_task_runs_though_nobody_waits_for_it,
                 tasks_can_be_spawned_from_any_thread,
+                sockets_and_sleeps_can_be_made_on_any_thread,
                 a_name_resolves_to_addresses_with_the_port,
                 a_listener_tells_its_address_and_accepts,
                 an_attempt_to_connect_to_nobody_is_refused,

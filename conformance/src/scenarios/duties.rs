@@ -59,6 +59,19 @@ pub(crate) async fn tasks_can_be_spawned_from_any_thread(setup: Setup) {
     thread.join().unwrap();
 }
 
+pub(crate) async fn sockets_and_sleeps_can_be_made_on_any_thread(setup: Setup) {
+    let runtime = setup.runtime.clone();
+    let thread = std::thread::spawn(move || {
+        let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = runtime.listen(&any_port, 10).unwrap();
+        let (near, far) = millpond::os::socket_pair().unwrap();
+        let sockets = [runtime.adopt(near).unwrap(), runtime.adopt(far).unwrap()];
+        (listener, sockets, runtime.sleep(Duration::from_millis(1)))
+    });
+    let (_listener, _sockets, sleep) = thread.join().unwrap();
+    sleep.await;
+}
+
 pub(crate) async fn a_name_resolves_to_addresses_with_the_port(setup: Setup) {
     let addresses = setup.runtime.resolve("localhost", 4321).await.unwrap();
     assert!(!addresses.is_empty());

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How many operations in a row a stream may do without giving way.
-const TURNS: usize = 32;
+const TURNS: usize = 128;
 
 /// Writes in pieces of all sizes.
 fn send(setup: &Setup, mut writer: StreamWriter, data: Vec<u8>) -> Task<StreamWriter> {
