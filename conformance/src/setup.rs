@@ -4,7 +4,7 @@ use std::{
     any::Any,
     fmt,
     future::poll_fn,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
@@ -253,6 +253,15 @@ impl Setup {
     /// A new client of `server`.
     pub(crate) async fn client(&self, server: &Server) -> Stream {
         self.open(&server.sockets()[0]).await.unwrap()
+    }
+
+    /// An address that nobody listens on, and that nobody else gets: it is that of a client.
+    pub(crate) fn address_of_nobody(&mut self) -> SocketAddr {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let address = client.local_addr().unwrap();
+        self.keep((listener, client));
+        address
     }
 
     /// The path of a file that does not exist, in a directory that is removed in the end.

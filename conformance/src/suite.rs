@@ -201,6 +201,7 @@ macro_rules! __streams {
                 a_reset_stays_a_reset,
                 writes_fail_after_a_reset_and_go_on_failing,
                 the_write_after_a_reset_that_was_read_fails,
+                the_writer_knows_of_a_reset_that_was_read,
                 a_reset_is_no_end_though_the_writer_was_told_first,
                 a_reset_fails_everything_that_waits,
                 a_reset_fails_a_close_that_waits,

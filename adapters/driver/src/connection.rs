@@ -246,6 +246,16 @@ impl Connection {
         done
     }
 
+    /// The read side was told that the transport has failed.
+    pub(crate) fn fail(&self, error: TransportError) {
+        let mut sending = self.lock();
+        sending.core.fail(error);
+        let afterwards = sending.settle();
+        drop(sending);
+        self.finish(afterwards);
+        self.bell.0.wake(); // nothing is left for the flusher: let it end
+    }
+
     /// The flusher can do no more: the stream has failed, and the connection is reset.
     pub(crate) fn give_up(&self, error: io::Error) {
         let mut sending = self.lock();

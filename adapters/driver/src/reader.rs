@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
-use millpond_core::{ReadError, Reader, Request, Separator, Status};
+use millpond_core::{ReadError, Reader, Request, Separator, Status, TransportError};
 
 use crate::{
     connection::{Connection, Held},
@@ -607,7 +607,12 @@ impl StreamReader {
             Poll::Ready(Ok(0)) => self.ended(),
             Poll::Ready(Ok(n)) => self.burst = n >= BURST,
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Poll::Ready(Err(error)) => self.core.fail(error),
+            Poll::Ready(Err(error)) => {
+                // Both directions have failed, and the system tells only one of them.
+                let error = TransportError::from(error);
+                self.connection.fail(error.clone());
+                self.core.fail(error);
+            }
         }
         Poll::Ready(())
     }

@@ -93,11 +93,8 @@ pub(crate) async fn a_listener_tells_its_address_and_accepts(setup: Setup) {
     assert_eq!(near.local_addr, far.peer_addr);
 }
 
-pub(crate) async fn an_attempt_to_connect_to_nobody_is_refused(setup: Setup) {
-    let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
-    let listener = setup.runtime.listen(&any_port, 10).unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+pub(crate) async fn an_attempt_to_connect_to_nobody_is_refused(mut setup: Setup) {
+    let address = Address::from(setup.address_of_nobody());
     let refused = setup.runtime.connect(&address).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }

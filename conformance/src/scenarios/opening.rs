@@ -3,9 +3,9 @@
 use std::{
     io::{self, ErrorKind},
     net::{Ipv4Addr, SocketAddr},
-    path::Path,
 };
 
+use futures_util::future::join;
 use millpond::{Address, OpenConnection, OpenError, Server, StreamReader, StreamWriter};
 
 use crate::{polling::interrupted, setup::Setup};
@@ -19,13 +19,6 @@ async fn start(setup: &mut Setup) -> (Server, SocketAddr) {
     let server = setup.serve(echo).await.unwrap();
     let address = server.sockets()[0].tcp().unwrap();
     (server, address)
-}
-
-/// An address that nobody listens on.
-async fn free_address(setup: &mut Setup) -> SocketAddr {
-    let (server, address) = start(setup).await;
-    drop(server);
-    address
 }
 
 async fn assert_connects(opening: OpenConnection) {
@@ -114,7 +107,7 @@ pub(crate) async fn a_server_can_listen_on_several_addresses(setup: Setup) {
 }
 
 pub(crate) async fn a_refusal_names_the_address(mut setup: Setup) {
-    let address = free_address(&mut setup).await;
+    let address = setup.address_of_nobody();
     let refused = setup.open(address).await;
     let error = refused.unwrap_err();
     assert!(error.to_string().contains(&address.to_string()), "{error}");
@@ -128,10 +121,7 @@ pub(crate) async fn a_refusal_names_the_address(mut setup: Setup) {
 }
 
 pub(crate) async fn every_address_is_tried_until_one_answers(mut setup: Setup) {
-    let refusing = [
-        free_address(&mut setup).await,
-        free_address(&mut setup).await,
-    ];
+    let refusing = [setup.address_of_nobody(), setup.address_of_nobody()];
     let (_server, address) = start(&mut setup).await;
     let open = |targets: &[SocketAddr]| setup.open(targets);
     assert_connects(open(&[refusing[0], address, refusing[1]])).await;
@@ -146,20 +136,18 @@ pub(crate) async fn every_address_is_tried_until_one_answers(mut setup: Setup) {
 
 pub(crate) async fn an_unknown_host_is_an_error_that_names_it(setup: Setup) {
     let host = "no-such-host.invalid";
-    let opening = setup.open((host, 80));
-    match opening.await {
-        Err(error @ OpenError::Resolve { .. }) => assert!(error.to_string().contains(host)),
-        other => panic!("{other:?}"),
-    }
-    let serving = setup.serve_at((host, 80), echo);
-    match serving.await {
-        Err(error @ OpenError::Resolve { .. }) => assert!(error.to_string().contains(host)),
-        other => panic!("{other:?}"),
+    let opening = setup.open((host, 80)).into_future();
+    let serving = setup.serve_at((host, 80), echo).into_future();
+    // At once, because a resolver without a network may take long.
+    let (opened, served) = join(opening, serving).await;
+    for error in [opened.unwrap_err(), served.unwrap_err()] {
+        assert!(matches!(error, OpenError::Resolve { .. }), "{error:?}");
+        assert!(error.to_string().contains(host), "{error}");
     }
 }
 
 pub(crate) async fn options_that_cannot_be_are_refused_before_connecting(mut setup: Setup) {
-    let address = free_address(&mut setup).await;
+    let address = setup.address_of_nobody();
     let open = || setup.open(address);
     assert_refused_option(open().limit(0), "limit").await;
     assert_refused_option(open().watermarks(2, 1), "watermarks").await;
@@ -180,12 +168,12 @@ pub(crate) async fn addresses_that_cannot_be_are_refused(setup: Setup) {
 
 #[cfg(unix)]
 pub(crate) async fn paths_that_cannot_be_are_refused(mut setup: Setup) {
-    let open = |path: &str| setup.open(Path::new(path));
+    let open = |path: &str| setup.open(std::path::Path::new(path));
     assert_refused_option(open(""), "path").await;
     assert_refused_option(open("/a\0b"), "path").await;
     let long = format!("/{}", "x".repeat(200));
     assert_refused_option(open(&long), "path").await;
-    let serving = setup.serve_at(Path::new(&long), echo);
+    let serving = setup.serve_at(std::path::Path::new(&long), echo);
     let error = serving.await.unwrap_err();
     assert!(error.to_string().contains("201"), "{error}");
 

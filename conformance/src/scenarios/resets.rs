@@ -108,6 +108,19 @@ pub(crate) async fn the_write_after_a_reset_that_was_read_fails(mut setup: Setup
 }
 
 /// The peer has something unread, so that every kind of socket tells of the reset.
+pub(crate) async fn the_writer_knows_of_a_reset_that_was_read(mut setup: Setup) {
+    let ((mut reader, mut writer), (_far_reader, mut far_writer)) = setup.connect().await;
+    writer.write(b"!").unwrap();
+    writer.flush().await.unwrap();
+    setup.sleep(10).await;
+    far_writer.abort();
+    read_failure(reader.read(1).await);
+    assert!(writer.is_closing());
+    write_failure(writer.drain().await);
+    write_failure(writer.wait_closed().await);
+}
+
+/// The peer has something unread, so that every kind of socket tells of the reset.
 ///
 /// The system tells it once, to whoever comes first, and then speaks of an end.
 pub(crate) async fn a_reset_is_no_end_though_the_writer_was_told_first(mut setup: Setup) {
