@@ -7,7 +7,7 @@ use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
     sync::{Arc, Mutex, atomic::Ordering},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -29,7 +29,6 @@ struct MadeUp {
 #[derive(Default)]
 struct Line {
     incoming: Vec<io::Result<Box<dyn Socket>>>,
-    waker: Option<Waker>,
     slept: Vec<Duration>,
     sleep_for_ever: bool,
 }
@@ -57,9 +56,8 @@ impl MadeUp {
 struct Incoming(Arc<Mutex<Line>>);
 
 impl Listener for Incoming {
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
+    fn poll_accept(&self, _: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
         let mut line = self.0.lock().unwrap();
-        line.waker = Some(cx.waker().clone());
         line.incoming.pop().map_or(Poll::Pending, Poll::Ready)
     }
 
