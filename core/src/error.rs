@@ -62,6 +62,8 @@ pub enum ReadError {
     /// The transport failed, and what had arrived before does not answer the request. It is still
     /// in the buffer. Every later request that the buffer does not answer reports the same failure.
     Transport(TransportError),
+    /// The stream has no direction towards this side, as that of a pipe that is written to.
+    WriteOnly,
 }
 
 /// Why a [`Writer`](crate::Writer) does not take more data.
@@ -86,6 +88,8 @@ pub enum WriteError {
     Closed,
     /// The end of the stream was already announced with `write_eof`.
     Finished,
+    /// The stream has no direction away from this side, as that of a pipe that is read from.
+    ReadOnly,
     /// The transport failed; what was queued is lost. Every later call reports the same failure.
     Transport(TransportError),
 }
@@ -166,6 +170,7 @@ impl ReadError {
             Self::Incomplete { .. } => std::io::ErrorKind::UnexpectedEof,
             Self::LimitOverrun { .. } | Self::CapExceeded { .. } => std::io::ErrorKind::InvalidData,
             Self::Transport(error) => error.kind(),
+            Self::WriteOnly => std::io::ErrorKind::Unsupported,
         }
     }
 }
@@ -180,6 +185,7 @@ impl WriteError {
     pub fn kind(&self) -> std::io::ErrorKind {
         match self {
             Self::Finished | Self::Closed => std::io::ErrorKind::BrokenPipe,
+            Self::ReadOnly => std::io::ErrorKind::Unsupported,
             Self::Transport(error) => error.kind(),
         }
     }
@@ -223,6 +229,7 @@ impl fmt::Display for ReadError {
                 "more than the cap of {cap} bytes would have to be buffered: raise the cap, or read in parts"
             ),
             Self::Transport(error) => write!(f, "the transport failed: {error}"),
+            Self::WriteOnly => f.write_str("the stream is write-only"),
         }
     }
 }
@@ -232,6 +239,7 @@ impl fmt::Display for WriteError {
         match self {
             Self::Closed => f.write_str("nothing can be written after close or abort"),
             Self::Finished => f.write_str("nothing can be written after write_eof"),
+            Self::ReadOnly => f.write_str("the stream is read-only"),
             Self::Transport(error) => write!(f, "the transport failed: {error}"),
         }
     }
@@ -247,7 +255,10 @@ impl Error for ReadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Transport(error) => Some(error.get_ref()),
-            Self::Incomplete { .. } | Self::LimitOverrun { .. } | Self::CapExceeded { .. } => None,
+            Self::Incomplete { .. }
+            | Self::LimitOverrun { .. }
+            | Self::CapExceeded { .. }
+            | Self::WriteOnly => None,
         }
     }
 }
@@ -256,7 +267,7 @@ impl Error for WriteError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Transport(error) => Some(error.get_ref()),
-            Self::Finished | Self::Closed => None,
+            Self::Finished | Self::Closed | Self::ReadOnly => None,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The receive half: every rule of reading.
 
+use core::fmt;
+
 use bytes::Bytes;
 
 use crate::{
@@ -112,7 +114,6 @@ pub enum Status<T> {
 /// requests need: the limit and a separator for `Line` and `Until`, the number asked for (and
 /// arrived) for the others, plus the one piece that was fed last. A transport that heeds the
 /// back-pressure and feeds unasked adds at most twice the limit.
-#[derive(Debug)]
 pub struct Reader {
     buffer: Buffer,
     search: Search,
@@ -860,6 +861,26 @@ impl Reader {
                 self.line = Line::Skipped;
             }
         }
+    }
+}
+
+/// As asyncio's `repr`: how much is buffered, how much may be, and how the stream stands.
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Reader");
+        debug
+            .field("buffered", &self.buffer.len())
+            .field("limit", &self.limit);
+        if let Some(cap) = self.cap() {
+            debug.field("cap", &cap);
+        }
+        if self.line == Line::Skipped {
+            debug.field("skipping_line", &true);
+        }
+        debug
+            .field("paused", &self.flow.is_paused())
+            .field("end", &self.end)
+            .finish()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The send half: every rule of writing.
 
+use core::fmt;
+
 use bytes::Bytes;
 
 use crate::{
@@ -68,7 +70,6 @@ pub enum Transmit<'a> {
 /// Small writes are gathered in one block, [`Bytes`] of 8 KiB and more are queued as they are. An
 /// empty queue holds no memory. The queue has no bound of its own: a program that heeds
 /// [`is_paused`](Self::is_paused) keeps it at the high watermark and one write.
-#[derive(Debug)]
 pub struct Writer {
     queue: Queue,
     end: End,
@@ -498,6 +499,18 @@ impl Writer {
     fn forget_queue(&mut self) {
         self.queue.clear();
         self.flow.resume();
+    }
+}
+
+/// How much is queued, how much may be, and how the stream stands.
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer")
+            .field("queued", &self.queued())
+            .field("watermarks", &self.watermarks())
+            .field("paused", &self.is_paused())
+            .field("end", &self.end)
+            .finish()
     }
 }
 

@@ -14,7 +14,7 @@ use futures_util::task::AtomicWaker;
 use millpond_core::{Event, Transmit, TransportError, WriteError, Writer};
 
 use crate::{
-    background::Background, extra_info::ExtraInfo, flush::Flush, linger::linger,
+    background::Background, extra_info::ExtraInfo, flush::Flush, linger::linger, mode::StreamMode,
     runtime::BoxFuture, socket::Socket, waiters::Waiters,
 };
 
@@ -41,8 +41,9 @@ pub(crate) struct Connection {
     /// The reader, if it waits.
     reader: AtomicWaker,
     background: Background,
+    mode: StreamMode,
     can_write_eof: bool,
-    extra_info: ExtraInfo,
+    extra_info: Arc<ExtraInfo>,
 }
 
 struct Sending {
@@ -111,8 +112,9 @@ impl Connection {
             bell,
             reader: AtomicWaker::new(),
             background,
+            mode: held.mode(),
             can_write_eof: held.can_write_eof(),
-            extra_info: held.extra_info(),
+            extra_info: Arc::new(held.extra_info()),
             sending: Mutex::new(Sending {
                 core,
                 socket: Some(held),
@@ -128,8 +130,28 @@ impl Connection {
         self.can_write_eof
     }
 
-    pub(crate) fn extra_info(&self) -> &ExtraInfo {
+    pub(crate) fn mode(&self) -> StreamMode {
+        self.mode
+    }
+
+    pub(crate) fn extra_info(&self) -> &Arc<ExtraInfo> {
         &self.extra_info
+    }
+
+    /// Lets `ask` look at the socket, unless it was closed.
+    pub(crate) fn with_socket<T>(&self, ask: impl FnOnce(&dyn Socket) -> T) -> Option<T> {
+        let socket = self.lock().socket.as_ref().map(|held| held.0.clone());
+        socket.map(|socket| ask(&*socket))
+    }
+
+    /// # Errors
+    ///
+    /// [`WriteError::ReadOnly`].
+    pub(crate) fn check_direction(&self) -> Result<(), WriteError> {
+        match self.mode {
+            StreamMode::Read => Err(WriteError::ReadOnly),
+            StreamMode::ReadWrite | StreamMode::Write => Ok(()),
+        }
     }
 
     /// Lets `ask` look at the core.
@@ -138,6 +160,7 @@ impl Connection {
     }
 
     pub(crate) fn write(self: &Arc<Self>, data: &[u8]) -> Result<(), WriteError> {
+        self.check_direction()?;
         self.change(|sending, cx| {
             let sent = sending.try_send(cx, &[IoSlice::new(data)])?;
             sending.core.write(&data[sent..])
@@ -145,6 +168,7 @@ impl Connection {
     }
 
     pub(crate) fn write_bytes(self: &Arc<Self>, mut data: Bytes) -> Result<(), WriteError> {
+        self.check_direction()?;
         self.change(|sending, cx| {
             let sent = sending.try_send(cx, &[IoSlice::new(&data)])?;
             data.advance(sent);
@@ -153,6 +177,7 @@ impl Connection {
     }
 
     pub(crate) fn write_vectored(self: &Arc<Self>, bufs: &[IoSlice<'_>]) -> Result<(), WriteError> {
+        self.check_direction()?;
         self.change(|sending, cx| {
             let sent = sending.try_send(cx, bufs)?;
             behind(bufs, sent).try_for_each(|buf| sending.core.write(buf))
@@ -160,8 +185,13 @@ impl Connection {
     }
 
     pub(crate) fn write_eof(self: &Arc<Self>) -> Result<(), WriteError> {
+        self.check_direction()?;
         self.change(|sending, _| {
-            sending.core.write_eof();
+            match self.mode {
+                // There is no other direction to be left open.
+                StreamMode::Write => sending.core.close(),
+                StreamMode::Read | StreamMode::ReadWrite => sending.core.write_eof(),
+            }
             let error = sending.core.error().cloned();
             error.map_or(Ok(()), |error| Err(WriteError::Transport(error)))
         })
@@ -287,7 +317,7 @@ impl Connection {
     fn release(&self, held: Arc<Held>, aborted: bool) {
         let socket = held.0.clone();
         drop(held); // from here on the reader cannot reach it
-        if !aborted {
+        if !aborted && self.mode == StreamMode::ReadWrite {
             linger(socket, &self.background);
         }
     }
@@ -478,16 +508,25 @@ fn behind<'a>(bufs: &'a [IoSlice<'a>], mut n: usize) -> impl Iterator<Item = &'a
     })
 }
 
+impl Connection {
+    /// Adds what is worth knowing of the connection to the description of a half.
+    pub(crate) fn describe(&self, debug: &mut fmt::DebugStruct<'_, '_>) {
+        if self.mode != StreamMode::ReadWrite {
+            debug.field("mode", &self.mode);
+        }
+        if let Some(peer) = &self.extra_info.peer_addr {
+            debug.field("peer_addr", &format_args!("{peer}"));
+        }
+        if let Some(local) = &self.extra_info.local_addr {
+            debug.field("local_addr", &format_args!("{local}"));
+        }
+    }
+}
+
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inspect(|core| {
-            f.debug_struct("Connection")
-                .field("extra_info", &self.extra_info)
-                .field("queued", &core.queued())
-                .field("paused", &core.is_paused())
-                .field("closing", &core.is_closing())
-                .field("error", &core.error())
-                .finish()
-        })
+        let mut debug = f.debug_struct("Connection");
+        self.describe(&mut debug);
+        self.inspect(|core| debug.field("writer", core).finish())
     }
 }

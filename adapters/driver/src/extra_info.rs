@@ -2,6 +2,8 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
+use crate::os::RawHandle;
+
 /// Where an end of a connection is, or a server listens.
 ///
 /// # Examples
@@ -68,6 +70,31 @@ pub struct ExtraInfo {
     pub peer_addr: Option<Address>,
     /// This side's address; asyncio's `sockname`.
     pub local_addr: Option<Address>,
+    /// What the system knows it by; asyncio's `socket` and `pipe`.
+    pub handle: Option<SystemHandle>,
+}
+
+/// What the system knows an open connection by.
+///
+/// It is for logs, and means something else once the connection is closed; to work with the socket
+/// there is [`Transport::with_socket`](crate::Transport::with_socket).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SystemHandle {
+    /// A pipe, a file or a terminal.
+    Pipe(RawHandle),
+    /// A socket.
+    Socket(RawHandle),
+}
+
+/// One thing that is known of a connection; given by [`ExtraInfo::get`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Info<'a> {
+    /// Of `peername` and `sockname`.
+    Address(&'a Address),
+    /// Of `socket` and `pipe`.
+    Handle(RawHandle),
 }
 
 impl ExtraInfo {
@@ -84,6 +111,37 @@ impl ExtraInfo {
         Self {
             peer_addr,
             local_addr,
+            handle: None,
+        }
+    }
+
+    /// What asyncio gives by this name: `peername`, `sockname`, `socket` or `pipe`. `None` for what
+    /// is not known, as for any other name.
+    ///
+    /// ```
+    /// use millpond::{Address, ExtraInfo};
+    ///
+    /// let info = ExtraInfo::new(Some(Address::from(([127, 0, 0, 1], 80))), None);
+    /// assert_eq!(info.get("peername").unwrap().to_string(), "127.0.0.1:80");
+    /// assert!(info.get("sockname").is_none());
+    /// ```
+    #[doc(alias = "get_extra_info")]
+    pub fn get(&self, name: &str) -> Option<Info<'_>> {
+        match (name, self.handle) {
+            ("peername", _) => self.peer_addr.as_ref().map(Info::Address),
+            ("sockname", _) => self.local_addr.as_ref().map(Info::Address),
+            ("socket", Some(SystemHandle::Socket(raw))) => Some(Info::Handle(raw)),
+            ("pipe", Some(SystemHandle::Pipe(raw))) => Some(Info::Handle(raw)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Info<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Handle(raw) => raw.fmt(f),
         }
     }
 }

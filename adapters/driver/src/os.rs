@@ -10,7 +10,7 @@ pub use socket2::SockRef;
 use socket2::{Domain, Socket, Type};
 
 use crate::{
-    extra_info::{Address, ExtraInfo},
+    extra_info::{Address, ExtraInfo, SystemHandle},
     runtime::{StdListener, StdSocket},
 };
 
@@ -153,7 +153,15 @@ where
     let _ = SockRef::from(socket).set_linger(Some(std::time::Duration::ZERO));
 }
 
-/// Both addresses of a socket.
+/// The number of a descriptor, or of a socket on Windows.
+#[cfg(not(windows))]
+pub type RawHandle = std::ffi::c_int;
+
+/// The number of a descriptor, or of a socket on Windows.
+#[cfg(windows)]
+pub type RawHandle = std::os::windows::io::RawSocket;
+
+/// Both addresses of a socket, and its number.
 ///
 /// ```
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -167,10 +175,27 @@ where
     SockRef<'s>: From<&'s S>,
 {
     let socket = SockRef::from(socket);
-    ExtraInfo::new(
+    let mut info = ExtraInfo::new(
         socket.peer_addr().ok().and_then(address),
         socket.local_addr().ok().and_then(address),
-    )
+    );
+    info.handle = raw(&socket).map(SystemHandle::Socket);
+    info
+}
+
+#[cfg(unix)]
+fn raw(socket: &SockRef<'_>) -> Option<RawHandle> {
+    Some(std::os::fd::AsRawFd::as_raw_fd(&**socket))
+}
+
+#[cfg(windows)]
+fn raw(socket: &SockRef<'_>) -> Option<RawHandle> {
+    Some(std::os::windows::io::AsRawSocket::as_raw_socket(&**socket))
+}
+
+#[cfg(not(any(unix, windows)))]
+fn raw(_: &SockRef<'_>) -> Option<RawHandle> {
+    None
 }
 
 /// The address that a socket is bound to.

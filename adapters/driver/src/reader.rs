@@ -1,6 +1,7 @@
 //! The receive half of a stream, for `async`.
 
 use std::{
+    fmt,
     future::poll_fn,
     io,
     pin::Pin,
@@ -14,7 +15,9 @@ use millpond_core::{ReadError, Reader, Request, Separator, Status, TransportErro
 
 use crate::{
     connection::{Connection, Held},
+    mode::StreamMode,
     scratch,
+    transport::Transport,
     turns::Turns,
 };
 
@@ -49,7 +52,6 @@ const BURST: usize = 4 * 1024;
 /// assert!(reader.at_eof());
 /// # Ok::<(), std::io::Error>(()) }).unwrap();
 /// ```
-#[derive(Debug)]
 pub struct StreamReader {
     core: Reader,
     /// Owned by the connection, so that it is gone when the connection is closed.
@@ -271,6 +273,7 @@ impl StreamReader {
         &mut self,
         mut parse: impl FnMut(&mut Reader) -> Result<Status<T>, E>,
     ) -> Result<T, E> {
+        self.check_direction()?;
         loop {
             match parse(&mut self.core)? {
                 Status::Ready(answer) => return Ok(answer),
@@ -525,11 +528,29 @@ impl StreamReader {
         self.core.set_limit(limit);
     }
 
+    /// What is below both halves: to close or abort the stream from elsewhere, or to look at it.
+    ///
+    /// See [`Transport`] for an example.
+    pub fn transport(&self) -> Transport {
+        Transport::new(&self.connection)
+    }
+
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
     fn take(&mut self, n: usize) -> Bytes {
         if n <= COPY_MAX {
             Bytes::copy_from_slice(self.core.lend(n))
         } else {
             self.core.take(n)
+        }
+    }
+
+    fn check_direction(&self) -> Result<(), ReadError> {
+        match self.connection.mode() {
+            StreamMode::Write => Err(ReadError::WriteOnly),
+            StreamMode::Read | StreamMode::ReadWrite => Ok(()),
         }
     }
 
@@ -564,6 +585,7 @@ impl StreamReader {
         cx: &mut Context<'_>,
         request: Request<'_>,
     ) -> Poll<Result<usize, ReadError>> {
+        self.check_direction()?;
         loop {
             ready!(self.poll_fill(cx));
             if let Status::Ready(n) = self.core.poll(request)? {
@@ -653,6 +675,14 @@ impl StreamReader {
             )),
             None => self.core.feed_eof(),
         }
+    }
+}
+
+impl fmt::Debug for StreamReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("StreamReader");
+        self.connection.describe(&mut debug);
+        debug.field("core", &self.core).finish()
     }
 }
 

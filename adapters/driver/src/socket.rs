@@ -9,7 +9,7 @@ use std::{
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::extra_info::ExtraInfo;
+use crate::{extra_info::ExtraInfo, mode::StreamMode, os::SockRef};
 
 /// A connected stream: the methods of [`AsyncRead`] and [`AsyncWrite`], on a shared reference, so
 /// that both directions work at once without a lock.
@@ -100,6 +100,11 @@ pub trait Socket: Send + Sync + 'static {
     /// Prepares for a reset: dropping the socket, which follows, should not deliver anything more.
     fn abort(&self) {}
 
+    /// Which directions it has. In one that it does not have, it is never polled.
+    fn mode(&self) -> StreamMode {
+        StreamMode::ReadWrite
+    }
+
     /// Whether [`poll_close`](Self::poll_close) leaves the other direction open.
     fn can_write_eof(&self) -> bool {
         true
@@ -108,6 +113,11 @@ pub trait Socket: Send + Sync + 'static {
     /// What is known of the connection.
     fn extra_info(&self) -> ExtraInfo {
         ExtraInfo::default()
+    }
+
+    /// The system's socket below, for its options.
+    fn system_socket(&self) -> Option<SockRef<'_>> {
+        None
     }
 }
 

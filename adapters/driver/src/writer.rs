@@ -1,11 +1,11 @@
 //! The send half of a stream, for `async`.
 
-use std::{future::poll_fn, io::IoSlice, sync::Arc, task::Poll};
+use std::{fmt, future::poll_fn, io::IoSlice, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 use millpond_core::{WriteError, Writer};
 
-use crate::{connection::Connection, extra_info::ExtraInfo, turns::Turns};
+use crate::{connection::Connection, extra_info::ExtraInfo, transport::Transport, turns::Turns};
 
 /// The send half of a stream: asyncio's `StreamWriter` on any runtime.
 ///
@@ -31,7 +31,6 @@ use crate::{connection::Connection, extra_info::ExtraInfo, turns::Turns};
 /// assert_eq!(reader.read_to_eof().await?, "hello world");
 /// # Ok::<(), std::io::Error>(()) }).unwrap();
 /// ```
-#[derive(Debug)]
 pub struct StreamWriter {
     connection: Arc<Connection>,
     turns: Turns,
@@ -219,6 +218,7 @@ impl StreamWriter {
     }
 
     async fn wait_until(&mut self, done: impl Fn(&Writer) -> bool) -> Result<(), WriteError> {
+        self.connection.check_direction()?;
         let turns = &mut self.turns;
         let connection = &self.connection;
         poll_fn(|cx| {
@@ -373,6 +373,26 @@ impl StreamWriter {
     #[doc(alias = "get_extra_info")]
     pub fn extra_info(&self) -> &ExtraInfo {
         self.connection.extra_info()
+    }
+
+    /// What is below both halves: to close or abort the stream from elsewhere, or to look at it.
+    ///
+    /// See [`Transport`] for an example.
+    pub fn transport(&self) -> Transport {
+        Transport::new(&self.connection)
+    }
+
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+}
+
+impl fmt::Debug for StreamWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("StreamWriter");
+        self.connection.describe(&mut debug);
+        self.connection
+            .inspect(|core| debug.field("core", core).finish())
     }
 }
 

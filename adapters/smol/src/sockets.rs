@@ -55,6 +55,10 @@ where
     fn extra_info(&self) -> ExtraInfo {
         os::extra_info(self.0.get_ref())
     }
+
+    fn system_socket(&self) -> Option<os::SockRef<'_>> {
+        Some(self.0.get_ref().into())
+    }
 }
 
 impl Listener for Io<TcpListener> {

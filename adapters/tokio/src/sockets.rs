@@ -62,6 +62,10 @@ macro_rules! stream {
             fn extra_info(&self) -> ExtraInfo {
                 os::extra_info(&self.0)
             }
+
+            fn system_socket(&self) -> Option<os::SockRef<'_>> {
+                Some((&self.0).into())
+            }
         }
     };
 }

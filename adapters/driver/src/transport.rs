@@ -1,0 +1,143 @@
+//! What is below the two halves of a stream.
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
+
+use millpond_core::Writer;
+
+use crate::{connection::Connection, extra_info::ExtraInfo, mode::StreamMode, os::SockRef};
+
+/// What is below the two halves of a stream; asyncio's `transport`.
+///
+/// It can be kept and cloned: to close or abort a stream whose halves are busy elsewhere, or to watch
+/// it. It does not keep the connection alive.
+///
+/// # Examples
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// let ((mut reader, writer), _peer) = millpond::pair();
+/// let transport = writer.transport();
+///
+/// // Somebody reads, and somebody else has had enough.
+/// let reading = reader.read_line();
+/// transport.abort();
+/// assert!(reading.await.is_err());
+/// assert!(transport.is_closing());
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct Transport {
+    connection: Weak<Connection>,
+    extra_info: Arc<ExtraInfo>,
+    mode: StreamMode,
+}
+
+impl Transport {
+    pub(crate) fn new(connection: &Arc<Connection>) -> Self {
+        Self {
+            connection: Arc::downgrade(connection),
+            extra_info: connection.extra_info().clone(),
+            mode: connection.mode(),
+        }
+    }
+
+    /// As [`StreamWriter::close`](crate::StreamWriter::close).
+    ///
+    /// ```
+    /// let ((reader, _writer), _peer) = millpond::pair();
+    /// reader.transport().close();
+    /// assert!(reader.transport().is_closing());
+    /// ```
+    pub fn close(&self) {
+        if let Some(connection) = self.connection.upgrade() {
+            connection.close();
+        }
+    }
+
+    /// As [`StreamWriter::abort`](crate::StreamWriter::abort).
+    ///
+    /// See [`Transport`] for an example.
+    pub fn abort(&self) {
+        if let Some(connection) = self.connection.upgrade() {
+            connection.abort();
+        }
+    }
+
+    /// Whether the stream was closed or aborted, its transport has failed, or both halves are gone.
+    ///
+    /// ```
+    /// let ((reader, writer), _peer) = millpond::pair();
+    /// let transport = reader.transport();
+    /// assert!(!transport.is_closing());
+    /// drop((reader, writer));
+    /// assert!(transport.is_closing());
+    /// ```
+    pub fn is_closing(&self) -> bool {
+        self.inspect(Writer::is_closing).unwrap_or(true)
+    }
+
+    /// How many bytes were written and not yet taken by the transport, in both halves' name.
+    ///
+    /// ```
+    /// let ((_reader, mut writer), _peer) = millpond::StreamOptions::new().pair(10);
+    /// writer.write(&[0; 100])?;
+    /// assert_eq!(writer.transport().queued(), 90);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "get_write_buffer_size")]
+    pub fn queued(&self) -> usize {
+        self.inspect(Writer::queued).unwrap_or(0)
+    }
+
+    /// Which directions the stream has.
+    ///
+    /// See [`StreamMode`] for an example.
+    pub fn mode(&self) -> StreamMode {
+        self.mode
+    }
+
+    /// What is known of the connection.
+    ///
+    /// ```
+    /// let ((reader, _writer), _peer) = millpond::pair();
+    /// assert!(reader.transport().extra_info().peer_addr.is_none()); // memory has no address
+    /// ```
+    #[doc(alias = "get_extra_info")]
+    pub fn extra_info(&self) -> &ExtraInfo {
+        &self.extra_info
+    }
+
+    /// Lets `work` use the system's socket, to read or set an option for instance. `None` if the
+    /// stream is closed or has no socket below.
+    ///
+    /// ```no_run
+    /// # fn example(writer: &millpond::StreamWriter) -> std::io::Result<()> {
+    /// let size = writer.transport().with_socket(|socket| socket.recv_buffer_size());
+    /// if let Some(size) = size {
+    ///     println!("the system buffers {} bytes", size?);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn with_socket<T>(&self, work: impl FnOnce(SockRef<'_>) -> T) -> Option<T> {
+        let connection = self.connection.upgrade()?;
+        connection.with_socket(|socket| socket.system_socket().map(work))?
+    }
+
+    fn inspect<T>(&self, ask: impl FnOnce(&Writer) -> T) -> Option<T> {
+        let connection = self.connection.upgrade()?;
+        Some(connection.inspect(ask))
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Transport");
+        match self.connection.upgrade() {
+            Some(connection) => debug.field("connection", &connection).finish(),
+            None => debug.field("extra_info", &self.extra_info).finish(),
+        }
+    }
+}
