@@ -69,8 +69,8 @@ pub enum ReadError {
 /// Why a [`Writer`](crate::Writer) does not take more data.
 ///
 /// Under the `std` feature it converts into [`std::io::Error`]: [`Finished`](Self::Finished) and
-/// [`Closed`](Self::Closed) as `BrokenPipe`, [`Transport`](Self::Transport) with the kind of the
-/// transport's own error.
+/// [`Closed`](Self::Closed) as `BrokenPipe`, [`CapExceeded`](Self::CapExceeded) as `InvalidData`,
+/// [`Transport`](Self::Transport) with the kind of the transport's own error.
 ///
 /// ```
 /// use std::io;
@@ -84,6 +84,12 @@ pub enum ReadError {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum WriteError {
+    /// With this write, more would be queued than the cap allows. Nothing of it was written, and
+    /// the stream goes on.
+    CapExceeded {
+        /// The most bytes that may be queued.
+        cap: usize,
+    },
     /// The stream was closed or aborted by this side.
     Closed,
     /// The end of the stream was already announced with `write_eof`.
@@ -186,6 +192,7 @@ impl WriteError {
         match self {
             Self::Finished | Self::Closed => std::io::ErrorKind::BrokenPipe,
             Self::ReadOnly => std::io::ErrorKind::Unsupported,
+            Self::CapExceeded { .. } => std::io::ErrorKind::InvalidData,
             Self::Transport(error) => error.kind(),
         }
     }
@@ -237,6 +244,10 @@ impl fmt::Display for ReadError {
 impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::CapExceeded { cap } => write!(
+                f,
+                "more than the cap of {cap} bytes would have to be queued: raise the cap, or write in smaller parts and drain in between"
+            ),
             Self::Closed => f.write_str("nothing can be written after close or abort"),
             Self::Finished => f.write_str("nothing can be written after write_eof"),
             Self::ReadOnly => f.write_str("the stream is read-only"),
@@ -267,7 +278,7 @@ impl Error for WriteError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Transport(error) => Some(error.get_ref()),
-            Self::Finished | Self::Closed | Self::ReadOnly => None,
+            Self::CapExceeded { .. } | Self::Finished | Self::Closed | Self::ReadOnly => None,
         }
     }
 }

@@ -68,8 +68,8 @@ pub enum Transmit<'a> {
 /// # Memory
 ///
 /// Small writes are gathered in one block, [`Bytes`] of 8 KiB and more are queued as they are. An
-/// empty queue holds no memory. The queue has no bound of its own: a program that heeds
-/// [`is_paused`](Self::is_paused) keeps it at the high watermark and one write.
+/// empty queue holds no memory. A program that heeds [`is_paused`](Self::is_paused) keeps the queue
+/// at the high watermark and one write; [`with_cap`](Self::with_cap) bounds it for one that does not.
 pub struct Writer {
     queue: Queue,
     end: End,
@@ -78,6 +78,8 @@ pub struct Writer {
     low: usize,
     /// Writing pauses when more than this is queued.
     high: usize,
+    /// No write makes the queue longer than this.
+    cap: usize,
 }
 
 /// How far the end of the stream has come.
@@ -130,19 +132,39 @@ impl Writer {
     /// assert!(!writer.is_paused());
     /// # Ok::<(), millpond_core::WriteError>(())
     /// ```
-    #[doc(alias = "set_write_buffer_limits")]
     pub fn with_watermarks(low: usize, high: usize) -> Self {
-        assert!(
-            low <= high,
-            "the low watermark ({low}) is above the high one ({high})"
-        );
+        assert_in_order(low, high);
         Self {
             queue: Queue::new(),
             end: End::Open,
             flow: Flow::default(),
             low,
             high,
+            cap: usize::MAX,
         }
+    }
+
+    /// Bounds what may be queued, in bytes; there is no bound by default.
+    ///
+    /// A write that would make the queue longer than `cap` is refused as a whole, so one of more
+    /// than `cap` bytes always is.
+    ///
+    /// `Differs from asyncio:` it has no such bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::{WriteError, Writer};
+    /// let mut writer = Writer::new().with_cap(8);
+    /// writer.write(b"hello")?;
+    /// assert_eq!(writer.write(b"world"), Err(WriteError::CapExceeded { cap: 8 }));
+    /// assert_eq!(writer.queued(), 5);
+    /// # Ok::<(), WriteError>(())
+    /// ```
+    #[must_use]
+    pub fn with_cap(mut self, cap: usize) -> Self {
+        self.cap = cap;
+        self
     }
 
     /// The low and the high watermark, in bytes.
@@ -155,6 +177,53 @@ impl Writer {
     pub fn watermarks(&self) -> (usize, usize) {
         (self.low, self.high)
     }
+
+    /// Sets other watermarks, for what is queued already, too: writing pauses if it is more than
+    /// `high`, resumes if it is no more than `low`, and in between stays as it is.
+    ///
+    /// `Differs from asyncio:` there a paused writer resumes with the next send at the earliest.
+    ///
+    /// # Panics
+    ///
+    /// If `low` is above `high`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::Writer;
+    /// let mut writer = Writer::with_watermarks(0, 4);
+    /// writer.write(b"12345")?;
+    /// assert!(writer.is_paused());
+    /// writer.set_watermarks(5, 10);
+    /// assert!(!writer.is_paused());
+    /// # Ok::<(), millpond_core::WriteError>(())
+    /// ```
+    #[doc(alias = "set_write_buffer_limits")]
+    pub fn set_watermarks(&mut self, low: usize, high: usize) {
+        assert_in_order(low, high);
+        self.low = low;
+        self.high = high;
+        self.shrunk();
+        self.grown();
+    }
+
+    /// The most bytes that may be queued.
+    ///
+    /// ```
+    /// # use millpond_core::Writer;
+    /// assert_eq!(Writer::new().cap(), None);
+    /// assert_eq!(Writer::new().with_cap(1024).cap(), Some(1024));
+    /// ```
+    pub fn cap(&self) -> Option<usize> {
+        (self.cap < usize::MAX).then_some(self.cap)
+    }
+}
+
+fn assert_in_order(low: usize, high: usize) {
+    assert!(
+        low <= high,
+        "the low watermark ({low}) is above the high one ({high})"
+    );
 }
 
 /// The application's side.
@@ -163,8 +232,8 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// [`WriteError`] if the stream was finished, closed or aborted, or its transport has failed.
-    /// Then nothing of `data` is queued.
+    /// [`WriteError`] if the stream was finished, closed or aborted, its transport has failed, or
+    /// more than the [cap](Self::with_cap) would be queued. Then nothing of `data` is queued.
     ///
     /// # Examples
     ///
@@ -177,7 +246,7 @@ impl Writer {
     /// # Ok::<(), millpond_core::WriteError>(())
     /// ```
     pub fn write(&mut self, data: &[u8]) -> Result<(), WriteError> {
-        self.writable()?;
+        self.accepts(data.len())?;
         self.queue.push(data);
         self.grown();
         Ok(())
@@ -202,13 +271,14 @@ impl Writer {
     /// # Ok::<(), millpond_core::WriteError>(())
     /// ```
     pub fn write_bytes(&mut self, data: Bytes) -> Result<(), WriteError> {
-        self.writable()?;
+        self.accepts(data.len())?;
         self.queue.push_bytes(data);
         self.grown();
         Ok(())
     }
 
-    /// Whether a write would be taken.
+    /// Whether a write would be taken, whatever its length; [`accepts`](Self::accepts) heeds the
+    /// cap, too.
     ///
     /// # Errors
     ///
@@ -231,6 +301,32 @@ impl Writer {
             End::Closing | End::Aborting | End::Closed { .. } => Err(WriteError::Closed),
             End::Failed(error) => Err(WriteError::Transport(error.clone())),
         }
+    }
+
+    /// Whether a write of `len` bytes would be taken, for a transport that sends some of them before
+    /// it queues the rest. One of no bytes never exceeds the cap.
+    ///
+    /// # Errors
+    ///
+    /// What the write would fail with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::{WriteError, Writer};
+    /// let mut writer = Writer::new().with_cap(8);
+    /// writer.write(b"hello")?;
+    /// assert_eq!(writer.accepts(3), Ok(()));
+    /// assert_eq!(writer.accepts(4), Err(WriteError::CapExceeded { cap: 8 }));
+    /// # Ok::<(), WriteError>(())
+    /// ```
+    #[inline]
+    pub fn accepts(&self, len: usize) -> Result<(), WriteError> {
+        self.writable()?;
+        if len > self.cap.saturating_sub(self.queue.len()) {
+            return Err(WriteError::CapExceeded { cap: self.cap });
+        }
+        Ok(())
     }
 
     /// Announces the end of the stream once the queue is sent; the other direction goes on.
@@ -424,9 +520,7 @@ impl Writer {
     /// See [`Writer`].
     pub fn sent(&mut self, n: usize) {
         self.queue.remove(n);
-        if self.queue.len() <= self.low {
-            self.flow.resume();
-        }
+        self.shrunk();
     }
 
     /// The [`Shutdown`](Transmit::Shutdown), [`Close`](Transmit::Close) or
@@ -493,6 +587,12 @@ impl Writer {
     fn grown(&mut self) {
         if self.queue.len() > self.high {
             self.flow.pause();
+        }
+    }
+
+    fn shrunk(&mut self) {
+        if self.queue.len() <= self.low {
+            self.flow.resume();
         }
     }
 

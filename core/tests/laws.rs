@@ -507,6 +507,8 @@ enum Act {
     Fail,
     PollEvent,
     Sent(usize),
+    /// A low watermark, and how far the high one is above it.
+    SetWatermarks(usize, usize),
     Write(usize),
     WriteBytes(usize),
 }
@@ -517,6 +519,7 @@ struct WriterModel {
     queue: VecDeque<u8>,
     low: usize,
     high: usize,
+    cap: Option<usize>,
     paused: bool,
     eof_asked: bool,
     eof_sent: bool,
@@ -529,11 +532,12 @@ struct WriterModel {
 }
 
 impl WriterModel {
-    fn new(low: usize, high: usize) -> Self {
+    fn new(low: usize, high: usize, cap: Option<usize>) -> Self {
         Self {
             queue: VecDeque::new(),
             low,
             high,
+            cap,
             paused: false,
             eof_asked: false,
             eof_sent: false,
@@ -551,6 +555,16 @@ impl WriterModel {
             None if self.close_asked || self.abort_asked => Err(WriteError::Closed),
             None if self.eof_asked => Err(WriteError::Finished),
             None => Ok(()),
+        }
+    }
+
+    fn accepts(&self, len: usize) -> Result<(), WriteError> {
+        self.writable()?;
+        match self.cap {
+            Some(cap) if len > 0 && self.queue.len() + len > cap => {
+                Err(WriteError::CapExceeded { cap })
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -589,7 +603,7 @@ impl WriterModel {
                 self.next
             })
             .collect();
-        if self.writable().is_ok() {
+        if self.accepts(len).is_ok() {
             self.queue.extend(&data);
             self.paused |= self.queue.len() > self.high;
         }
@@ -600,6 +614,12 @@ impl WriterModel {
         let sent = self.queue.drain(..n).collect();
         self.paused &= self.queue.len() > self.low;
         sent
+    }
+
+    fn set_watermarks(&mut self, low: usize, high: usize) {
+        (self.low, self.high) = (low, high);
+        let len = self.queue.len();
+        self.paused = len > high || (self.paused && len > low);
     }
 
     fn forget_queue(&mut self) {
@@ -637,12 +657,19 @@ fn act(writer: &mut Writer, model: &mut WriterModel, act: &Act) {
             assert_eq!(front.collect::<Vec<u8>>(), model.sent(n));
             writer.sent(n);
         }
+        Act::SetWatermarks(low, more) => {
+            let (low, high) = (*low, low.saturating_add(*more));
+            writer.set_watermarks(low, high);
+            model.set_watermarks(low, high);
+            assert_eq!(writer.watermarks(), (low, high));
+        }
         Act::Write(len) => {
-            let allowed = model.writable();
+            let allowed = model.accepts(*len);
+            assert_eq!(writer.accepts(*len), allowed);
             assert_eq!(writer.write(&model.write(*len)), allowed);
         }
         Act::WriteBytes(len) => {
-            let allowed = model.writable();
+            let allowed = model.accepts(*len);
             let data = Bytes::from(model.write(*len));
             assert_eq!(writer.write_bytes(data), allowed);
         }
@@ -665,6 +692,7 @@ fn assert_same(writer: &mut Writer, model: &mut WriterModel) {
     assert_eq!(chunks.concat(), *model.queue.make_contiguous());
     let first = chunks.first().map(|chunk| chunk.to_vec());
     assert_eq!(writer.queued(), model.queue.len());
+    assert!(model.cap.is_none_or(|cap| writer.queued() <= cap));
     assert_eq!(writer.writable(), model.writable());
     assert_eq!(writer.is_paused(), model.paused);
     assert_eq!(writer.error(), model.error.as_ref());
@@ -699,6 +727,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         10 => len().prop_map(Act::Write),
         10 => len().prop_map(Act::WriteBytes),
         12 => any::<usize>().prop_map(Act::Sent),
+        4 => (len(), len()).prop_map(|(low, more)| Act::SetWatermarks(low, more)),
         4 => Just(Act::PollEvent),
         4 => Just(Act::Ended),
         1 => Just(Act::Eof),
@@ -722,13 +751,29 @@ fn watermarks() -> impl Strategy<Value = (usize, usize)> {
     ])
 }
 
+fn caps() -> impl Strategy<Value = Option<usize>> {
+    let cap = |cap| Just(Some(cap));
+    prop_oneof![6 => Just(None), 1 => cap(0), 3 => cap(60), 3 => cap(8_200), 3 => cap(30_000)]
+}
+
+fn writer_and_model((low, high): (usize, usize), cap: Option<usize>) -> (Writer, WriterModel) {
+    let mut writer = Writer::with_watermarks(low, high);
+    if let Some(cap) = cap {
+        writer = writer.with_cap(cap);
+    }
+    (writer, WriterModel::new(low, high, cap))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn a_writer_does_what_its_plain_model_does((low, high) in watermarks(), acts in acts()) {
-        let mut writer = Writer::with_watermarks(low, high);
-        let mut model = WriterModel::new(low, high);
+    fn a_writer_does_what_its_plain_model_does(
+        watermarks in watermarks(),
+        cap in caps(),
+        acts in acts(),
+    ) {
+        let (mut writer, mut model) = writer_and_model(watermarks, cap);
         for one in &acts {
             act(&mut writer, &mut model, one);
             assert_same(&mut writer, &mut model);
@@ -736,9 +781,12 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_asked_twice_at_once_is_done_once((low, high) in watermarks(), acts in acts()) {
-        let mut writer = Writer::with_watermarks(low, high);
-        let mut model = WriterModel::new(low, high);
+    fn whatever_is_asked_twice_at_once_is_done_once(
+        watermarks in watermarks(),
+        cap in caps(),
+        acts in acts(),
+    ) {
+        let (mut writer, mut model) = writer_and_model(watermarks, cap);
         for one in &acts {
             act(&mut writer, &mut model, one);
             match one {
@@ -747,6 +795,7 @@ proptest! {
                 Act::Eof => writer.write_eof(),
                 Act::Fail => writer.fail(reset()),
                 Act::Sent(_) => writer.sent(0),
+                Act::SetWatermarks(..) => writer.set_watermarks(model.low, model.high),
                 Act::Write(_) | Act::WriteBytes(_) => {
                     assert_eq!(writer.write(b""), model.writable());
                     assert_eq!(writer.write_bytes(Bytes::new()), model.writable());
@@ -759,11 +808,11 @@ proptest! {
 
     #[test]
     fn pausing_and_resuming_writing_alternate_and_agree_with_the_level(
-        (low, high) in watermarks(),
+        watermarks in watermarks(),
+        cap in caps(),
         acts in acts(),
     ) {
-        let mut writer = Writer::with_watermarks(low, high);
-        let mut model = WriterModel::new(low, high);
+        let (mut writer, mut model) = writer_and_model(watermarks, cap);
         let mut paused = false;
         for one in acts.iter().chain([&Act::PollEvent]) {
             act(&mut writer, &mut model, one);
@@ -787,7 +836,7 @@ proptest! {
         taken in vec(1_usize..30_000, 1..5),
     ) {
         let mut writer = Writer::new();
-        let mut model = WriterModel::new(0, usize::MAX);
+        let mut model = WriterModel::new(0, usize::MAX, None);
         let quiet = |act: &&Act| matches!(act, Act::Write(_) | Act::WriteBytes(_));
         for one in acts.iter().filter(quiet) {
             act(&mut writer, &mut model, one);

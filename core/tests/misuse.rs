@@ -55,6 +55,8 @@ panics! {
         "the limit of a reader is at least 1 byte", Reader::new().set_limit(0);
     a_low_watermark_above_the_high_one:
         "the low watermark (2) is above the high one (1)", Writer::with_watermarks(2, 1);
+    a_low_watermark_above_the_high_one_later:
+        "the low watermark (2) is above the high one (1)", Writer::new().set_watermarks(2, 1);
 
     an_empty_separator: "a separator holds at least one byte", Separator::new("");
     an_empty_separator_from_a_str: "a separator holds at least one byte", Separator::from("");
@@ -215,6 +217,10 @@ fn every_read_error_says_what_happened() {
 fn every_write_error_says_what_happened() {
     let texts = [
         (
+            WriteError::CapExceeded { cap: 10 },
+            "more than the cap of 10 bytes would have to be queued: raise the cap, or write in smaller parts and drain in between",
+        ),
+        (
             WriteError::Closed,
             "nothing can be written after close or abort",
         ),
@@ -282,6 +288,7 @@ fn other_errors_have_no_source() {
         expected: None,
     };
     assert!(incomplete.source().is_none());
+    assert!(WriteError::CapExceeded { cap: 1 }.source().is_none());
     assert!(WriteError::Closed.source().is_none());
     assert!(WriteError::Finished.source().is_none());
 }
@@ -340,6 +347,7 @@ mod io {
     #[test]
     fn a_write_error_becomes_an_io_error_of_its_kind_and_stays_inside() {
         let kinds = [
+            (WriteError::CapExceeded { cap: 1 }, ErrorKind::InvalidData),
             (WriteError::Closed, ErrorKind::BrokenPipe),
             (WriteError::Finished, ErrorKind::BrokenPipe),
             (
@@ -660,6 +668,51 @@ fn a_failure_after_the_close_is_ignored() {
     writer.fail(TransportError::new("reset"));
     assert_eq!(writer.error(), None);
     assert_eq!(writer.write(b"x"), Err(WriteError::Closed));
+}
+
+#[test]
+fn the_cap_counts_what_is_queued_and_what_is_written_together() {
+    for cap in 0..6 {
+        for queued in 0..=cap {
+            for len in 0..8 {
+                let refused = queued + len > cap;
+                let expected = match refused {
+                    true => Err(WriteError::CapExceeded { cap }),
+                    false => Ok(()),
+                };
+                let after = if refused { queued } else { queued + len };
+                let mut writer = Writer::new().with_cap(cap);
+                writer.write(&vec![b'a'; queued]).expect("it fits");
+                assert_eq!(writer.accepts(len), expected);
+                assert_eq!(writer.write_bytes(vec![b'b'; len].into()), expected);
+                assert_eq!(writer.queued(), after, "as a whole or not at all");
+                assert_eq!(writer.writable(), Ok(()), "it goes on");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_can_be_written_to_a_full_queue_even_if_the_cap_is_lower() {
+    let mut writer = writer_with(b"abc").with_cap(1);
+    writer.write(b"").expect("nothing is never too much");
+    assert!(writer.write(b"d").is_err());
+    writer.sent(3);
+    writer.write(b"d").expect("there is room again");
+}
+
+#[test]
+fn there_is_no_cap_by_default() {
+    let writer = writer_with(b"abc");
+    assert_eq!(writer.accepts(usize::MAX - 3), Ok(()));
+    assert_eq!(writer.cap(), None);
+}
+
+#[test]
+fn an_end_is_told_before_the_cap() {
+    let mut writer = Writer::new().with_cap(1);
+    writer.close();
+    assert_eq!(writer.accepts(2), Err(WriteError::Closed));
 }
 
 #[test]
