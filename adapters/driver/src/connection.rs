@@ -184,6 +184,10 @@ impl Connection {
         })
     }
 
+    pub(crate) fn set_watermarks(self: &Arc<Self>, low: usize, high: usize) {
+        self.change(|sending, _| sending.core.set_watermarks(low, high));
+    }
+
     pub(crate) fn write_eof(self: &Arc<Self>) -> Result<(), WriteError> {
         self.check_direction()?;
         self.change(|sending, _| {
@@ -349,8 +353,8 @@ impl Sending {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Result<usize, WriteError> {
-        self.core.writable()?;
         let len = bufs.iter().map(|buf| buf.len()).sum();
+        self.accept(cx, len)?;
         if self.flusher == Flusher::Spawned || self.corks > 0 && len < LARGE {
             return Ok(0);
         }
@@ -374,6 +378,18 @@ impl Sending {
             }
         }
         Ok(sent)
+    }
+
+    /// Whether a write of `len` bytes is taken. What a cork holds back is sent before a write is
+    /// refused for it.
+    fn accept(&mut self, cx: &mut Context<'_>, len: usize) -> Result<(), WriteError> {
+        match self.core.accepts(len) {
+            Err(WriteError::CapExceeded { .. }) if self.flusher == Flusher::None => {
+                let _busy = self.poll_transmit(cx);
+                self.core.accepts(len)
+            }
+            accepted => accepted,
+        }
     }
 
     /// Sends what is to be sent now, and leaves to the flusher what is its own.

@@ -39,6 +39,7 @@
 //! | the stream ends too early | [`ReadError::Incomplete`] with what was left |
 //! | no separator within the limit | [`ReadError::LimitOverrun`]; nothing is lost but an over-long line |
 //! | more than the cap | [`ReadError::CapExceeded`] before it is waited for |
+//! | more would be queued than the write cap | [`WriteError::CapExceeded`]; nothing of it is written |
 //! | the transport fails | [`ReadError::Transport`] after what had arrived, [`WriteError::Transport`] |
 //! | writing after `write_eof`, `close` or `abort` | [`WriteError::Finished`], [`WriteError::Closed`] |
 //! | a limit of 0, watermarks the wrong way round, a path that is too long, an address without port | [`OpenError::Option`], which names it, before the network is touched; for [`StreamOptions`] a panic |

@@ -51,11 +51,27 @@ macro_rules! stream_options {
             self.options = self.options.watermarks(low, high);
             self
         }
+
+        /// The most bytes that may be queued; not bounded by default. A write that would exceed it is
+        /// refused as a whole, with [`WriteError::CapExceeded`](crate::WriteError::CapExceeded).
+        ///
+        /// A program that drains after each write never meets a cap that is above the high watermark
+        /// by its largest write.
+        ///
+        /// ```no_run
+        /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+        #[doc = concat!("let opened = ", $opened, ".write_cap(1 << 24).await?;")]
+        /// # Ok(()) }
+        /// ```
+        pub fn write_cap(mut self, cap: usize) -> Self {
+            self.options = self.options.write_cap(cap);
+            self
+        }
     };
 }
 pub(crate) use stream_options;
 
-/// How a stream buffers: its limit, cap and watermarks.
+/// How a stream buffers: its limit, caps and watermarks.
 ///
 /// [`OpenConnection`](crate::OpenConnection) and [`StartServer`](crate::StartServer) have these
 /// settings as methods of their own; this is for streams over other transports.
@@ -75,10 +91,11 @@ pub struct StreamOptions {
     cap: Option<usize>,
     low: usize,
     high: usize,
+    write_cap: Option<usize>,
 }
 
 impl StreamOptions {
-    /// asyncio's defaults: a limit of 64 KiB, no cap, watermarks of 16 and 64 KiB.
+    /// asyncio's defaults: a limit of 64 KiB, no caps, watermarks of 16 and 64 KiB.
     ///
     /// ```
     /// let ((reader, _), _peer) = millpond::StreamOptions::new().pair(4096);
@@ -90,6 +107,7 @@ impl StreamOptions {
             cap: None,
             low: DEFAULT_HIGH_WATER / 4,
             high: DEFAULT_HIGH_WATER,
+            write_cap: None,
         }
     }
 
@@ -147,6 +165,29 @@ impl StreamOptions {
         self
     }
 
+    /// The most bytes that may be queued; not bounded by default.
+    ///
+    /// A write is refused as a whole, with [`WriteError::CapExceeded`](crate::WriteError::CapExceeded),
+    /// if it and what is queued are together more than `cap`, whatever the socket would take of it
+    /// at once: so a write of more than `cap` bytes always is. A program that drains after each
+    /// write never meets a cap that is above the high watermark by its largest write.
+    ///
+    /// `Differs from asyncio:` it has no such bound, and what a program writes without draining is
+    /// queued until the memory is used up.
+    ///
+    /// ```
+    /// # use millpond::{StreamOptions, WriteError};
+    /// let ((_, mut writer), _peer) = StreamOptions::new().write_cap(100).pair(10);
+    /// writer.write(&[0; 100])?; // 10 of them are on their way
+    /// assert_eq!(writer.write(&[0; 11]), Err(WriteError::CapExceeded { cap: 100 }));
+    /// writer.write(&[0; 10])?;
+    /// # Ok::<(), WriteError>(())
+    /// ```
+    pub fn write_cap(mut self, cap: usize) -> Self {
+        self.write_cap = Some(cap);
+        self
+    }
+
     /// The two halves of a stream over a socket; `spawner` runs what is delivered in the
     /// background.
     ///
@@ -191,7 +232,10 @@ impl StreamOptions {
         if let Some(cap) = self.cap {
             reader = reader.with_cap(cap);
         }
-        let writer = Writer::with_watermarks(self.low, self.high);
+        let mut writer = Writer::with_watermarks(self.low, self.high);
+        if let Some(cap) = self.write_cap {
+            writer = writer.with_cap(cap);
+        }
         let (connection, socket) = Connection::new(socket, background, writer);
         let reader = StreamReader::new(reader, socket, connection.clone());
         let writer = StreamWriter::new(connection.clone());

@@ -47,6 +47,10 @@ impl StreamWriter {
     /// [`close`](Self::close) or [`abort`](Self::abort), [`WriteError::Transport`] if the transport
     /// has failed. `Differs from asyncio:` a failure is told by the next write at the latest.
     ///
+    /// [`WriteError::CapExceeded`] if more would be queued than
+    /// [`write_cap`](crate::StreamOptions::write_cap) allows; then nothing of `data` is sent or
+    /// queued, and the stream goes on. There is no cap by default.
+    ///
     /// # Examples
     ///
     /// ```
@@ -215,6 +219,43 @@ impl StreamWriter {
     /// ```
     pub fn is_paused(&self) -> bool {
         self.connection.inspect(Writer::is_paused)
+    }
+
+    /// Sets other watermarks: writing pauses when more than `high` bytes are queued and resumes at
+    /// `low`. They hold for what is queued already, too, and whoever drains is woken if writing
+    /// resumes by that.
+    ///
+    /// `Differs from asyncio:` there a paused writer resumes with the next send at the earliest.
+    ///
+    /// # Panics
+    ///
+    /// If `low` is above `high`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let ((_, mut writer), _peer) = millpond::StreamOptions::new().pair(10);
+    /// writer.write(&[0; 100])?;
+    /// writer.set_watermarks(20, 80);
+    /// assert!(writer.is_paused()); // 90 are queued
+    /// writer.set_watermarks(90, 120);
+    /// assert!(!writer.is_paused());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "set_write_buffer_limits")]
+    pub fn set_watermarks(&mut self, low: usize, high: usize) {
+        self.connection.set_watermarks(low, high);
+    }
+
+    /// The low and the high watermark, in bytes; by default 16 and 64 KiB.
+    ///
+    /// ```
+    /// let ((_, writer), _peer) = millpond::pair();
+    /// assert_eq!(writer.watermarks(), (16 * 1024, 64 * 1024));
+    /// ```
+    #[doc(alias = "get_write_buffer_limits")]
+    pub fn watermarks(&self) -> (usize, usize) {
+        self.connection.inspect(Writer::watermarks)
     }
 
     async fn wait_until(&mut self, done: impl Fn(&Writer) -> bool) -> Result<(), WriteError> {

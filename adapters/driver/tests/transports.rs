@@ -4,14 +4,15 @@ mod support;
 
 use std::{
     io::{self, ErrorKind, IoSlice},
+    pin::pin,
     sync::{Arc, atomic::Ordering},
-    task::Poll,
+    task::{Context, Poll, Waker},
 };
 
 use futures_lite::future::{block_on, poll_once};
-use millpond::{BoxFuture, ReadError, WriteError};
+use millpond::{BoxFuture, Bytes, ReadError, StreamOptions, StreamWriter, WriteError};
 
-use crate::support::{Kept, Scripted, fails, ready};
+use crate::support::{Alarm, Kept, Scripted, fails, ready};
 
 fn no_spawning(_: BoxFuture<'static, ()>) {
     panic!("nothing is left for the background");
@@ -118,6 +119,77 @@ fn an_executor_that_drops_the_task_fails_the_stream() {
     let error = block_on(writer.flush()).unwrap_err();
     assert!(error.to_string().contains("the runtime ended"), "{error}");
     assert_eq!(block_on(writer.wait_closed()), Err(error));
+}
+
+type Write = fn(&mut StreamWriter, &[u8]) -> Result<(), WriteError>;
+
+const WAYS_TO_WRITE: [Write; 4] = [
+    |writer, data| writer.write(data),
+    |writer, data| writer.write_bytes(Bytes::copy_from_slice(data)),
+    |writer, data| {
+        let (head, tail) = data.split_at(data.len() / 2);
+        writer.write_vectored(&[IoSlice::new(head), IoSlice::new(tail)])
+    },
+    |writer, data| block_on(writer.write_all(data)),
+];
+
+#[test]
+fn a_write_above_the_cap_is_refused_as_a_whole_though_the_socket_would_take_it() {
+    for write in WAYS_TO_WRITE {
+        let socket = Scripted::new([], [ready(10)]);
+        let options = StreamOptions::new().write_cap(10);
+        let (_, mut writer) = socket.open_with(&options, no_spawning);
+        let refused = write(&mut writer, &[b'x'; 11]);
+        assert_eq!(refused, Err(WriteError::CapExceeded { cap: 10 }));
+        assert_eq!((socket.write_calls(), writer.queued()), (0, 0));
+        write(&mut writer, &[b'x'; 10]).unwrap();
+        assert_eq!(socket.written(), [b'x'; 10]);
+    }
+}
+
+#[test]
+fn the_cap_counts_what_is_queued_while_the_socket_is_busy() {
+    for write in WAYS_TO_WRITE {
+        let socket = Scripted::new([], [ready(4)]);
+        let kept = Kept::default();
+        let options = StreamOptions::new().write_cap(10);
+        let (_, mut writer) = socket.open_with(&options, kept.clone());
+        write(&mut writer, b"0123456789").unwrap();
+        let refused = write(&mut writer, b"abcde");
+        assert_eq!(refused, Err(WriteError::CapExceeded { cap: 10 }));
+        assert_eq!(writer.queued(), 6);
+        write(&mut writer, b"ABCD").unwrap();
+        write(&mut writer, b"").unwrap();
+        assert_eq!(writer.queued(), 10);
+
+        socket.then_writes([ready(10)]);
+        kept.poll_all();
+        assert_eq!(socket.written(), b"0123456789ABCD");
+        write(&mut writer, &[b'x'; 10]).unwrap();
+    }
+}
+
+#[test]
+fn a_drain_that_waits_is_woken_when_higher_watermarks_resume_writing() {
+    let socket = Scripted::new([], []);
+    let (_, mut writer) = socket.open(Kept::default());
+    writer.write(&[0; 100_000]).unwrap();
+    let alarm = Arc::new(Alarm::default());
+    let waker = Waker::from(alarm.clone());
+    let mut cx = Context::from_waker(&waker);
+    assert!(pin!(writer.drain()).poll(&mut cx).is_pending());
+    for (low, high, wakes) in [
+        (50_000, 60_000, false),
+        (99_999, 200_000, false),
+        (100_000, 100_000, true),
+    ] {
+        writer.set_watermarks(low, high);
+        assert_eq!(writer.watermarks(), (low, high));
+        assert_eq!((alarm.has_rung(), writer.is_paused()), (wakes, !wakes));
+    }
+    block_on(writer.drain()).unwrap();
+    writer.set_watermarks(0, 99_999);
+    assert!(pin!(writer.drain()).poll(&mut cx).is_pending());
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::{
     io::{self, ErrorKind, IoSlice},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
 };
 
 use futures_lite::future::{block_on, poll_once};
@@ -40,11 +40,24 @@ impl Scripted {
     }
 
     pub fn open(self: &Arc<Self>, spawner: impl Spawn) -> (StreamReader, StreamWriter) {
-        StreamOptions::new().open(Box::new(Handle(self.clone())), Arc::new(spawner))
+        self.open_with(&StreamOptions::new(), spawner)
+    }
+
+    pub fn open_with(
+        self: &Arc<Self>,
+        options: &StreamOptions,
+        spawner: impl Spawn,
+    ) -> (StreamReader, StreamWriter) {
+        options.open(Box::new(Handle(self.clone())), Arc::new(spawner))
     }
 
     pub fn written(&self) -> Vec<u8> {
         self.written.lock().unwrap().clone()
+    }
+
+    /// How many times the driver has tried to write.
+    pub fn write_calls(&self) -> usize {
+        self.write_wakers.lock().unwrap().len()
     }
 
     pub fn then_writes(&self, answers: impl IntoIterator<Item = Poll<io::Result<usize>>>) {
@@ -129,5 +142,21 @@ impl Kept {
 impl Spawn for Kept {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         self.0.lock().unwrap().push(task);
+    }
+}
+
+/// A waker that remembers whether it was called.
+#[derive(Default)]
+pub struct Alarm(AtomicBool);
+
+impl Alarm {
+    pub fn has_rung(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
     }
 }
