@@ -51,7 +51,7 @@ struct Sending {
     /// `None` when the connection was closed or aborted.
     socket: Option<Arc<Held>>,
     flusher: Flusher,
-    /// Those who hold small writes back so that they leave together.
+    /// How many [`Cork`](crate::Cork)s there are.
     corks: usize,
     /// Those who wait for the queue to shrink or for the end.
     waiters: Waiters,
@@ -227,6 +227,15 @@ impl Connection {
         answer
     }
 
+    /// From now on small writes are held back, until [`let_go`](Self::let_go) was called as often.
+    pub(crate) fn hold_back(&self) {
+        self.lock().corks += 1;
+    }
+
+    pub(crate) fn let_go(self: &Arc<Self>) {
+        self.change(|sending, _| sending.corks -= 1);
+    }
+
     /// Sends what a cork holds back, as far as the socket takes it at once.
     pub(crate) fn send_held_back(self: &Arc<Self>) {
         let sending = self.lock();
@@ -346,8 +355,8 @@ impl Drop for Connection {
 }
 
 impl Sending {
-    /// Sends straight from the caller's memory, unless something must come before it or it is small
-    /// and held back. Returns how many bytes were sent.
+    /// Sends straight from the caller's memory, behind what was held back, unless the socket is busy
+    /// or this is small and held back, too. Returns how many bytes of it were sent.
     fn try_send(
         &mut self,
         cx: &mut Context<'_>,
@@ -358,18 +367,19 @@ impl Sending {
         if self.flusher == Flusher::Spawned || self.corks > 0 && len < LARGE {
             return Ok(0);
         }
-        if self.poll_transmit(cx).is_pending() {
-            return Ok(0);
-        }
-        self.core.writable()?; // what came before may have failed
         let Some(socket) = &self.socket else {
             return Ok(0);
         };
         let mut sent = 0;
         while sent < len {
-            match poll_write_all(&*socket.0, cx, behind(bufs, sent), len - sent) {
+            let held_back = self.core.queued();
+            let chunks = self.core.chunks().chain(behind(bufs, sent));
+            match poll_write_all(&*socket.0, cx, chunks, held_back + len - sent) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(n)) => sent += n,
+                Poll::Ready(Ok(n)) => {
+                    self.core.sent(n.min(held_back));
+                    sent += n.saturating_sub(held_back);
+                }
                 Poll::Ready(Err(error)) => {
                     let error = TransportError::from(error);
                     self.core.fail(error.clone());
@@ -402,8 +412,10 @@ impl Sending {
         }
     }
 
+    /// Not what is too much, nor what somebody waits for, nor what nothing can follow.
     fn holds_back(&self) -> bool {
-        self.corks > 0 && self.waiters.is_empty() && !self.core.is_paused()
+        let more_may_come = self.core.writable().is_ok();
+        self.corks > 0 && more_may_come && self.waiters.is_empty() && !self.core.is_paused()
     }
 
     /// Does what the core says until it says nothing, or the socket is busy.
@@ -451,24 +463,6 @@ impl Sending {
             afterwards.closed = self.socket.take();
         }
         afterwards
-    }
-}
-
-/// Holds small writes back while it lives, so that they leave together; not beyond the high
-/// watermark, not from somebody who waits for them to leave, and not while the reader tries the
-/// socket: a reply does not wait for the next request.
-pub(crate) struct Cork<'a>(&'a Arc<Connection>);
-
-impl<'a> Cork<'a> {
-    pub(crate) fn new(connection: &'a Arc<Connection>) -> Self {
-        connection.lock().corks += 1;
-        Self(connection)
-    }
-}
-
-impl Drop for Cork<'_> {
-    fn drop(&mut self) {
-        self.0.change(|sending, _| sending.corks -= 1);
     }
 }
 

@@ -57,6 +57,7 @@
 mod background;
 mod connect;
 mod connection;
+mod cork;
 mod error;
 mod extra_info;
 mod flush;
@@ -83,6 +84,7 @@ pub use bytes::Bytes;
 #[cfg(unix)]
 pub use connect::open_unix_connection;
 pub use connect::{OpenConnection, open_connection};
+pub use cork::Cork;
 pub use error::{BoxError, HandlerError, HandlerErrorCause, OpenError};
 pub use extra_info::{Address, ExtraInfo, Info, SystemHandle};
 pub use millpond_core;

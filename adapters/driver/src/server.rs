@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 
 use crate::{
     background::Background,
-    connection::Cork,
+    cork::Cork,
     error::{BoxError, HandlerError, HandlerErrorCause, OpenError},
     extra_info::Address,
     options::{StreamOptions, stream_options},
@@ -444,7 +444,7 @@ impl Serving {
             let mut handler = AssertUnwindSafe(handler).catch_unwind();
             let ended = poll_fn(|cx| {
                 // What the handler writes in one go leaves together.
-                let _cork = Cork::new(&connection);
+                let _cork = Cork::new(connection.clone());
                 handler.poll_unpin(cx)
             });
             let cause = match ended.await {

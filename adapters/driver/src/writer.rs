@@ -5,7 +5,9 @@ use std::{fmt, future::poll_fn, io::IoSlice, sync::Arc, task::Poll};
 use bytes::Bytes;
 use millpond_core::{WriteError, Writer};
 
-use crate::{connection::Connection, extra_info::ExtraInfo, transport::Transport, turns::Turns};
+use crate::{
+    connection::Connection, cork::Cork, extra_info::ExtraInfo, transport::Transport, turns::Turns,
+};
 
 /// The send half of a stream: asyncio's `StreamWriter` on any runtime.
 ///
@@ -132,6 +134,30 @@ impl StreamWriter {
     pub async fn write_all(&mut self, data: &[u8]) -> Result<(), WriteError> {
         self.write(data)?;
         self.drain().await
+    }
+
+    /// Holds small writes back until the [`Cork`] is dropped, so that they leave together, in one
+    /// call of the socket; `Cork` says what leaves earlier.
+    ///
+    /// asyncio has no counterpart.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// let cork = writer.cork();
+    /// writer.write(b"three ")?;
+    /// writer.write(b"small ")?;
+    /// writer.write(b"writes\n")?;
+    /// assert_eq!(writer.queued(), 19);
+    /// drop(cork);
+    /// assert_eq!(writer.queued(), 0);
+    /// assert_eq!(reader.read_line().await?, "three small writes\n");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn cork(&self) -> Cork {
+        Cork::new(self.connection.clone())
     }
 
     /// Waits while more is queued than the high watermark, until it is down to the low one.

@@ -10,7 +10,9 @@ use std::{
 };
 
 use futures_lite::future::{block_on, poll_once};
-use millpond::{BoxFuture, Bytes, ReadError, StreamOptions, StreamWriter, WriteError};
+use millpond::{
+    BoxFuture, Bytes, ReadError, StreamOptions, StreamReader, StreamWriter, WriteError,
+};
 
 use crate::support::{Alarm, Kept, Scripted, fails, ready};
 
@@ -326,6 +328,209 @@ fn after_abort_everything_fails_at_once() {
 }
 
 #[test]
+fn what_is_written_under_a_cork_leaves_in_one_call_when_it_goes() {
+    for write in WAYS_TO_WRITE {
+        let socket = Scripted::new([], [ready(11)]);
+        let (_reader, mut writer) = socket.open(no_spawning);
+        let cork = writer.cork();
+        for piece in [&b"one "[..], b"", b"two ", b"six"] {
+            write(&mut writer, piece).unwrap();
+        }
+        assert_eq!((socket.write_calls(), writer.queued()), (0, 11));
+        drop(cork);
+        assert_eq!((socket.write_calls(), writer.queued()), (1, 0));
+        assert_eq!(socket.written(), b"one two six");
+    }
+}
+
+#[test]
+fn of_several_corks_the_last_one_counts() {
+    for first_goes_first in [false, true] {
+        let socket = Scripted::new([], [ready(6)]);
+        let (_reader, mut writer) = socket.open(no_spawning);
+        let first = writer.cork();
+        writer.write(b"one").unwrap();
+        let second = writer.cork();
+        writer.write(b"two").unwrap();
+        let (goes, stays) = if first_goes_first {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        drop(goes);
+        assert_eq!(socket.write_calls(), 0);
+        drop(stays);
+        assert_eq!(socket.written(), b"onetwo");
+    }
+}
+
+#[test]
+fn what_a_cork_cannot_send_when_it_goes_is_sent_by_a_task() {
+    let socket = Scripted::new([], [ready(2)]);
+    let kept = Kept::default();
+    let (_reader, mut writer) = socket.open(kept.clone());
+    let cork = writer.cork();
+    writer.write(b"hello").unwrap();
+    assert_eq!(kept.count(), 0);
+    drop(cork);
+    socket.then_writes([ready(3)]);
+    kept.poll_all();
+    assert_eq!((socket.written(), kept.count()), (b"hello".to_vec(), 0));
+}
+
+#[test]
+fn a_large_write_takes_along_what_a_cork_holds_back_wherever_the_socket_cuts_it() {
+    let body = [b'x'; 8192];
+    let message = [b"head", &body[..]].concat();
+    for taken in [1, 3, 4, 5, 8195, 8196] {
+        let socket = Scripted::new([], [ready(taken), ready(8196 - taken)]);
+        let (_reader, mut writer) = socket.open(no_spawning);
+        let _cork = writer.cork();
+        writer.write(b"head").unwrap();
+        writer.write(&body).unwrap();
+        assert_eq!(socket.write_calls(), if taken == 8196 { 1 } else { 2 });
+        assert_eq!((socket.written(), writer.queued()), (message.clone(), 0));
+    }
+    for taken in [1, 3, 4, 5, 8195] {
+        let socket = Scripted::new([], [ready(taken)]);
+        let (_reader, mut writer) = socket.open(no_spawning);
+        let cork = writer.cork();
+        writer.write(b"head").unwrap();
+        writer.write(&body).unwrap();
+        assert_eq!(writer.queued(), 8196 - taken, "the socket is busy");
+        socket.then_writes([ready(8196 - taken)]);
+        drop(cork);
+        assert_eq!((socket.written(), writer.queued()), (message.clone(), 0));
+    }
+}
+
+#[test]
+fn a_cork_holds_nothing_back_from_whoever_waits() {
+    type Wait = fn(&mut StreamReader, &mut StreamWriter);
+    let waits: [(&str, Wait); 4] = [
+        ("flush", |_, writer| block_on(writer.flush()).unwrap()),
+        ("drain", |_, writer| {
+            writer.set_watermarks(0, 1);
+            block_on(writer.drain()).unwrap();
+        }),
+        ("read", |reader, _| {
+            assert!(block_on(poll_once(reader.read(1))).is_none());
+        }),
+        ("wait_closed", |_, writer| {
+            assert!(block_on(poll_once(writer.wait_closed())).is_none());
+        }),
+    ];
+    for (name, wait) in waits {
+        let socket = Scripted::new([], [ready(5)]);
+        let (mut reader, mut writer) = socket.open(no_spawning);
+        let _cork = writer.cork();
+        writer.write(b"hello").unwrap();
+        assert_eq!(socket.write_calls(), 0);
+        wait(&mut reader, &mut writer);
+        assert_eq!(socket.written(), b"hello", "before {name} waits");
+    }
+}
+
+#[test]
+fn a_cork_holds_back_no_more_than_the_high_watermark() {
+    let socket = Scripted::new([], [ready(11)]);
+    let options = StreamOptions::new().watermarks(0, 10);
+    let (_reader, mut writer) = socket.open_with(&options, no_spawning);
+    let _cork = writer.cork();
+    writer.write(&[b'x'; 10]).unwrap();
+    assert_eq!(socket.write_calls(), 0);
+    writer.write(b"x").unwrap();
+    assert_eq!((socket.write_calls(), writer.queued()), (1, 0));
+}
+
+#[test]
+fn no_write_is_refused_because_of_what_a_cork_holds_back() {
+    for write in WAYS_TO_WRITE {
+        let socket = Scripted::new([], [ready(8)]);
+        let options = StreamOptions::new().write_cap(10);
+        let (_reader, mut writer) = socket.open_with(&options, Kept::default());
+        let _cork = writer.cork();
+        write(&mut writer, b"01234567").unwrap();
+        write(&mut writer, b"89abcdef").unwrap();
+        assert_eq!(socket.written(), b"01234567");
+        // Now the socket is busy.
+        let refused = write(&mut writer, b"ghi");
+        assert_eq!(refused, Err(WriteError::CapExceeded { cap: 10 }));
+        assert_eq!(writer.queued(), 8);
+    }
+}
+
+/// What ends a stream of which both halves are given away.
+type Finish = fn(StreamReader, StreamWriter) -> Option<StreamWriter>;
+
+const ENDS: [(&str, Finish); 3] = [
+    ("close", |_, mut writer| {
+        writer.close();
+        Some(writer)
+    }),
+    ("write_eof", |_, mut writer| {
+        writer.write_eof().unwrap();
+        Some(writer)
+    }),
+    ("drop", |_, _| None),
+];
+
+#[test]
+fn the_end_of_a_stream_takes_along_what_a_cork_holds_back() {
+    for (name, end) in ENDS {
+        let socket = Scripted::new([], [ready(3)]);
+        let (reader, mut writer) = socket.open(no_spawning);
+        let cork = writer.cork();
+        writer.write(b"bye").unwrap();
+        let writer = end(reader, writer);
+        assert_eq!(socket.written(), b"bye", "{name}");
+        assert_eq!(socket.closes.load(Ordering::Relaxed), 1, "{name}");
+        drop((cork, writer));
+        assert_eq!(socket.write_calls(), 1, "{name}");
+        assert_eq!(Arc::strong_count(&socket), 1, "{name}: it is released");
+    }
+}
+
+#[test]
+fn the_end_of_a_stream_is_delivered_to_a_busy_socket_though_a_cork_stays() {
+    for (name, end) in ENDS {
+        let socket = Scripted::new([], []);
+        let kept = Kept::default();
+        let (reader, mut writer) = socket.open(kept.clone());
+        let cork = writer.cork();
+        writer.write(b"bye").unwrap();
+        let writer = end(reader, writer);
+        assert_eq!(kept.count(), 1, "{name}");
+        socket.then_writes([ready(3)]);
+        kept.poll_all();
+        assert_eq!(socket.written(), b"bye", "{name}");
+        assert_eq!(socket.closes.load(Ordering::Relaxed), 1, "{name}");
+        drop((cork, writer));
+        assert_eq!(Arc::strong_count(&socket), 1, "{name}: it is released");
+    }
+}
+
+#[test]
+fn a_cork_does_nothing_to_a_stream_that_is_aborted_or_has_failed() {
+    for abort in [false, true] {
+        let socket = Scripted::new([], [fails(ErrorKind::BrokenPipe), ready(100)]);
+        let (_reader, mut writer) = socket.open(no_spawning);
+        let cork = writer.cork();
+        writer.write(b"never mind").unwrap();
+        if abort {
+            writer.abort();
+        } else {
+            assert_eq!(kind(block_on(writer.flush())), ErrorKind::BrokenPipe);
+        }
+        assert!(writer.write(b"?").is_err());
+        drop(cork);
+        drop(writer.cork());
+        assert_eq!((socket.written(), writer.queued()), (Vec::new(), 0));
+        assert!(writer.write(b"?").is_err());
+    }
+}
+
+#[test]
 fn handles_and_what_they_wait_for_can_move_between_threads() {
     fn moves<T: Send>(_: &T) {}
     fn is_shared<T: Send + Sync + Unpin + 'static>(_: &T) {}
@@ -333,6 +538,7 @@ fn handles_and_what_they_wait_for_can_move_between_threads() {
     let ((mut reader, mut writer), _peer) = millpond::pair();
     is_shared(&reader);
     is_shared(&writer);
+    is_shared(&writer.cork());
     moves(&reader.read_line());
     moves(&reader.read_until("\n"));
     moves(&reader.lines().next());

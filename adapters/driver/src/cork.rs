@@ -1,0 +1,42 @@
+//! Holding small writes back, so that they leave together.
+
+use std::sync::Arc;
+
+use crate::connection::Connection;
+
+/// Holds small writes back while it lives, so that they leave together when it is dropped; made by
+/// [`StreamWriter::cork`](crate::StreamWriter::cork).
+///
+/// Nothing that was written is lost with it, and nothing can wait for itself. What is held back
+/// leaves earlier
+///
+/// * when more is queued than the high watermark, or the write cap would be exceeded,
+/// * together with a write of 8 KiB or more,
+/// * when somebody waits for it to leave: in a [`flush`](crate::StreamWriter::flush), a
+///   [`drain`](crate::StreamWriter::drain) that is not done at once, or a
+///   [`wait_closed`](crate::StreamWriter::wait_closed),
+/// * before a read asks the socket: a reply does not wait for the next request,
+/// * with the end of the stream, behind which nothing can follow.
+///
+/// There may be several at a time: what is held back waits for the last one. A cork keeps the
+/// connection as a half of the stream does, and does nothing to one that is closed, aborted or has
+/// failed.
+///
+/// A handler of [`start_server`](crate::start_server) needs none: what it writes before it waits is
+/// held back anyway.
+#[derive(Debug)]
+#[must_use = "writes are held back only as long as it lives"]
+pub struct Cork(Arc<Connection>);
+
+impl Cork {
+    pub(crate) fn new(connection: Arc<Connection>) -> Self {
+        connection.hold_back();
+        Self(connection)
+    }
+}
+
+impl Drop for Cork {
+    fn drop(&mut self) {
+        self.0.let_go();
+    }
+}
