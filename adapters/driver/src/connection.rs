@@ -42,6 +42,8 @@ pub(crate) struct Connection {
     reader: AtomicWaker,
     background: Background,
     mode: StreamMode,
+    /// How long a closed stream waits for a peer that does nothing.
+    close_timeout: Duration,
     can_write_eof: bool,
     extra_info: Arc<ExtraInfo>,
 }
@@ -102,6 +104,7 @@ impl Connection {
     pub(crate) fn new(
         socket: Box<dyn Socket>,
         background: Background,
+        close_timeout: Duration,
         core: Writer,
     ) -> (Arc<Self>, Weak<Held>) {
         let bell = Arc::new(Bell::default());
@@ -113,6 +116,7 @@ impl Connection {
             reader: AtomicWaker::new(),
             background,
             mode: held.mode(),
+            close_timeout,
             can_write_eof: held.can_write_eof(),
             extra_info: Arc::new(held.extra_info()),
             sending: Mutex::new(Sending {
@@ -315,8 +319,13 @@ impl Connection {
         self.finish(afterwards);
     }
 
-    pub(crate) fn timer(&self, duration: Duration) -> Option<BoxFuture<'static, ()>> {
-        self.background.timer(duration)
+    pub(crate) fn close_timeout(&self) -> Duration {
+        self.close_timeout
+    }
+
+    /// Ends after the close timeout, if there is a clock.
+    pub(crate) fn close_timer(&self) -> Option<BoxFuture<'static, ()>> {
+        self.background.timer(self.close_timeout)
     }
 
     fn finish(&self, afterwards: Afterwards) {
@@ -331,7 +340,7 @@ impl Connection {
         let socket = held.0.clone();
         drop(held); // from here on the reader cannot reach it
         if !aborted && self.mode == StreamMode::ReadWrite {
-            linger(socket, &self.background);
+            linger(socket, &self.background, self.close_timeout);
         }
     }
 

@@ -5,13 +5,9 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use crate::{connection::Connection, runtime::BoxFuture};
-
-/// How long a peer may take nothing after this side has closed; asyncio waits for ever.
-const CLOSE_TIME: Duration = Duration::from_secs(30);
 
 /// Ends when nothing is left to send.
 ///
@@ -37,12 +33,15 @@ impl Flush {
         let Some(queued) = closing else {
             return Poll::Pending;
         };
+        if connection.close_timeout().is_zero() {
+            return Poll::Ready(()); // needs no clock
+        }
         if self
             .patience
             .as_ref()
             .is_none_or(|(then, _)| *then != queued)
         {
-            self.patience = connection.timer(CLOSE_TIME).map(|timer| (queued, timer));
+            self.patience = connection.close_timer().map(|timer| (queued, timer));
         }
         match &mut self.patience {
             Some((_, timer)) => timer.as_mut().poll(cx),
@@ -62,7 +61,10 @@ impl Future for Flush {
             ready!(self.poll_impatience(&connection, cx));
             connection.give_up(io::Error::new(
                 io::ErrorKind::TimedOut,
-                format!("the peer took nothing for {CLOSE_TIME:?} after the stream was closed"),
+                format!(
+                    "the peer took nothing for {:?} after the stream was closed",
+                    connection.close_timeout()
+                ),
             ));
         }
         self.connection = None;

@@ -11,9 +11,6 @@ use futures_util::future::select;
 
 use crate::{background::Background, scratch, socket::Socket, turns::Turns};
 
-/// How long to wait for the peer to end, too: as long as nginx (`lingering_time`).
-const LINGER_TIME: Duration = Duration::from_secs(30);
-
 /// How much of what the peer still sends is read and dropped, at the most.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
 
@@ -21,12 +18,12 @@ const LINGER_BYTES: usize = 16 * 1024 * 1024;
 ///
 /// A socket that is closed with unread input, or gets some later, is reset by the system, and the
 /// reset destroys what the peer has not read yet. So what comes is read and dropped in the
-/// background, until the peer has ended, too. Without a clock that cannot be bounded, and the socket
-/// is closed at once.
-pub(crate) fn linger(socket: Arc<dyn Socket>, background: &Background) {
-    let Background::Runtime(_) = background else {
+/// background, until the peer has ended, too, but for no longer than `time`. Without a clock that
+/// cannot be bounded, and the socket is closed at once.
+pub(crate) fn linger(socket: Arc<dyn Socket>, background: &Background, time: Duration) {
+    if time.is_zero() || !matches!(background, Background::Runtime(_)) {
         return;
-    };
+    }
     let mut left = LINGER_BYTES;
     let now = &mut Context::from_waker(Waker::noop());
     if poll_drop(&*socket, now, &mut left) == Poll::Ready(Peer::Ended) {
@@ -41,7 +38,7 @@ pub(crate) fn linger(socket: Arc<dyn Socket>, background: &Background) {
             }
             Poll::Ready(())
         });
-        if let Some(timer) = clock.timer(LINGER_TIME) {
+        if let Some(timer) = clock.timer(time) {
             select(ended, timer).await;
         }
     });

@@ -1,6 +1,6 @@
-//! How a stream buffers.
+//! How a stream buffers, and how long it takes to close.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use millpond_core::{DEFAULT_HIGH_WATER, DEFAULT_LIMIT, Reader, Writer};
 
@@ -8,6 +8,9 @@ use crate::{
     background::Background, connection::Connection, error::OpenError, reader::StreamReader,
     runtime::Spawn, socket::Socket, writer::StreamWriter,
 };
+
+/// As long as nginx lingers (`lingering_time`); asyncio waits for ever for a peer that takes nothing.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The settings of [`StreamOptions`] as methods of a builder that has `options`; `$opened` is an
 /// example of one.
@@ -67,11 +70,27 @@ macro_rules! stream_options {
             self.options = self.options.write_cap(cap);
             self
         }
+
+        /// How long a stream that is closed waits for a peer that does nothing, 30 s by default:
+        /// [`StreamOptions::close_timeout`](crate::StreamOptions::close_timeout) says for what.
+        ///
+        /// ```no_run
+        /// # use std::time::Duration;
+        /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+        #[doc = concat!("let opened = ", $opened)]
+        ///     .close_timeout(Duration::from_secs(5))
+        ///     .await?;
+        /// # Ok(()) }
+        /// ```
+        pub fn close_timeout(mut self, timeout: std::time::Duration) -> Self {
+            self.options = self.options.close_timeout(timeout);
+            self
+        }
     };
 }
 pub(crate) use stream_options;
 
-/// How a stream buffers: its limit, caps and watermarks.
+/// How a stream buffers, and how long it takes to close: its limit, caps, watermarks and timeout.
 ///
 /// [`OpenConnection`](crate::OpenConnection) and [`StartServer`](crate::StartServer) have these
 /// settings as methods of their own; this is for streams over other transports.
@@ -92,10 +111,12 @@ pub struct StreamOptions {
     low: usize,
     high: usize,
     write_cap: Option<usize>,
+    close_timeout: Duration,
 }
 
 impl StreamOptions {
-    /// asyncio's defaults: a limit of 64 KiB, no caps, watermarks of 16 and 64 KiB.
+    /// asyncio's defaults: a limit of 64 KiB, no caps, watermarks of 16 and 64 KiB; and 30 s to
+    /// close.
     ///
     /// ```
     /// let ((reader, _), _peer) = millpond::StreamOptions::new().pair(4096);
@@ -108,6 +129,7 @@ impl StreamOptions {
             low: DEFAULT_HIGH_WATER / 4,
             high: DEFAULT_HIGH_WATER,
             write_cap: None,
+            close_timeout: CLOSE_TIMEOUT,
         }
     }
 
@@ -188,6 +210,40 @@ impl StreamOptions {
         self
     }
 
+    /// How long a stream that is closed waits for a peer that does nothing, 30 s by default.
+    ///
+    /// If the peer takes nothing of what is queued for so long, the connection is reset, and
+    /// [`wait_closed`](StreamWriter::wait_closed) fails with `TimedOut`. When everything was sent,
+    /// what the peer still sends is read and dropped until it ends, too, for so long and 16 MiB at
+    /// the most; `wait_closed` does not wait for that.
+    ///
+    /// With 0, what the socket does not take at once after the close is lost, and the socket is
+    /// closed as soon as all is sent. That may be before the peer has read it, and unread input then
+    /// destroys it.
+    ///
+    /// Any other time needs the clock of a runtime. Without one ([`open`](Self::open)), what is
+    /// queued waits for the peer however long that takes, and the socket is closed as soon as all is
+    /// sent.
+    ///
+    /// `Differs from asyncio:` it waits for ever, and reads nothing after a close.
+    ///
+    /// ```
+    /// # use std::{io::ErrorKind, time::Duration};
+    /// # use millpond::StreamOptions;
+    /// # futures_lite::future::block_on(async {
+    /// let options = StreamOptions::new().close_timeout(Duration::ZERO);
+    /// let ((_, mut writer), _peer) = options.pair(10);
+    /// writer.write(&[0; 100])?;
+    /// writer.close();
+    /// let error = writer.wait_closed().await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::TimedOut);
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+
     /// The two halves of a stream over a socket; `spawner` runs what is delivered in the
     /// background.
     ///
@@ -236,7 +292,7 @@ impl StreamOptions {
         if let Some(cap) = self.write_cap {
             writer = writer.with_cap(cap);
         }
-        let (connection, socket) = Connection::new(socket, background, writer);
+        let (connection, socket) = Connection::new(socket, background, self.close_timeout, writer);
         let reader = StreamReader::new(reader, socket, connection.clone());
         let writer = StreamWriter::new(connection.clone());
         (reader, writer, connection)

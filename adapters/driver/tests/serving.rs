@@ -277,20 +277,29 @@ fn addresses_that_this_machine_lacks_are_left_out_if_one_is_left() {
 }
 
 /// A server whose handler sends ten bytes, reads nothing, and returns.
-fn serve_curtly(runtime: &MadeUp) -> Server {
+fn serve_curtly(runtime: &MadeUp, close_timeout: Option<Duration>) -> Server {
     let server = start_server(
         Arc::new(runtime.clone()),
         address(1),
         async |_, mut writer| writer.write(b"go away! \n"),
     );
-    runtime.serve(server)
+    runtime.serve(match close_timeout {
+        Some(timeout) => server.close_timeout(timeout),
+        None => server,
+    })
 }
+
+/// What is set as close timeout, and how long that is.
+const CLOSE_TIMEOUTS: [(Option<Duration>, Duration); 2] = [
+    (None, Duration::from_secs(30)),
+    (Some(Duration::from_millis(7)), Duration::from_millis(7)),
+];
 
 #[test]
 fn what_a_peer_still_sends_is_dropped_until_it_ends_so_that_it_can_read_what_it_was_sent() {
     let runtime = MadeUp::default();
     runtime.line.lock().unwrap().sleep_for_ever = true;
-    let _server = serve_curtly(&runtime);
+    let _server = serve_curtly(&runtime, None);
     let reads = [ready(5), ready(100), Poll::Pending, ready(7), ready(0)];
     let socket = Scripted::new(reads, [ready(10)]);
     runtime.call(&socket);
@@ -302,24 +311,42 @@ fn what_a_peer_still_sends_is_dropped_until_it_ends_so_that_it_can_read_what_it_
 }
 
 #[test]
-fn a_peer_that_neither_sends_nor_ends_is_waited_for_half_a_minute() {
+fn a_peer_that_neither_sends_nor_ends_is_waited_for_half_a_minute_or_as_long_as_is_set() {
+    for (close_timeout, time) in CLOSE_TIMEOUTS {
+        let runtime = MadeUp::default();
+        let _server = serve_curtly(&runtime, close_timeout);
+        let socket = Scripted::new([], [ready(10)]);
+        runtime.call(&socket);
+        runtime.tasks.poll_all();
+        assert_eq!(Arc::strong_count(&socket), 1, "released");
+        assert_eq!(runtime.line.lock().unwrap().slept, [time]);
+    }
+}
+
+#[test]
+fn a_peer_is_not_waited_for_if_there_is_no_time_to_close() {
     let runtime = MadeUp::default();
-    let _server = serve_curtly(&runtime);
-    let socket = Scripted::new([], [ready(10)]);
-    runtime.call(&socket);
+    runtime.line.lock().unwrap().sleep_for_ever = true;
+    let _server = serve_curtly(&runtime, Some(Duration::ZERO));
+    let quiet = Scripted::new([], [ready(10)]);
+    runtime.call(&quiet);
+    assert_eq!(quiet.written(), b"go away! \n");
+    assert!(quiet.closes.load(Ordering::Relaxed) > 0);
+    assert_eq!(Arc::strong_count(&quiet), 1, "released at once");
+
+    let busy = Scripted::new([], [ready(4)]);
+    runtime.call(&busy);
     runtime.tasks.poll_all();
-    assert_eq!(Arc::strong_count(&socket), 1, "released");
-    assert_eq!(
-        runtime.line.lock().unwrap().slept,
-        [Duration::from_secs(30)]
-    );
+    assert_eq!(busy.aborts.load(Ordering::Relaxed), 1);
+    assert_eq!(Arc::strong_count(&busy), 1, "released at the first look");
+    assert!(runtime.line.lock().unwrap().slept.is_empty());
 }
 
 #[test]
 fn a_peer_that_floods_a_closed_connection_is_not_read_for_ever() {
     let runtime = MadeUp::default();
     runtime.line.lock().unwrap().sleep_for_ever = true;
-    let _server = serve_curtly(&runtime);
+    let _server = serve_curtly(&runtime, None);
     let socket = Scripted::new((0..1000).map(|_| ready(64 * 1024)), [ready(10)]);
     runtime.call(&socket);
     for _ in 0..20 {
@@ -329,17 +356,19 @@ fn a_peer_that_floods_a_closed_connection_is_not_read_for_ever() {
 }
 
 #[test]
-fn a_peer_that_takes_nothing_is_reset_after_half_a_minute() {
-    let runtime = MadeUp::default();
-    let _server = serve_curtly(&runtime);
-    let socket = Scripted::new([], [Poll::Pending, ready(4)]);
-    runtime.call(&socket);
-    for _ in 0..3 {
-        runtime.tasks.poll_all();
+fn a_peer_that_takes_nothing_is_reset_after_half_a_minute_or_as_long_as_is_set() {
+    for (close_timeout, time) in CLOSE_TIMEOUTS {
+        let runtime = MadeUp::default();
+        let _server = serve_curtly(&runtime, close_timeout);
+        let socket = Scripted::new([], [Poll::Pending, ready(4)]);
+        runtime.call(&socket);
+        for _ in 0..3 {
+            runtime.tasks.poll_all();
+        }
+        assert_eq!(socket.written(), b"go a");
+        assert_eq!(socket.aborts.load(Ordering::Relaxed), 1);
+        assert_eq!(Arc::strong_count(&socket), 1, "released");
+        let slept = runtime.line.lock().unwrap().slept.clone();
+        assert!(!slept.is_empty() && slept.iter().all(|it| *it == time));
     }
-    assert_eq!(socket.written(), b"go a");
-    assert_eq!(socket.aborts.load(Ordering::Relaxed), 1);
-    assert_eq!(Arc::strong_count(&socket), 1, "released");
-    let slept = runtime.line.lock().unwrap().slept.clone();
-    assert!(slept.iter().all(|time| *time == Duration::from_secs(30)));
 }
