@@ -17,9 +17,9 @@ use futures_util::{
     future::{Either, join, select},
 };
 use millpond::{
-    Address, DEFAULT_HIGH_WATER, DEFAULT_LIMIT, FuturesIo, HandlerOutput, OpenConnection, Runtime,
-    Server, Socket, StartServer, StdListener, StdSocket, StreamOptions, StreamReader, StreamWriter,
-    Target, os,
+    Address, ConnectOptions, DEFAULT_HIGH_WATER, DEFAULT_LIMIT, FuturesIo, HandlerOutput,
+    ListenOptions, OpenConnection, Runtime, Server, Socket, StartServer, StdListener, StdSocket,
+    StreamOptions, StreamReader, StreamWriter, Target, os,
 };
 
 use crate::{bridge::Bridge, data, drip::Drip, place::Place};
@@ -196,10 +196,12 @@ impl Setup {
     /// What an adapter gives for one attempt to connect, without the driver.
     async fn connect_sockets(&self) -> (Box<dyn Socket>, Box<dyn Socket>) {
         let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
-        let listener = self.runtime.listen(&any_port, 1).unwrap();
+        let bound = self.runtime.bind(&any_port, &ListenOptions::default());
+        let listener = bound.unwrap().listen(1).unwrap();
         let address = listener.local_addr().unwrap();
         let accept = poll_fn(|cx| listener.poll_accept(cx));
-        let (near, far) = join(self.runtime.connect(&address), accept).await;
+        let options = ConnectOptions::default();
+        let (near, far) = join(self.runtime.connect(&address, &options), accept).await;
         (near.unwrap(), far.unwrap())
     }
 

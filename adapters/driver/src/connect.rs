@@ -16,12 +16,17 @@ use crate::{
     error::OpenError,
     extra_info::Address,
     options::{StreamOptions, stream_options},
+    os,
     reader::StreamReader,
     runtime::{BoxFuture, Runtime, StdSocket},
     socket::Socket,
+    socket_options::{ConnectOptions, SocketOptions},
     target::{Resolved, Target},
     writer::StreamWriter,
 };
+
+/// How long to wait for a server whose backlog is full: the system does not tell when it has room.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(10);
 
 /// Connects to a host and port, an address, or takes over a connected socket; asyncio's
 /// `open_connection`.
@@ -170,10 +175,9 @@ impl OpenConnection {
     async fn open(self) -> Result<(StreamReader, StreamWriter), OpenError> {
         self.options.check()?;
         let socket = match self.target.resolve(&*self.runtime).await? {
-            Resolved::Socket(socket) => self
-                .runtime
-                .adopt(socket)
-                .map_err(|source| OpenError::Adopt { source })?,
+            Resolved::Socket(socket) => {
+                adopt(&*self.runtime, socket).map_err(|source| OpenError::Adopt { source })?
+            }
             Resolved::Addresses(addresses) => {
                 let addresses = in_order(addresses, self.interleave, self.delay);
                 connect(&*self.runtime, &addresses, self.delay).await?
@@ -183,6 +187,14 @@ impl OpenConnection {
         let (reader, writer, _) = self.options.open_shared(socket, background);
         Ok((reader, writer))
     }
+}
+
+fn adopt(runtime: &dyn Runtime, socket: StdSocket) -> io::Result<Box<dyn Socket>> {
+    let socket = runtime.adopt(socket)?;
+    if let Some(system) = socket.system_socket() {
+        os::configure(&*system, &SocketOptions::default())?;
+    }
+    Ok(socket)
 }
 
 fn in_order(
@@ -206,6 +218,7 @@ async fn connect(
     addresses: &[Address],
     delay: Option<Duration>,
 ) -> Result<Box<dyn Socket>, OpenError> {
+    let options = ConnectOptions::default();
     let began = runtime.now();
     let mut race = HappyEyeballs::new(addresses.len(), delay);
     let mut attempts: Vec<Option<Attempt<'_>>> = addresses.iter().map(|_| None).collect();
@@ -214,7 +227,7 @@ async fn connect(
     loop {
         let now = runtime.now().duration_since(began);
         match race.poll(now) {
-            Race::Start(i) => attempts[i] = Some(runtime.connect(&addresses[i])),
+            Race::Start(i) => attempts[i] = Some(attempt(runtime, &addresses[i], &options)),
             Race::Cancel(i) => attempts[i] = None,
             Race::Won(_) => return Ok(winner.expect("an attempt has won")),
             Race::Lost => return Err(OpenError::Connect { attempts: failed }),
@@ -234,6 +247,27 @@ async fn connect(
             }
         }
     }
+}
+
+/// Connects to one address. A unix socket whose backlog is full is tried again until it has room.
+fn attempt<'a>(
+    runtime: &'a dyn Runtime,
+    address: &'a Address,
+    options: &'a ConnectOptions,
+) -> Attempt<'a> {
+    if address.tcp().is_some() {
+        return runtime.connect(address, options);
+    }
+    Box::pin(async move {
+        loop {
+            match runtime.connect(address, options).await {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    runtime.sleep(BACKLOG_PAUSE).await;
+                }
+                result => return result,
+            }
+        }
+    })
 }
 
 type Attempt<'a> = BoxFuture<'a, io::Result<Box<dyn Socket>>>;

@@ -21,6 +21,9 @@ pub enum Address {
     Tcp(SocketAddr),
     /// The path of a unix socket; `None` for an end that was not bound to one.
     Unix(Option<PathBuf>),
+    /// The name of a unix socket that is in no directory, without the NUL that it begins with.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    Abstract(Vec<u8>),
 }
 
 impl Address {
@@ -35,6 +38,8 @@ impl Address {
         match self {
             Self::Tcp(address) => Some(*address),
             Self::Unix(_) => None,
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Self::Abstract(_) => None,
         }
     }
 }
@@ -51,6 +56,8 @@ impl fmt::Display for Address {
             Self::Tcp(address) => address.fmt(f),
             Self::Unix(Some(path)) => path.display().fmt(f),
             Self::Unix(None) => f.write_str("(unnamed unix socket)"),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Self::Abstract(name) => write!(f, "@{}", name.escape_ascii()),
         }
     }
 }

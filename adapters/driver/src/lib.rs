@@ -63,6 +63,7 @@ mod extra_info;
 mod flush;
 mod inline;
 mod linger;
+mod lookup;
 mod mode;
 mod options;
 pub mod os;
@@ -72,6 +73,7 @@ mod runtime;
 mod scratch;
 mod server;
 mod socket;
+mod socket_options;
 mod stream;
 mod target;
 mod timeout;
@@ -87,6 +89,7 @@ pub use connect::{OpenConnection, open_connection};
 pub use cork::Cork;
 pub use error::{BoxError, HandlerError, HandlerErrorCause, OpenError};
 pub use extra_info::{Address, ExtraInfo, Info, SystemHandle};
+pub use lookup::{Family, Lookup};
 pub use millpond_core;
 pub use millpond_core::{
     DEFAULT_HIGH_WATER, DEFAULT_LIMIT, EmptySeparator, ReadError, Separator, TransportError,
@@ -100,7 +103,8 @@ pub use runtime::{BoxFuture, Runtime, Spawn, StdListener, StdSocket};
 #[cfg(unix)]
 pub use server::start_unix_server;
 pub use server::{HandlerOutput, Server, StartServer, start_server};
-pub use socket::{FuturesIo, Listener, Socket};
+pub use socket::{Bound, FuturesIo, Listener, Socket};
+pub use socket_options::{ConnectOptions, KeepAlive, ListenOptions, SocketOptions};
 pub use stream::{ReuniteError, Stream};
 pub use target::Target;
 pub use timeout::{TimedOut, timeout};

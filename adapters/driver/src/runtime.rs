@@ -10,7 +10,9 @@ use std::{
 
 use crate::{
     extra_info::Address,
-    socket::{Listener, Socket},
+    lookup::Lookup,
+    socket::{Bound, Listener, Socket},
+    socket_options::{ConnectOptions, ListenOptions},
 };
 
 /// A future in a box that can move between threads.
@@ -74,17 +76,25 @@ impl<F: Fn(BoxFuture<'static, ()>) + Send + Sync + 'static> Spawn for F {
 /// ```
 pub trait Runtime: Spawn {
     /// Makes one attempt to connect to one address.
-    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Socket>>>;
-
-    /// Listens on one address.
     ///
-    /// [`os::listen`](crate::os::listen) and [`adopt_listener`](Self::adopt_listener) do it for
-    /// runtimes that use the system's sockets.
+    /// For runtimes that use the system's sockets, [`os::connect`](crate::os::connect) begins it,
+    /// and [`os::connected`](crate::os::connected) tells how it ended once the socket is writable.
+    ///
+    /// `WouldBlock` means that the peer's backlog is full: the driver tries again in a while.
+    fn connect<'a>(
+        &'a self,
+        address: &'a Address,
+        options: &'a ConnectOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>>;
+
+    /// Takes one address, without listening on it yet.
+    ///
+    /// [`os::bind`](crate::os::bind) does it for runtimes that use the system's sockets.
     ///
     /// # Errors
     ///
     /// If the address cannot be listened on.
-    fn listen(&self, address: &Address, backlog: u32) -> io::Result<Box<dyn Listener>>;
+    fn bind(&self, address: &Address, options: &ListenOptions) -> io::Result<Box<dyn Bound>>;
 
     /// Takes over a connected socket of the standard library.
     ///
@@ -100,12 +110,10 @@ pub trait Runtime: Spawn {
     /// If the runtime refuses the socket.
     fn adopt_listener(&self, listener: StdListener) -> io::Result<Box<dyn Listener>>;
 
-    /// The addresses of a host, in the order in which they should be tried.
-    fn resolve<'a>(
-        &'a self,
-        host: &'a str,
-        port: u16,
-    ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
+    /// The addresses of a host, each once, in the order in which they should be tried.
+    ///
+    /// [`os::resolve`](crate::os::resolve) finds them on a thread that may block.
+    fn resolve<'a>(&'a self, lookup: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
 
     /// Waits for so long.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;

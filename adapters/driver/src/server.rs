@@ -21,6 +21,7 @@ use crate::{
     reader::StreamReader,
     runtime::{BoxFuture, Runtime, StdListener},
     socket::{Listener, Socket},
+    socket_options::{ListenOptions, SocketOptions},
     target::{Resolved, Target},
     turns::Turns,
     waiters::Waiters,
@@ -257,7 +258,8 @@ fn listen(
     let mut listeners = Vec::new();
     let mut unavailable = None;
     for address in addresses {
-        match runtime.listen(&address, BACKLOG) {
+        let bound = runtime.bind(&address, &ListenOptions::default());
+        match bound.and_then(|bound| bound.listen(BACKLOG)) {
             Ok(listener) => listeners.push(listener),
             Err(source) if source.kind() == io::ErrorKind::AddrNotAvailable => {
                 unavailable = Some(OpenError::Listen { address, source });
@@ -435,6 +437,10 @@ impl Serving {
     }
 
     fn serve(self: &Arc<Self>, socket: Box<dyn Socket>) {
+        // One whose peer has gone cannot be set everywhere, but what it sent can be read.
+        if let Some(system) = socket.system_socket() {
+            let _ = crate::os::configure(&*system, &SocketOptions::default());
+        }
         let peer_addr = socket.extra_info().peer_addr;
         let background = Background::Runtime(self.runtime.clone());
         let (reader, writer, connection) = self.options.open_shared(socket, background);

@@ -9,7 +9,11 @@ use std::{
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::{extra_info::ExtraInfo, mode::StreamMode, os::SockRef};
+use crate::{
+    extra_info::{Address, ExtraInfo},
+    mode::StreamMode,
+    os::{self, SockRef},
+};
 
 /// A connected stream: the methods of [`AsyncRead`] and [`AsyncWrite`], on a shared reference, so
 /// that both directions work at once without a lock.
@@ -98,7 +102,11 @@ pub trait Socket: Send + Sync + 'static {
     fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     /// Prepares for a reset: dropping the socket, which follows, should not deliver anything more.
-    fn abort(&self) {}
+    fn abort(&self) {
+        if let Some(socket) = self.system_socket() {
+            os::reset_on_close(&*socket);
+        }
+    }
 
     /// Which directions it has. In one that it does not have, it is never polled.
     fn mode(&self) -> StreamMode {
@@ -112,16 +120,50 @@ pub trait Socket: Send + Sync + 'static {
 
     /// What is known of the connection.
     fn extra_info(&self) -> ExtraInfo {
-        ExtraInfo::default()
+        let socket = self.system_socket();
+        socket.map_or_else(ExtraInfo::default, |socket| os::extra_info(&*socket))
     }
 
-    /// The system's socket below, for its options.
+    /// The system's socket below, if there is one: for its options and addresses.
     fn system_socket(&self) -> Option<SockRef<'_>> {
         None
     }
 }
 
-/// A socket that connections come in on; what [`Runtime::listen`](crate::Runtime::listen) gives.
+/// An address that is taken, but that nobody can connect to yet; what
+/// [`Runtime::bind`](crate::Runtime::bind) gives. Dropping it gives the address back.
+///
+/// A unix socket at a path is an exception: it listens as soon as it is bound, so that nobody takes
+/// it for one that a dead process has left.
+///
+/// # Examples
+///
+/// ```no_run
+/// # fn example(runtime: &dyn millpond::Runtime) -> std::io::Result<()> {
+/// use millpond::{Address, ListenOptions};
+///
+/// let bound = runtime.bind(&Address::from(([127, 0, 0, 1], 0)), &ListenOptions::default())?;
+/// println!("listening on {}", bound.local_addr()?);
+/// let listener = bound.listen(100)?;
+/// # Ok(()) }
+/// ```
+pub trait Bound: Send + Sync + 'static {
+    /// The address, with the port that the system chose.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not tell.
+    fn local_addr(&self) -> io::Result<Address>;
+
+    /// Listens: up to `backlog` connections wait to be accepted, or as many as the system allows.
+    ///
+    /// # Errors
+    ///
+    /// What the system or the runtime says.
+    fn listen(self: Box<Self>, backlog: u32) -> io::Result<Box<dyn Listener>>;
+}
+
+/// A socket that connections come in on; what [`Bound::listen`] gives.
 ///
 /// One on which nobody ever calls:
 ///
@@ -158,7 +200,7 @@ pub trait Listener: Send + Sync + 'static {
     /// # Errors
     ///
     /// If the system does not tell.
-    fn local_addr(&self) -> io::Result<crate::Address>;
+    fn local_addr(&self) -> io::Result<Address>;
 }
 
 /// Any futures-io stream as a [`Socket`].
@@ -217,6 +259,12 @@ impl<S> fmt::Debug for FuturesIo<S> {
         f.debug_tuple("FuturesIo")
             .field(&std::any::type_name::<S>())
             .finish()
+    }
+}
+
+impl fmt::Debug for dyn Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Bound").field(&self.local_addr()).finish()
     }
 }
 

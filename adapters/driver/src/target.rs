@@ -8,6 +8,7 @@ use std::{
 use crate::{
     error::OpenError,
     extra_info::Address,
+    lookup::Lookup,
     runtime::{Runtime, StdListener, StdSocket},
 };
 
@@ -28,6 +29,7 @@ const UNIX_PATH_MAX: usize = if cfg!(any(target_os = "linux", target_os = "andro
 /// | `(Ipv4Addr, u16)`, `(Ipv6Addr, u16)`, `(IpAddr, u16)`, [`SocketAddr`] | one address |
 /// | `Vec<SocketAddr>`, `&[SocketAddr]` | several |
 /// | `&Address`, `&Path` | what a server said it listens on, the path of a unix socket |
+/// | a path that begins with a NUL, `Path::new("\0name")` | on Linux, an abstract address: one that is in no directory |
 /// | a [`StdSocket`] to connect, a [`StdListener`] to listen, or what converts into them | that socket |
 ///
 /// ```
@@ -90,6 +92,12 @@ impl<S> From<&Address> for Target<S> {
             Address::Tcp(address) => (*address).into(),
             Address::Unix(Some(path)) => path.clone().into(),
             Address::Unix(None) => panic!("a unix socket without a path has no address"),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Address::Abstract(name) => {
+                use std::os::unix::ffi::OsStringExt;
+                let path = [b"\0", &name[..]].concat();
+                PathBuf::from(std::ffi::OsString::from_vec(path)).into()
+            }
         }
     }
 }
@@ -198,7 +206,7 @@ impl<S> Target<S> {
         if host.contains('\0') {
             return Err(OpenError::option("host", "it contains a NUL"));
         }
-        match runtime.resolve(&host, port).await {
+        match runtime.resolve(&Lookup::new(Some(&host), port)).await {
             Ok(addresses) if addresses.is_empty() => Err(OpenError::Resolve {
                 host,
                 source: std::io::Error::new(std::io::ErrorKind::NotFound, "it has no address"),
@@ -229,6 +237,9 @@ fn unix_path(path: PathBuf) -> Result<Address, OpenError> {
     if bytes.is_empty() {
         return Err(OpenError::option("path", "it is empty"));
     }
+    if let Some(name) = bytes.strip_prefix(b"\0") {
+        return abstract_address(name);
+    }
     if bytes.contains(&0) {
         return Err(OpenError::option("path", "it contains a NUL"));
     }
@@ -240,4 +251,26 @@ fn unix_path(path: PathBuf) -> Result<Address, OpenError> {
         ));
     }
     Ok(Address::Unix(Some(path)))
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn abstract_address(name: &[u8]) -> Result<Address, OpenError> {
+    let len = name.len();
+    if len == 0 {
+        return Err(OpenError::option("path", "its abstract name is empty"));
+    }
+    // The NUL that it begins with takes the place of the one that a path ends with.
+    if len > UNIX_PATH_MAX {
+        return Err(OpenError::option(
+            "path",
+            format!("its abstract name has {len} bytes, and the most are {UNIX_PATH_MAX}"),
+        ));
+    }
+    Ok(Address::Abstract(name.to_owned()))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn abstract_address(_: &[u8]) -> Result<Address, OpenError> {
+    let why = "it begins with a NUL, and this system has no abstract addresses";
+    Err(OpenError::option("path", why))
 }

@@ -13,8 +13,8 @@ use std::{
 
 use futures_lite::future::{self, block_on};
 use millpond::{
-    Address, BoxFuture, FuturesIo, Listener, OpenError, Runtime, Socket, Spawn, StdListener,
-    StdSocket, open_connection,
+    Address, Bound, BoxFuture, ConnectOptions, FuturesIo, ListenOptions, Listener, Lookup,
+    OpenError, Runtime, Socket, Spawn, StdListener, StdSocket, open_connection,
 };
 
 const BLACK_HOLE: &str = "192.0.2.1:80";
@@ -63,7 +63,11 @@ impl Spawn for MadeUp {
 }
 
 impl Runtime for MadeUp {
-    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
+    fn connect<'a>(
+        &'a self,
+        address: &'a Address,
+        _: &'a ConnectOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
         let address = address.to_string();
         self.tried.lock().unwrap().push(address.clone());
         match &*address {
@@ -82,7 +86,7 @@ impl Runtime for MadeUp {
         }
     }
 
-    fn listen(&self, _: &Address, _: u32) -> io::Result<Box<dyn Listener>> {
+    fn bind(&self, _: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
         Err(ErrorKind::Unsupported.into())
     }
 
@@ -94,9 +98,9 @@ impl Runtime for MadeUp {
         Err(ErrorKind::Unsupported.into())
     }
 
-    fn resolve<'a>(&'a self, host: &'a str, _: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+    fn resolve<'a>(&'a self, lookup: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
         Box::pin(async move {
-            match host {
+            match lookup.host.as_deref().unwrap() {
                 "both.example" => Ok([BLACK_HOLE, REFUSES, ANSWERS_V6].map(parsed).to_vec()),
                 "empty.example" => Ok(Vec::new()),
                 _ => Err(io::Error::other("no such host")),

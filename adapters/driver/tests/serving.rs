@@ -13,8 +13,8 @@ use std::{
 
 use futures_lite::future::{self, block_on};
 use millpond::{
-    Address, BoxFuture, HandlerError, Listener, Runtime, Server, Socket, Spawn, StartServer,
-    StdListener, StdSocket, start_server,
+    Address, Bound, BoxFuture, ConnectOptions, HandlerError, ListenOptions, Listener, Lookup,
+    Runtime, Server, Socket, Spawn, StartServer, StdListener, StdSocket, start_server,
 };
 
 use crate::support::{Handle, Kept, Scripted, fails, ready};
@@ -66,6 +66,16 @@ impl Listener for Incoming {
     }
 }
 
+impl Bound for Incoming {
+    fn local_addr(&self) -> io::Result<Address> {
+        Listener::local_addr(self)
+    }
+
+    fn listen(self: Box<Self>, _: u32) -> io::Result<Box<dyn Listener>> {
+        Ok(self)
+    }
+}
+
 impl Spawn for MadeUp {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         self.tasks.spawn(task);
@@ -73,11 +83,15 @@ impl Spawn for MadeUp {
 }
 
 impl Runtime for MadeUp {
-    fn connect<'a>(&'a self, _: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
+    fn connect<'a>(
+        &'a self,
+        _: &'a Address,
+        _: &'a ConnectOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
         Box::pin(async { Err(ErrorKind::Unsupported.into()) })
     }
 
-    fn listen(&self, address: &Address, _: u32) -> io::Result<Box<dyn Listener>> {
+    fn bind(&self, address: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
         match address.to_string().as_str() {
             "192.0.2.1:80" => Ok(Box::new(Incoming(self.line.clone()))),
             "192.0.2.2:80" => Err(ErrorKind::AddrInUse.into()),
@@ -93,7 +107,7 @@ impl Runtime for MadeUp {
         Err(ErrorKind::Unsupported.into())
     }
 
-    fn resolve<'a>(&'a self, _: &'a str, _: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+    fn resolve<'a>(&'a self, _: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
         Box::pin(async { Err(ErrorKind::Unsupported.into()) })
     }
 

@@ -162,30 +162,28 @@ impl Spawn for Smol {
 }
 
 impl Runtime for Smol {
-    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
+    fn connect<'a>(
+        &'a self,
+        address: &'a Address,
+        options: &'a ConnectOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
         Box::pin(async move {
-            match address {
-                Address::Tcp(address) => {
-                    let stream = Async::<std::net::TcpStream>::connect(*address).await?;
-                    Io::tcp(stream)
-                }
+            match os::connect(address, options)? {
+                StdSocket::Tcp(socket) => Io::connected(Async::new(socket)?).await,
                 #[cfg(unix)]
-                Address::Unix(Some(path)) => {
-                    let stream = Async::<std::os::unix::net::UnixStream>::connect(path).await?;
-                    Ok(Box::new(Io(stream)) as _)
-                }
+                StdSocket::Unix(socket) => Io::connected(Async::new(socket)?).await,
                 _ => Err(io::ErrorKind::Unsupported.into()),
             }
         })
     }
 
-    fn listen(&self, address: &Address, backlog: u32) -> io::Result<Box<dyn Listener>> {
-        self.adopt_listener(os::listen(address, backlog)?)
+    fn bind(&self, address: &Address, options: &ListenOptions) -> io::Result<Box<dyn Bound>> {
+        os::bind(Arc::new(*self), address, options)
     }
 
     fn adopt(&self, socket: StdSocket) -> io::Result<Box<dyn Socket>> {
         match socket {
-            StdSocket::Tcp(socket) => Io::tcp(Async::new(socket)?),
+            StdSocket::Tcp(socket) => Ok(Box::new(Io(Async::new(socket)?))),
             #[cfg(unix)]
             StdSocket::Unix(socket) => Ok(Box::new(Io(Async::new(socket)?))),
             _ => Err(io::ErrorKind::Unsupported.into()),
@@ -201,12 +199,9 @@ impl Runtime for Smol {
         }
     }
 
-    fn resolve<'a>(
-        &'a self,
-        host: &'a str,
-        port: u16,
-    ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(smol::net::resolve((host, port)))
+    fn resolve<'a>(&'a self, lookup: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        let lookup = lookup.clone();
+        Box::pin(smol::unblock(move || os::resolve(&lookup)))
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {

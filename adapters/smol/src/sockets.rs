@@ -2,20 +2,26 @@
 
 use std::{
     io::{self, IoSlice, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     task::{Context, Poll, ready},
 };
 
 use async_io::Async;
-use millpond::{Address, ExtraInfo, Listener, Socket, os};
+use millpond::{Address, Listener, Socket, os};
 
 /// A socket of the standard library in smol's reactor.
 pub(crate) struct Io<S>(pub(crate) Async<S>);
 
-impl Io<TcpStream> {
-    pub(crate) fn tcp(stream: Async<TcpStream>) -> io::Result<Box<dyn Socket>> {
-        os::prepare_tcp(stream.get_ref())?;
-        Ok(Box::new(Self(stream)))
+impl<S> Io<S>
+where
+    Self: Socket,
+    for<'a> os::SockRef<'a>: From<&'a S>,
+{
+    /// Waits until a socket of [`os::connect`] is connected.
+    pub(crate) async fn connected(socket: Async<S>) -> io::Result<Box<dyn Socket>> {
+        socket.writable().await?;
+        os::connected(socket.get_ref())?;
+        Ok(Box::new(Self(socket)))
     }
 }
 
@@ -48,14 +54,6 @@ where
         Poll::Ready(os::shutdown_write(self.0.get_ref()))
     }
 
-    fn abort(&self) {
-        os::reset_on_close(self.0.get_ref());
-    }
-
-    fn extra_info(&self) -> ExtraInfo {
-        os::extra_info(self.0.get_ref())
-    }
-
     fn system_socket(&self) -> Option<os::SockRef<'_>> {
         Some(self.0.get_ref().into())
     }
@@ -65,7 +63,7 @@ impl Listener for Io<TcpListener> {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
         let accepted = os::poll_io(|| self.0.get_ref().accept(), || self.0.poll_readable(cx));
         let (stream, _) = ready!(accepted)?;
-        Poll::Ready(Async::new(stream).and_then(Io::tcp))
+        Poll::Ready(Ok(Box::new(Io(Async::new(stream)?))))
     }
 
     fn local_addr(&self) -> io::Result<Address> {

@@ -221,35 +221,38 @@ impl Spawn for Tokio {
 }
 
 impl Runtime for Tokio {
-    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
+    fn connect<'a>(
+        &'a self,
+        address: &'a Address,
+        options: &'a ConnectOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
         Box::pin(async move {
-            match address {
-                Address::Tcp(address) => Io::tcp(net::TcpStream::connect(address).await?),
+            match self.register(os::connect(address, options)?)? {
+                Registered::Tcp(stream) => {
+                    stream.0.writable().await?;
+                    os::connected(&stream.0)?;
+                    Ok(Box::new(stream) as _)
+                }
                 #[cfg(unix)]
-                Address::Unix(Some(path)) => Ok(Io::unix(net::UnixStream::connect(path).await?)),
-                _ => Err(io::ErrorKind::Unsupported.into()),
+                Registered::Unix(stream) => {
+                    stream.0.writable().await?;
+                    os::connected(&stream.0)?;
+                    Ok(Box::new(stream) as _)
+                }
             }
         })
     }
 
-    fn listen(&self, address: &Address, backlog: u32) -> io::Result<Box<dyn Listener>> {
-        self.adopt_listener(os::listen(address, backlog)?)
+    fn bind(&self, address: &Address, options: &ListenOptions) -> io::Result<Box<dyn Bound>> {
+        os::bind(Arc::new(self.clone()), address, options)
     }
 
     fn adopt(&self, socket: StdSocket) -> io::Result<Box<dyn Socket>> {
-        let _inside = self.handle.enter();
-        match socket {
-            StdSocket::Tcp(socket) => {
-                socket.set_nonblocking(true)?;
-                Io::tcp(net::TcpStream::from_std(socket)?)
-            }
+        Ok(match self.register(socket)? {
+            Registered::Tcp(stream) => Box::new(stream),
             #[cfg(unix)]
-            StdSocket::Unix(socket) => {
-                socket.set_nonblocking(true)?;
-                Ok(Io::unix(net::UnixStream::from_std(socket)?))
-            }
-            _ => Err(io::ErrorKind::Unsupported.into()),
-        }
+            Registered::Unix(stream) => Box::new(stream),
+        })
     }
 
     fn adopt_listener(&self, listener: StdListener) -> io::Result<Box<dyn Listener>> {
@@ -268,16 +271,40 @@ impl Runtime for Tokio {
         }
     }
 
-    fn resolve<'a>(
-        &'a self,
-        host: &'a str,
-        port: u16,
-    ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async move { Ok(net::lookup_host((host, port)).await?.collect()) })
+    fn resolve<'a>(&'a self, lookup: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        let lookup = lookup.clone();
+        let resolving = self.handle.spawn_blocking(move || os::resolve(&lookup));
+        Box::pin(async move { resolving.await? })
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         let _inside = self.handle.enter();
         Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// A socket that tokio knows.
+enum Registered {
+    Tcp(Io<net::TcpStream>),
+    #[cfg(unix)]
+    Unix(Io<net::UnixStream>),
+}
+
+impl Tokio {
+    /// Makes a socket known to tokio.
+    fn register(&self, socket: StdSocket) -> io::Result<Registered> {
+        let _inside = self.handle.enter();
+        match socket {
+            StdSocket::Tcp(socket) => {
+                socket.set_nonblocking(true)?;
+                Ok(Registered::Tcp(Io(net::TcpStream::from_std(socket)?)))
+            }
+            #[cfg(unix)]
+            StdSocket::Unix(socket) => {
+                socket.set_nonblocking(true)?;
+                Ok(Registered::Unix(Io(net::UnixStream::from_std(socket)?)))
+            }
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 }

@@ -5,25 +5,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use millpond::{Address, ExtraInfo, Listener, Socket, os};
+use millpond::{Address, Listener, Socket, os};
 use tokio::net;
 
 /// A socket of tokio's.
 pub(crate) struct Io<S>(pub(crate) S);
-
-impl Io<net::TcpStream> {
-    pub(crate) fn tcp(stream: net::TcpStream) -> io::Result<Box<dyn Socket>> {
-        os::prepare_tcp(&stream)?;
-        Ok(Box::new(Self(stream)))
-    }
-}
-
-#[cfg(unix)]
-impl Io<net::UnixStream> {
-    pub(crate) fn unix(stream: net::UnixStream) -> Box<dyn Socket> {
-        Box::new(Self(stream))
-    }
-}
 
 /// Both kinds of stream have the same methods, but no trait for them.
 ///
@@ -55,14 +41,6 @@ macro_rules! stream {
                 Poll::Ready(os::shutdown_write(&self.0))
             }
 
-            fn abort(&self) {
-                os::reset_on_close(&self.0);
-            }
-
-            fn extra_info(&self) -> ExtraInfo {
-                os::extra_info(&self.0)
-            }
-
             fn system_socket(&self) -> Option<os::SockRef<'_>> {
                 Some((&self.0).into())
             }
@@ -77,7 +55,7 @@ stream!(net::UnixStream);
 impl Listener for Io<net::TcpListener> {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
         let (stream, _) = ready!(self.0.poll_accept(cx))?;
-        Poll::Ready(Io::tcp(stream))
+        Poll::Ready(Ok(Box::new(Io(stream))))
     }
 
     fn local_addr(&self) -> io::Result<Address> {
@@ -89,7 +67,7 @@ impl Listener for Io<net::TcpListener> {
 impl Listener for Io<net::UnixListener> {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
         let (stream, _) = ready!(self.0.poll_accept(cx))?;
-        Poll::Ready(Ok(Io::unix(stream)))
+        Poll::Ready(Ok(Box::new(Io(stream))))
     }
 
     fn local_addr(&self) -> io::Result<Address> {

@@ -9,7 +9,9 @@ use std::{
 };
 
 use futures_util::future::{join, join_all};
-use millpond::{Address, StdSocket, StreamOptions, StreamReader, StreamWriter};
+use millpond::{
+    Address, ConnectOptions, ListenOptions, Lookup, StreamOptions, StreamReader, StreamWriter,
+};
 
 use crate::{meddler::Meddler, setup::Setup};
 
@@ -63,7 +65,8 @@ pub(crate) async fn sockets_and_sleeps_can_be_made_on_any_thread(setup: Setup) {
     let runtime = setup.runtime.clone();
     let thread = std::thread::spawn(move || {
         let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
-        let listener = runtime.listen(&any_port, 10).unwrap();
+        let bound = runtime.bind(&any_port, &ListenOptions::default());
+        let listener = bound.unwrap().listen(10).unwrap();
         let (near, far) = millpond::os::socket_pair().unwrap();
         let sockets = [runtime.adopt(near).unwrap(), runtime.adopt(far).unwrap()];
         (listener, sockets, runtime.sleep(Duration::from_millis(1)))
@@ -73,7 +76,11 @@ pub(crate) async fn sockets_and_sleeps_can_be_made_on_any_thread(setup: Setup) {
 }
 
 pub(crate) async fn a_name_resolves_to_addresses_with_the_port(setup: Setup) {
-    let addresses = setup.runtime.resolve("localhost", 4321).await.unwrap();
+    let addresses = setup
+        .runtime
+        .resolve(&Lookup::new(Some("localhost"), 4321))
+        .await
+        .unwrap();
     assert!(!addresses.is_empty());
     for address in addresses {
         assert!(address.ip().is_loopback());
@@ -83,10 +90,14 @@ pub(crate) async fn a_name_resolves_to_addresses_with_the_port(setup: Setup) {
 
 pub(crate) async fn a_listener_tells_its_address_and_accepts(setup: Setup) {
     let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
-    let listener = setup.runtime.listen(&any_port, 10).unwrap();
-    let address = listener.local_addr().unwrap();
+    let bound = setup.runtime.bind(&any_port, &ListenOptions::default());
+    let bound = bound.unwrap();
+    let address = bound.local_addr().unwrap();
+    let listener = bound.listen(10).unwrap();
+    assert_eq!(listener.local_addr().unwrap(), address);
     let accept = poll_fn(|cx| listener.poll_accept(cx));
-    let (near, far) = join(setup.runtime.connect(&address), accept).await;
+    let options = ConnectOptions::default();
+    let (near, far) = join(setup.runtime.connect(&address, &options), accept).await;
     let (near, far) = (near.unwrap().extra_info(), far.unwrap().extra_info());
     assert_eq!(near.peer_addr, Some(address));
     assert_eq!(near.peer_addr, far.local_addr);
@@ -95,7 +106,8 @@ pub(crate) async fn a_listener_tells_its_address_and_accepts(setup: Setup) {
 
 pub(crate) async fn an_attempt_to_connect_to_nobody_is_refused(mut setup: Setup) {
     let address = Address::from(setup.address_of_nobody());
-    let refused = setup.runtime.connect(&address).await;
+    let options = ConnectOptions::default();
+    let refused = setup.runtime.connect(&address, &options).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }
 
@@ -103,7 +115,7 @@ pub(crate) async fn tcp_sockets_send_at_once(setup: Setup) {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let socket = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let twin = socket.try_clone().unwrap();
-    let adopted = setup.runtime.adopt(StdSocket::Tcp(socket)).unwrap();
+    let adopted = setup.open(socket).await.unwrap();
     assert!(twin.nodelay().unwrap());
     drop(adopted);
 }

@@ -1,0 +1,94 @@
+//! What a socket is, and what it is set to.
+
+use std::{io, time::Duration};
+
+use socket2::{SockRef, Socket, TcpKeepalive, Type};
+
+use crate::socket_options::{KeepAlive, SocketOptions};
+
+/// Sets the options of a socket that was accepted or given.
+///
+/// Those of TCP are set on TCP alone.
+///
+/// # Errors
+///
+/// What the system says.
+///
+/// # Examples
+///
+/// ```
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let socket = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// millpond::os::configure(&socket, &millpond::SocketOptions::default())?;
+/// assert!(socket.nodelay()?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn configure<'s, S>(socket: &'s S, options: &SocketOptions) -> io::Result<()>
+where
+    SockRef<'s>: From<&'s S>,
+{
+    let socket = SockRef::from(socket);
+    let address = socket.local_addr()?;
+    if address.is_ipv4() || address.is_ipv6() {
+        set_tcp(&socket, options)?;
+    }
+    set_buffers(&socket, options)
+}
+
+/// Sets those that TCP has.
+pub(super) fn set_tcp(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
+    if options.no_delay {
+        socket.set_tcp_nodelay(true)?;
+    }
+    match options.keep_alive {
+        KeepAlive::Off => Ok(()),
+        KeepAlive::On => socket.set_keepalive(true),
+        KeepAlive::After(silence) => {
+            // The system counts in whole seconds, and 0 is none.
+            let started = u64::from(silence.subsec_nanos() > 0);
+            let seconds = silence.as_secs().saturating_add(started).max(1);
+            let after = TcpKeepalive::new().with_time(Duration::from_secs(seconds));
+            socket.set_tcp_keepalive(&after)
+        }
+    }
+}
+
+/// Sets those that every socket has.
+pub(super) fn set_buffers(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
+    if let Some(bytes) = options.receive_buffer {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    match options.send_buffer {
+        Some(bytes) => socket.set_send_buffer_size(bytes),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a socket that does not carry a stream.
+///
+/// # Errors
+///
+/// `InvalidInput`, which says what the socket is; what the system says if it does not tell.
+///
+/// # Examples
+///
+/// ```
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// let error = millpond::os::check_stream(&socket).unwrap_err();
+/// assert_eq!(error.to_string(), "a stream socket is needed, and this is a datagram socket");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn check_stream<'s, S>(socket: &'s S) -> io::Result<()>
+where
+    SockRef<'s>: From<&'s S>,
+{
+    let what = match SockRef::from(socket).r#type()? {
+        Type::STREAM => return Ok(()),
+        Type::DGRAM => "a datagram socket",
+        Type::SEQPACKET => "a socket of sequenced packets",
+        Type::RAW => "a raw socket",
+        _ => "one of another kind",
+    };
+    let why = format!("a stream socket is needed, and this is {what}");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+}

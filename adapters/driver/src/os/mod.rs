@@ -1,0 +1,19 @@
+//! The system's sockets, for adapters of runtimes that use them.
+//!
+//! An adapter is left with what differs between runtimes: registering a socket, waiting until it is
+//! ready, and running what blocks elsewhere.
+
+mod address;
+mod bind;
+mod configure;
+mod connect;
+mod resolve;
+mod stream;
+
+pub use address::{RawHandle, extra_info, local_addr};
+pub use bind::{bind, bound};
+pub use configure::{check_stream, configure};
+pub use connect::{connect, connected};
+pub use resolve::resolve;
+pub use socket2::SockRef;
+pub use stream::{poll_io, reset_on_close, shutdown_write, socket_pair};

@@ -1,0 +1,150 @@
+//! What the system's sockets are set to.
+
+use std::{net::SocketAddr, time::Duration};
+
+/// Whether the system asks a silent peer now and then if it is still there; `SO_KEEPALIVE`.
+///
+/// A peer that does not answer makes reads and writes fail.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use millpond::KeepAlive;
+///
+/// assert_eq!(KeepAlive::from(true), KeepAlive::On);
+/// assert_eq!(KeepAlive::from(Duration::from_secs(60)), KeepAlive::After(Duration::from_secs(60)));
+/// ```
+#[doc(alias = "SO_KEEPALIVE")]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum KeepAlive {
+    /// The socket is left as it is: a new one does not ask.
+    #[default]
+    Off,
+    /// It asks after the system's time, 2 h on Linux.
+    On,
+    /// It asks after so long a silence, which is rounded up to a whole second. The system's limits
+    /// apply; Linux's is 32767 s.
+    After(Duration),
+}
+
+impl From<bool> for KeepAlive {
+    fn from(on: bool) -> Self {
+        if on { Self::On } else { Self::Off }
+    }
+}
+
+impl From<Duration> for KeepAlive {
+    fn from(silence: Duration) -> Self {
+        Self::After(silence)
+    }
+}
+
+/// What a connected socket of the system is set to.
+///
+/// # Examples
+///
+/// ```
+/// use millpond::{KeepAlive, SocketOptions};
+///
+/// let mut options = SocketOptions::default();
+/// options.keep_alive = KeepAlive::On;
+/// assert!(options.no_delay);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SocketOptions {
+    /// Whether small writes leave at once (`TCP_NODELAY`); `true` by default, as in asyncio. With
+    /// `false` the socket is left as it is: a new one waits for more. Unix sockets never wait.
+    #[doc(alias = "TCP_NODELAY")]
+    pub no_delay: bool,
+    /// Whether a silent peer is asked if it is still there; [`KeepAlive::Off`] by default, as in
+    /// asyncio. It has no meaning for unix sockets.
+    pub keep_alive: KeepAlive,
+    /// How many bytes the system keeps for this side to read (`SO_RCVBUF`); `None`, its own choice,
+    /// by default. Linux doubles the number, and every system has a limit.
+    #[doc(alias = "SO_RCVBUF")]
+    pub receive_buffer: Option<usize>,
+    /// How many bytes the system takes before the peer has them (`SO_SNDBUF`); as above.
+    #[doc(alias = "SO_SNDBUF")]
+    pub send_buffer: Option<usize>,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self {
+            no_delay: true,
+            keep_alive: KeepAlive::Off,
+            receive_buffer: None,
+            send_buffer: None,
+        }
+    }
+}
+
+/// How a socket is connected.
+///
+/// # Examples
+///
+/// ```
+/// use millpond::ConnectOptions;
+///
+/// let mut options = ConnectOptions::default();
+/// options.local_addrs = vec![([127, 0, 0, 1], 0).into()];
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// What it is set to.
+    pub socket: SocketOptions,
+    /// The protocol below the stream, asyncio's `proto`; TCP by default. On Linux, 262 is MPTCP.
+    /// Unix sockets ignore it.
+    #[doc(alias = "proto")]
+    pub protocol: Option<i32>,
+    /// The addresses to connect from: the first one of the peer's family that can be bound is taken.
+    /// With none, the default, the system chooses. Unix sockets ignore them.
+    #[doc(alias = "local_addr")]
+    pub local_addrs: Vec<SocketAddr>,
+}
+
+/// How an address is listened on.
+///
+/// # Examples
+///
+/// ```
+/// use millpond::ListenOptions;
+///
+/// let mut options = ListenOptions::default();
+/// options.reuse_port = true; // several processes share the port
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ListenOptions {
+    /// What each accepted socket is set to, and the listening one before it is bound: accepted ones
+    /// inherit its buffer sizes, and TCP's window must know them early.
+    pub socket: SocketOptions,
+    /// Whether a port can be listened on again at once after a server closed (`SO_REUSEADDR`);
+    /// `true` by default, as in asyncio, but `false` on Windows, where it lets others steal the
+    /// port.
+    #[doc(alias = "SO_REUSEADDR")]
+    pub reuse_address: bool,
+    /// Whether several sockets may listen on the same port (`SO_REUSEPORT`), if all of them say so;
+    /// `false` by default. Unix sockets ignore it.
+    #[doc(alias = "SO_REUSEPORT")]
+    pub reuse_port: bool,
+    /// Whether the path of a unix socket is removed when it is closed, if it is still the one that
+    /// was made; `true` by default, as in asyncio since Python 3.13.
+    pub cleanup_socket: bool,
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self {
+            socket: SocketOptions::default(),
+            reuse_address: cfg!(not(windows)),
+            reuse_port: false,
+            cleanup_socket: true,
+        }
+    }
+}
