@@ -18,8 +18,8 @@ use futures_util::{
 };
 use millpond::{
     Address, ConnectOptions, DEFAULT_HIGH_WATER, DEFAULT_LIMIT, FuturesIo, HandlerOutput,
-    ListenOptions, OpenConnection, Runtime, Server, Socket, StartServer, StdListener, StdSocket,
-    StreamOptions, StreamReader, StreamWriter, Target, os,
+    ListenOptions, OpenConnection, Runtime, Server, Sock, Socket, StartServer, StdListener,
+    StdSocket, StreamOptions, StreamReader, StreamWriter, Target, os,
 };
 
 use crate::{bridge::Bridge, data, drip::Drip, place::Place};
@@ -248,7 +248,7 @@ impl Setup {
         millpond::start_server(self.runtime.clone(), target, handler)
     }
 
-    pub(crate) fn open(&self, target: impl Into<Target<StdSocket>>) -> OpenConnection {
+    pub(crate) fn open(&self, target: impl Into<Target<Sock>>) -> OpenConnection {
         millpond::open_connection(self.runtime.clone(), target)
     }
 

@@ -1,9 +1,12 @@
 //! Opening connections.
 
 use std::{
+    convert::Infallible,
     fmt,
     future::{IntoFuture, poll_fn},
     io,
+    marker::PhantomData,
+    net::SocketAddr,
     sync::Arc,
     task::Poll,
     time::Duration,
@@ -15,13 +18,15 @@ use crate::{
     background::Background,
     error::OpenError,
     extra_info::Address,
+    lookup::Family,
     options::{StreamOptions, stream_options},
     os,
     reader::StreamReader,
     runtime::{BoxFuture, Runtime, StdSocket},
     socket::Socket,
-    socket_options::{ConnectOptions, SocketOptions},
-    target::{Resolved, Target},
+    socket_options::{ConnectOptions, KeepAlive, SocketOptions, socket_options},
+    stream::Stream,
+    target::{Query, Resolved, Sock, Target},
     writer::StreamWriter,
 };
 
@@ -47,21 +52,15 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(10);
 /// ```
 pub fn open_connection(
     runtime: Arc<dyn Runtime>,
-    target: impl Into<Target<StdSocket>>,
+    target: impl Into<Target<Sock>>,
 ) -> OpenConnection {
-    OpenConnection {
-        runtime,
-        target: target.into(),
-        options: StreamOptions::new(),
-        delay: Some(CONNECTION_ATTEMPT_DELAY),
-        interleave: None,
-        timeout: None,
-    }
+    OpenConnection::new(runtime, target.into())
 }
 
 /// Connects to a unix socket by its path; asyncio's `open_unix_connection`.
 ///
-/// See [`open_connection`]. A path that is too long is an error that says so.
+/// See [`open_connection`]. A path that begins with a NUL names an abstract address, on Linux. One
+/// that is too long is an error that says so.
 ///
 /// # Examples
 ///
@@ -82,7 +81,39 @@ pub fn open_unix_connection(
     open_connection(runtime, path.as_ref())
 }
 
-/// A connection that is opened when this is awaited; made by [`open_connection`].
+/// Like [`open_connection`], but gives both halves in one [`Stream`]; asyncio's `connect` of 3.8.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+/// let mut stream = millpond::connect(runtime, ("example.org", 79)).await?;
+/// stream.write(b"root\r\n")?;
+/// println!("{}", stream.read_to_eof().await?.escape_ascii());
+/// # Ok(()) }
+/// ```
+pub fn connect(runtime: Arc<dyn Runtime>, target: impl Into<Target<Sock>>) -> Connect {
+    OpenConnection::new(runtime, target.into())
+}
+
+/// Like [`open_unix_connection`], but gives both halves in one [`Stream`]; asyncio's `connect_unix`
+/// of 3.8.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+/// let mut stream = millpond::connect_unix(runtime, "/run/motd.sock").await?;
+/// println!("{}", stream.read_to_eof().await?.escape_ascii());
+/// # Ok(()) }
+/// ```
+#[cfg(unix)]
+pub fn connect_unix(runtime: Arc<dyn Runtime>, path: impl AsRef<std::path::Path>) -> Connect {
+    connect(runtime, path.as_ref())
+}
+
+/// A connection that is opened when this is awaited; made by [`open_connection`], and for a
+/// [`Stream`] by [`connect`](crate::connect()).
 ///
 /// # Errors
 ///
@@ -98,17 +129,129 @@ pub fn open_unix_connection(
 ///
 /// See [`open_connection`].
 #[must_use = "does nothing unless awaited"]
-pub struct OpenConnection {
+pub struct OpenConnection<T = (StreamReader, StreamWriter)> {
     runtime: Arc<dyn Runtime>,
-    target: Target<StdSocket>,
+    target: Target<Sock>,
     options: StreamOptions,
+    sockets: ConnectOptions,
+    local_addr: Option<Target<Infallible>>,
+    query: Query,
+    server_hostname: Option<String>,
     delay: Option<Duration>,
     interleave: Option<usize>,
     timeout: Option<Duration>,
+    opened: PhantomData<fn() -> T>,
 }
 
-impl OpenConnection {
-    stream_options!("millpond::open_connection(runtime, \"127.0.0.1:8888\")");
+/// What gives a [`Stream`] when it is awaited; made by [`connect`](crate::connect()).
+pub type Connect = OpenConnection<Stream>;
+
+impl<T> OpenConnection<T> {
+    fn new(runtime: Arc<dyn Runtime>, target: Target<Sock>) -> Self {
+        Self {
+            runtime,
+            target,
+            options: StreamOptions::new(),
+            sockets: ConnectOptions::default(),
+            local_addr: None,
+            query: Query::default(),
+            server_hostname: None,
+            delay: Some(CONNECTION_ATTEMPT_DELAY),
+            interleave: None,
+            timeout: None,
+            opened: PhantomData,
+        }
+    }
+}
+
+/// What is connected to.
+impl<T> OpenConnection<T> {
+    /// Connects to addresses of this family only; by default to all that the host has.
+    ///
+    /// ```no_run
+    /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+    /// use millpond::Family;
+    ///
+    /// let opening = millpond::open_connection(runtime, "example.org:80");
+    /// let (reader, writer) = opening.family(Family::Ipv4).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn family(mut self, family: Family) -> Self {
+        self.query.family = Some(family);
+        self
+    }
+
+    /// The protocol below the stream, by its number; TCP by default. 262 is MPTCP on Linux.
+    ///
+    /// ```no_run
+    /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+    /// let opening = millpond::open_connection(runtime, "127.0.0.1:80");
+    /// let (reader, writer) = opening.proto(262).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn proto(mut self, proto: i32) -> Self {
+        self.sockets.protocol = Some(proto);
+        self
+    }
+
+    /// Flags for the resolver, `AI_*` of the system's `getaddrinfo`; 0 by default.
+    ///
+    /// ```no_run
+    /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+    /// const AI_NUMERICHOST: i32 = 4; // on Linux; the crate libc knows the others
+    ///
+    /// let opening = millpond::open_connection(runtime, "127.1:80");
+    /// let (reader, writer) = opening.flags(AI_NUMERICHOST).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn flags(mut self, flags: i32) -> Self {
+        self.query.flags = flags;
+        self
+    }
+
+    /// Where to connect from: a host or address of this machine and a port, 0 for any. By default the
+    /// system chooses.
+    ///
+    /// Of several addresses the first is taken that is of the peer's family and free.
+    ///
+    /// ```no_run
+    /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+    /// let opening = millpond::open_connection(runtime, "192.0.2.1:80");
+    /// let (reader, writer) = opening.local_addr("192.0.2.7:0").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn local_addr(mut self, local_addr: impl Into<Target<Infallible>>) -> Self {
+        self.local_addr = Some(local_addr.into());
+        self
+    }
+
+    /// The name that the server's certificate must have. It is for TLS, and an error without.
+    ///
+    /// ```no_run
+    /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) {
+    /// let opening = millpond::open_connection(runtime, "192.0.2.1:80");
+    /// let error = opening.server_hostname("example.org").await.unwrap_err();
+    /// assert!(error.to_string().contains("server_hostname"));
+    /// # }
+    /// ```
+    pub fn server_hostname(mut self, name: impl Into<String>) -> Self {
+        self.server_hostname = Some(name.into());
+        self
+    }
+}
+
+/// How it is connected to.
+impl<T> OpenConnection<T> {
+    stream_options!(
+        "millpond::open_connection(runtime, \"127.0.0.1:8888\")",
+        ".await?;",
+        options
+    );
+    socket_options!(
+        "millpond::open_connection(runtime, \"127.0.0.1:8888\")",
+        ".await?;",
+        sockets.socket
+    );
 
     /// How long an attempt has for itself before one to the next address starts beside it; 250 ms
     /// by default. With `None`, the next one starts only when the one before has failed.
@@ -161,8 +304,10 @@ impl OpenConnection {
         self.timeout = Some(timeout);
         self
     }
+}
 
-    async fn open_in_time(self) -> Result<(StreamReader, StreamWriter), OpenError> {
+impl<T: From<(StreamReader, StreamWriter)>> OpenConnection<T> {
+    async fn open_in_time(self) -> Result<T, OpenError> {
         let Some(timeout) = self.timeout else {
             return self.open().await;
         };
@@ -172,27 +317,74 @@ impl OpenConnection {
             .unwrap_or(Err(OpenError::TimedOut { timeout }))
     }
 
-    async fn open(self) -> Result<(StreamReader, StreamWriter), OpenError> {
-        self.options.check()?;
-        let socket = match self.target.resolve(&*self.runtime).await? {
-            Resolved::Socket(socket) => {
-                adopt(&*self.runtime, socket).map_err(|source| OpenError::Adopt { source })?
+    async fn open(mut self) -> Result<T, OpenError> {
+        self.check()?;
+        let runtime = &*self.runtime;
+        if let Some(local_addr) = self.local_addr {
+            self.sockets.local_addrs = local_addrs(runtime, local_addr, &self.query).await?;
+        }
+        let query = Query {
+            protocol: self.sockets.protocol,
+            ..self.query
+        };
+        let socket = match self.target.resolve(runtime, &query).await? {
+            Resolved::Socket(Sock::Open(socket)) => socket,
+            Resolved::Socket(Sock::Std(socket)) => {
+                socket.check()?;
+                adopt(runtime, socket, &self.sockets.socket)
+                    .map_err(|source| OpenError::Adopt { source })?
             }
-            Resolved::Addresses(addresses) => {
+            Resolved::Addresses(addresses) | Resolved::Host(addresses) => {
                 let addresses = in_order(addresses, self.interleave, self.delay);
-                connect(&*self.runtime, &addresses, self.delay).await?
+                race(runtime, &addresses, &self.sockets, self.delay).await?
             }
         };
         let background = Background::Runtime(self.runtime);
-        let (reader, writer, _) = self.options.open_shared(socket, background);
-        Ok((reader, writer))
+        let (reader, writer, _) = self.options.open_shared(socket, background, None);
+        Ok(T::from((reader, writer)))
+    }
+
+    fn check(&self) -> Result<(), OpenError> {
+        self.options.check()?;
+        if self.server_hostname.is_some() {
+            return Err(OpenError::option(
+                "server_hostname",
+                "it is only meaningful with TLS",
+            ));
+        }
+        if self.timeout == Some(Duration::ZERO) {
+            let reason = "it is 0, in which nothing can be connected";
+            return Err(OpenError::option("connect_timeout", reason));
+        }
+        Ok(())
     }
 }
 
-fn adopt(runtime: &dyn Runtime, socket: StdSocket) -> io::Result<Box<dyn Socket>> {
+async fn local_addrs(
+    runtime: &dyn Runtime,
+    local_addr: Target<Infallible>,
+    query: &Query,
+) -> Result<Vec<SocketAddr>, OpenError> {
+    let query = Query {
+        passive: true,
+        ..query.clone()
+    };
+    let addresses = match local_addr.resolve(runtime, &query).await? {
+        Resolved::Addresses(addresses) | Resolved::Host(addresses) => addresses,
+        Resolved::Socket(never) => match never {},
+    };
+    let addresses: Option<_> = addresses.iter().map(Address::tcp).collect();
+    addresses.ok_or_else(|| OpenError::option("local_addr", "it is no IP address"))
+}
+
+fn adopt(
+    runtime: &dyn Runtime,
+    socket: StdSocket,
+    options: &SocketOptions,
+) -> io::Result<Box<dyn Socket>> {
     let socket = runtime.adopt(socket)?;
     if let Some(system) = socket.system_socket() {
-        os::configure(&*system, &SocketOptions::default())?;
+        os::configure(&*system, options)?;
     }
     Ok(socket)
 }
@@ -213,12 +405,12 @@ fn in_order(
 }
 
 /// Races attempts to connect to these addresses.
-async fn connect(
+async fn race(
     runtime: &dyn Runtime,
     addresses: &[Address],
+    options: &ConnectOptions,
     delay: Option<Duration>,
 ) -> Result<Box<dyn Socket>, OpenError> {
-    let options = ConnectOptions::default();
     let began = runtime.now();
     let mut race = HappyEyeballs::new(addresses.len(), delay);
     let mut attempts: Vec<Option<Attempt<'_>>> = addresses.iter().map(|_| None).collect();
@@ -227,7 +419,7 @@ async fn connect(
     loop {
         let now = runtime.now().duration_since(began);
         match race.poll(now) {
-            Race::Start(i) => attempts[i] = Some(attempt(runtime, &addresses[i], &options)),
+            Race::Start(i) => attempts[i] = Some(attempt(runtime, &addresses[i], options)),
             Race::Cancel(i) => attempts[i] = None,
             Race::Won(_) => return Ok(winner.expect("an attempt has won")),
             Race::Lost => return Err(OpenError::Connect { attempts: failed }),
@@ -293,8 +485,8 @@ async fn first_to_end(
     .await
 }
 
-impl IntoFuture for OpenConnection {
-    type Output = Result<(StreamReader, StreamWriter), OpenError>;
+impl<T: From<(StreamReader, StreamWriter)> + 'static> IntoFuture for OpenConnection<T> {
+    type Output = Result<T, OpenError>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
@@ -302,7 +494,7 @@ impl IntoFuture for OpenConnection {
     }
 }
 
-impl fmt::Debug for OpenConnection {
+impl<T> fmt::Debug for OpenConnection<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenConnection")
             .field("target", &self.target)

@@ -14,8 +14,8 @@ use futures_util::task::AtomicWaker;
 use millpond_core::{Event, Transmit, TransportError, WriteError, Writer};
 
 use crate::{
-    background::Background, extra_info::ExtraInfo, flush::Flush, linger::linger, mode::StreamMode,
-    runtime::BoxFuture, socket::Socket, waiters::Waiters,
+    background::Background, extra_info::ExtraInfo, flush::Flush, idle::Activity, linger::linger,
+    mode::StreamMode, runtime::BoxFuture, socket::Socket, waiters::Waiters,
 };
 
 /// Chunks for one vectored write. Linux takes up to 1024; more than this gains nothing measurable.
@@ -46,6 +46,8 @@ pub(crate) struct Connection {
     close_timeout: Duration,
     can_write_eof: bool,
     extra_info: Arc<ExtraInfo>,
+    /// If somebody wants to know.
+    activity: Option<Arc<Activity>>,
 }
 
 struct Sending {
@@ -55,6 +57,8 @@ struct Sending {
     flusher: Flusher,
     /// How many [`Cork`](crate::Cork)s there are.
     corks: usize,
+    /// The connection's.
+    activity: Option<Arc<Activity>>,
     /// Those who wait for the queue to shrink or for the end.
     waiters: Waiters,
 }
@@ -105,6 +109,7 @@ impl Connection {
         socket: Box<dyn Socket>,
         background: Background,
         close_timeout: Duration,
+        activity: Option<Arc<Activity>>,
         core: Writer,
     ) -> (Arc<Self>, Weak<Held>) {
         let bell = Arc::new(Bell::default());
@@ -119,8 +124,10 @@ impl Connection {
             close_timeout,
             can_write_eof: held.can_write_eof(),
             extra_info: Arc::new(held.extra_info()),
+            activity: activity.clone(),
             sending: Mutex::new(Sending {
                 core,
+                activity,
                 socket: Some(held),
                 flusher: Flusher::None,
                 corks: 0,
@@ -136,6 +143,11 @@ impl Connection {
 
     pub(crate) fn mode(&self) -> StreamMode {
         self.mode
+    }
+
+    /// Bytes were read.
+    pub(crate) fn touch(&self) {
+        touch(self.activity.as_deref());
     }
 
     pub(crate) fn extra_info(&self) -> &Arc<ExtraInfo> {
@@ -307,12 +319,27 @@ impl Connection {
     pub(crate) fn give_up(&self, error: io::Error) {
         let mut sending = self.lock();
         sending.flusher = Flusher::None;
+        self.lose(sending, error, |socket| socket.abort());
+    }
+
+    /// Nothing has moved for too long: the stream has failed, and the connection is closed.
+    pub(crate) fn time_out(&self, error: io::Error) {
+        self.lose(self.lock(), error, |_| {});
+        self.bell.0.wake(); // nothing is left for the flusher: let it end
+    }
+
+    fn lose(
+        &self,
+        mut sending: MutexGuard<'_, Sending>,
+        error: io::Error,
+        farewell: impl FnOnce(&Held),
+    ) {
         sending.core.fail(error);
         let socket = sending.socket.take();
         let afterwards = sending.settle();
         drop(sending);
         if let Some(socket) = socket {
-            socket.abort();
+            farewell(&socket);
             drop(socket);
             self.reader.wake();
         }
@@ -388,6 +415,7 @@ impl Sending {
                 Poll::Ready(Ok(n)) => {
                     self.core.sent(n.min(held_back));
                     sent += n.saturating_sub(held_back);
+                    touch(self.activity.as_deref());
                 }
                 Poll::Ready(Err(error)) => {
                     let error = TransportError::from(error);
@@ -437,7 +465,10 @@ impl Sending {
             let result = match step {
                 Transmit::Data(_) => {
                     let sent = poll_write_all(&*socket.0, cx, core.chunks(), core.queued());
-                    ready!(sent).map(|n| core.sent(n))
+                    ready!(sent).map(|n| {
+                        core.sent(n);
+                        touch(self.activity.as_deref());
+                    })
                 }
                 Transmit::Shutdown => ready!(socket.poll_close(cx)).map(|()| core.ended()),
                 Transmit::Close => match ready!(socket.poll_close(cx)) {
@@ -472,6 +503,12 @@ impl Sending {
             afterwards.closed = self.socket.take();
         }
         afterwards
+    }
+}
+
+fn touch(activity: Option<&Activity>) {
+    if let Some(activity) = activity {
+        activity.touch();
     }
 }
 

@@ -63,6 +63,8 @@ pub enum OpenError {
         /// How long they may take.
         timeout: Duration,
     },
+    /// The server was closed before.
+    Closed,
     /// The runtime did not take over a socket that was given.
     Adopt {
         /// Why not.
@@ -82,7 +84,8 @@ impl OpenError {
     pub fn kind(&self) -> io::ErrorKind {
         let without_cause = match self {
             Self::TimedOut { .. } => io::ErrorKind::TimedOut,
-            Self::Option { .. }
+            Self::Closed
+            | Self::Option { .. }
             | Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::Listen { .. }
@@ -93,7 +96,7 @@ impl OpenError {
 
     fn cause(&self) -> Option<&io::Error> {
         match self {
-            Self::Option { .. } | Self::TimedOut { .. } => None,
+            Self::Closed | Self::Option { .. } | Self::TimedOut { .. } => None,
             Self::Connect { attempts } => attempts.first().map(|(_, source)| source),
             Self::Resolve { source, .. } | Self::Listen { source, .. } | Self::Adopt { source } => {
                 Some(source)
@@ -119,6 +122,7 @@ impl fmt::Display for OpenError {
             }
             Self::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
             Self::TimedOut { timeout } => write!(f, "no connection within {timeout:?}"),
+            Self::Closed => f.write_str("the server was closed"),
             Self::Adopt { source } => write!(f, "the socket cannot be used: {source}"),
         }
     }
@@ -152,6 +156,8 @@ pub struct HandlerError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum HandlerErrorCause {
+    /// It had not ended in time when the server was shut down.
+    Cancelled,
     /// It returned an error.
     Failed(BoxError),
     /// It panicked, with this message.
@@ -182,6 +188,7 @@ impl fmt::Display for HandlerError {
 impl fmt::Display for HandlerErrorCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Cancelled => f.write_str("was cancelled, because it had not ended in time"),
             Self::Failed(error) => write!(f, "failed: {error}"),
             Self::Panicked(message) => write!(f, "panicked: {message}"),
         }
@@ -192,7 +199,7 @@ impl Error for HandlerError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.cause {
             HandlerErrorCause::Failed(error) => Some(&**error),
-            HandlerErrorCause::Panicked(_) => None,
+            HandlerErrorCause::Cancelled | HandlerErrorCause::Panicked(_) => None,
         }
     }
 }

@@ -5,26 +5,29 @@ use std::{sync::Arc, time::Duration};
 use millpond_core::{DEFAULT_HIGH_WATER, DEFAULT_LIMIT, Reader, Writer};
 
 use crate::{
-    background::Background, connection::Connection, error::OpenError, reader::StreamReader,
-    runtime::Spawn, socket::Socket, writer::StreamWriter,
+    background::Background, connection::Connection, error::OpenError, idle::Activity,
+    reader::StreamReader, runtime::Spawn, socket::Socket, writer::StreamWriter,
 };
 
 /// As long as nginx lingers (`lingering_time`); asyncio waits for ever for a peer that takes nothing.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The settings of [`StreamOptions`] as methods of a builder that has `options`; `$opened` is an
-/// example of one.
+/// The settings of [`StreamOptions`] as methods of a builder. `$opened` is an example of one, `$done`
+/// what finishes it, and `$options` the field where it keeps them.
 macro_rules! stream_options {
     ($opened:literal) => {
+        stream_options!($opened, ".await?;", options);
+    };
+    ($opened:literal, $done:literal, $($options:ident).+) => {
         /// The most bytes there may be before a separator; 64 KiB by default. It must not be 0.
         ///
         /// ```no_run
         /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
-        #[doc = concat!("let opened = ", $opened, ".limit(1 << 20).await?;")]
+        #[doc = concat!("let opened = ", $opened, ".limit(1 << 20)", $done)]
         /// # Ok(()) }
         /// ```
         pub fn limit(mut self, limit: usize) -> Self {
-            self.options = self.options.limit(limit);
+            self.$($options).+ = self.$($options).+.limit(limit);
             self
         }
 
@@ -33,11 +36,11 @@ macro_rules! stream_options {
         ///
         /// ```no_run
         /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
-        #[doc = concat!("let opened = ", $opened, ".cap(1 << 24).await?;")]
+        #[doc = concat!("let opened = ", $opened, ".cap(1 << 24)", $done)]
         /// # Ok(()) }
         /// ```
         pub fn cap(mut self, cap: usize) -> Self {
-            self.options = self.options.cap(cap);
+            self.$($options).+ = self.$($options).+.cap(cap);
             self
         }
 
@@ -46,12 +49,12 @@ macro_rules! stream_options {
         ///
         /// ```no_run
         /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
-        #[doc = concat!("let opened = ", $opened, ".watermarks(0, 1 << 20).await?;")]
+        #[doc = concat!("let opened = ", $opened, ".watermarks(0, 1 << 20)", $done)]
         /// # Ok(()) }
         /// ```
         #[doc(alias = "set_write_buffer_limits")]
         pub fn watermarks(mut self, low: usize, high: usize) -> Self {
-            self.options = self.options.watermarks(low, high);
+            self.$($options).+ = self.$($options).+.watermarks(low, high);
             self
         }
 
@@ -63,11 +66,11 @@ macro_rules! stream_options {
         ///
         /// ```no_run
         /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
-        #[doc = concat!("let opened = ", $opened, ".write_cap(1 << 24).await?;")]
+        #[doc = concat!("let opened = ", $opened, ".write_cap(1 << 24)", $done)]
         /// # Ok(()) }
         /// ```
         pub fn write_cap(mut self, cap: usize) -> Self {
-            self.options = self.options.write_cap(cap);
+            self.$($options).+ = self.$($options).+.write_cap(cap);
             self
         }
 
@@ -77,13 +80,12 @@ macro_rules! stream_options {
         /// ```no_run
         /// # use std::time::Duration;
         /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
-        #[doc = concat!("let opened = ", $opened)]
-        ///     .close_timeout(Duration::from_secs(5))
-        ///     .await?;
+        /// let soon = Duration::from_secs(5);
+        #[doc = concat!("let opened = ", $opened, ".close_timeout(soon)", $done)]
         /// # Ok(()) }
         /// ```
         pub fn close_timeout(mut self, timeout: std::time::Duration) -> Self {
-            self.options = self.options.close_timeout(timeout);
+            self.$($options).+ = self.$($options).+.close_timeout(timeout);
             self
         }
     };
@@ -274,7 +276,7 @@ impl StreamOptions {
         socket: Box<dyn Socket>,
         spawner: Arc<dyn Spawn>,
     ) -> (StreamReader, StreamWriter) {
-        let (reader, writer, _) = self.open_shared(socket, Background::Spawner(spawner));
+        let (reader, writer, _) = self.open_shared(socket, Background::Spawner(spawner), None);
         (reader, writer)
     }
 
@@ -283,6 +285,7 @@ impl StreamOptions {
         &self,
         socket: Box<dyn Socket>,
         background: Background,
+        activity: Option<Arc<Activity>>,
     ) -> (StreamReader, StreamWriter, Arc<Connection>) {
         let mut reader = Reader::with_limit(self.limit);
         if let Some(cap) = self.cap {
@@ -292,7 +295,8 @@ impl StreamOptions {
         if let Some(cap) = self.write_cap {
             writer = writer.with_cap(cap);
         }
-        let (connection, socket) = Connection::new(socket, background, self.close_timeout, writer);
+        let (connection, socket) =
+            Connection::new(socket, background, self.close_timeout, activity, writer);
         let reader = StreamReader::new(reader, socket, connection.clone());
         let writer = StreamWriter::new(connection.clone());
         (reader, writer, connection)

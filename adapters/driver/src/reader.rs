@@ -627,7 +627,10 @@ impl StreamReader {
                 return Poll::Pending;
             }
             Poll::Ready(Ok(0)) => self.ended(),
-            Poll::Ready(Ok(n)) => self.burst = n >= BURST,
+            Poll::Ready(Ok(n)) => {
+                self.connection.touch();
+                self.burst = n >= BURST;
+            }
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Poll::Ready(Err(error)) => {
                 // Both directions have failed, and the system tells only one of them.

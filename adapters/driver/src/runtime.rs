@@ -9,8 +9,10 @@ use std::{
 };
 
 use crate::{
+    error::OpenError,
     extra_info::Address,
     lookup::Lookup,
+    os,
     socket::{Bound, Listener, Socket},
     socket_options::{ConnectOptions, ListenOptions},
 };
@@ -158,6 +160,36 @@ pub enum StdListener {
     /// For unix-domain connections.
     #[cfg(unix)]
     Unix(std::os::unix::net::UnixListener),
+}
+
+impl StdSocket {
+    /// # Errors
+    ///
+    /// If it carries no stream, as one that was made of another kind of descriptor.
+    pub(crate) fn check(&self) -> Result<(), OpenError> {
+        unless_stream(match self {
+            Self::Tcp(socket) => os::check_stream(socket),
+            #[cfg(unix)]
+            Self::Unix(socket) => os::check_stream(socket),
+        })
+    }
+}
+
+impl StdListener {
+    /// # Errors
+    ///
+    /// As [`StdSocket::check`].
+    pub(crate) fn check(&self) -> Result<(), OpenError> {
+        unless_stream(match self {
+            Self::Tcp(socket) => os::check_stream(socket),
+            #[cfg(unix)]
+            Self::Unix(socket) => os::check_stream(socket),
+        })
+    }
+}
+
+fn unless_stream(checked: io::Result<()>) -> Result<(), OpenError> {
+    checked.map_err(|error| OpenError::option("sock", error.to_string()))
 }
 
 impl From<std::net::TcpStream> for StdSocket {

@@ -42,6 +42,64 @@ impl From<Duration> for KeepAlive {
     }
 }
 
+/// The settings of [`SocketOptions`] as methods of a builder; see `stream_options`.
+macro_rules! socket_options {
+    ($opened:literal, $done:literal, $($options:ident).+) => {
+        /// Whether small writes leave at once (`TCP_NODELAY`); `true` by default, as in asyncio.
+        ///
+        /// ```no_run
+        /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+        #[doc = concat!("let opened = ", $opened, ".no_delay(false)", $done)]
+        /// # Ok(()) }
+        /// ```
+        pub fn no_delay(mut self, no_delay: bool) -> Self {
+            self.$($options).+.no_delay = no_delay;
+            self
+        }
+
+        /// Whether a silent peer is asked now and then if it is still there (`SO_KEEPALIVE`): no, by
+        /// default; `true` for the system's times, or a [`Duration`](std::time::Duration) of silence.
+        ///
+        /// ```no_run
+        /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+        /// let a_minute = std::time::Duration::from_secs(60);
+        #[doc = concat!("let opened = ", $opened, ".keep_alive(a_minute)", $done)]
+        /// # Ok(()) }
+        /// ```
+        pub fn keep_alive(mut self, keep_alive: impl Into<KeepAlive>) -> Self {
+            self.$($options).+.keep_alive = keep_alive.into();
+            self
+        }
+
+        /// How many bytes the system keeps for this side to read (`SO_RCVBUF`); its own choice by
+        /// default.
+        ///
+        /// ```no_run
+        /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+        #[doc = concat!("let opened = ", $opened, ".receive_buffer(1 << 20)", $done)]
+        /// # Ok(()) }
+        /// ```
+        pub fn receive_buffer(mut self, bytes: usize) -> Self {
+            self.$($options).+.receive_buffer = Some(bytes);
+            self
+        }
+
+        /// How many bytes the system takes before the peer has them (`SO_SNDBUF`); its own choice by
+        /// default.
+        ///
+        /// ```no_run
+        /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+        #[doc = concat!("let opened = ", $opened, ".send_buffer(1 << 20)", $done)]
+        /// # Ok(()) }
+        /// ```
+        pub fn send_buffer(mut self, bytes: usize) -> Self {
+            self.$($options).+.send_buffer = Some(bytes);
+            self
+        }
+    };
+}
+pub(crate) use socket_options;
+
 /// What a connected socket of the system is set to.
 ///
 /// # Examples

@@ -1,6 +1,7 @@
 //! Where to connect to, or to listen on.
 
 use std::{
+    io, mem,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
 };
@@ -8,8 +9,9 @@ use std::{
 use crate::{
     error::OpenError,
     extra_info::Address,
-    lookup::Lookup,
+    lookup::{Family, Lookup},
     runtime::{Runtime, StdListener, StdSocket},
+    socket::Socket,
 };
 
 /// The longest path of a unix socket, in bytes: `sun_path` without its NUL, 108 on Linux and
@@ -19,6 +21,9 @@ const UNIX_PATH_MAX: usize = if cfg!(any(target_os = "linux", target_os = "andro
 } else {
     103
 };
+
+/// The longest name that DNS knows, in bytes, without the dot at its end.
+const HOST_MAX: usize = 253;
 
 /// Where to connect to, or to listen on: whatever converts into it. `S` is what can be given
 /// instead of an address: a socket that is there already, asyncio's `sock`.
@@ -30,38 +35,70 @@ const UNIX_PATH_MAX: usize = if cfg!(any(target_os = "linux", target_os = "andro
 /// | `Vec<SocketAddr>`, `&[SocketAddr]` | several |
 /// | `&Address`, `&Path` | what a server said it listens on, the path of a unix socket |
 /// | a path that begins with a NUL, `Path::new("\0name")` | on Linux, an abstract address: one that is in no directory |
-/// | a [`StdSocket`] to connect, a [`StdListener`] to listen, or what converts into them | that socket |
+/// | `(["localhost", "example.org"], 80)`, `(Vec<String>, u16)` | several hosts, all of whose addresses count |
+/// | a [`StdSocket`] or a `Box<dyn Socket>` to connect, a [`StdListener`] to listen, or what converts into them | that socket |
 ///
 /// ```
 /// use std::net::Ipv4Addr;
 ///
-/// use millpond::{StdSocket, Target};
+/// use millpond::{Sock, Target};
 ///
-/// let by_name: Target<StdSocket> = ("example.org", 80).into();
-/// let by_address: Target<StdSocket> = (Ipv4Addr::LOCALHOST, 8888).into();
+/// let by_name: Target<Sock> = ("example.org", 80).into();
+/// let by_address: Target<Sock> = (Ipv4Addr::LOCALHOST, 8888).into();
 /// ```
 #[derive(Debug)]
-pub struct Target<S>(pub(crate) Kind<S>);
+pub struct Target<S>(Kind<S>);
 
 #[derive(Debug)]
-pub(crate) enum Kind<S> {
-    Host(String, u16),
+enum Kind<S> {
+    Hosts(Vec<String>, u16),
     /// `host:port`, not yet taken apart.
     Text(String),
     Addresses(Vec<SocketAddr>),
     Path(PathBuf),
     Socket(S),
+    /// There was one, and it has been used.
+    Used,
+}
+
+/// A connected socket; asyncio's `sock`.
+///
+/// ```no_run
+/// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+/// let socket = std::net::TcpStream::connect("127.0.0.1:80")?;
+/// let (mut reader, mut writer) = millpond::open_connection(runtime, socket).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Sock {
+    /// One that the runtime uses as it is: of its own kind, or anything else that is a [`Socket`].
+    Open(Box<dyn Socket>),
+    /// One of the standard library, that the runtime takes over.
+    Std(StdSocket),
 }
 
 impl<S> From<(&str, u16)> for Target<S> {
     fn from((host, port): (&str, u16)) -> Self {
-        Self(Kind::Host(host.to_owned(), port))
+        Self(Kind::Hosts(vec![host.to_owned()], port))
     }
 }
 
 impl<S> From<(String, u16)> for Target<S> {
     fn from((host, port): (String, u16)) -> Self {
-        Self(Kind::Host(host, port))
+        Self(Kind::Hosts(vec![host], port))
+    }
+}
+
+impl<S, const N: usize> From<([&str; N], u16)> for Target<S> {
+    fn from((hosts, port): ([&str; N], u16)) -> Self {
+        Self(Kind::Hosts(hosts.map(ToOwned::to_owned).into(), port))
+    }
+}
+
+impl<S> From<(Vec<String>, u16)> for Target<S> {
+    fn from((hosts, port): (Vec<String>, u16)) -> Self {
+        Self(Kind::Hosts(hosts, port))
     }
 }
 
@@ -144,15 +181,21 @@ impl<S> From<PathBuf> for Target<S> {
     }
 }
 
-impl From<StdSocket> for Target<StdSocket> {
-    fn from(socket: StdSocket) -> Self {
-        Self(Kind::Socket(socket))
+impl From<Box<dyn Socket>> for Target<Sock> {
+    fn from(socket: Box<dyn Socket>) -> Self {
+        Self(Kind::Socket(Sock::Open(socket)))
     }
 }
 
-impl From<std::net::TcpStream> for Target<StdSocket> {
+impl From<StdSocket> for Target<Sock> {
+    fn from(socket: StdSocket) -> Self {
+        Self(Kind::Socket(Sock::Std(socket)))
+    }
+}
+
+impl From<std::net::TcpStream> for Target<Sock> {
     fn from(socket: std::net::TcpStream) -> Self {
-        Self(Kind::Socket(socket.into()))
+        StdSocket::from(socket).into()
     }
 }
 
@@ -169,9 +212,9 @@ impl From<std::net::TcpListener> for Target<StdListener> {
 }
 
 #[cfg(unix)]
-impl From<std::os::unix::net::UnixStream> for Target<StdSocket> {
+impl From<std::os::unix::net::UnixStream> for Target<Sock> {
     fn from(socket: std::os::unix::net::UnixStream) -> Self {
-        Self(Kind::Socket(socket.into()))
+        StdSocket::from(socket).into()
     }
 }
 
@@ -182,43 +225,142 @@ impl From<std::os::unix::net::UnixListener> for Target<StdListener> {
     }
 }
 
-/// The addresses of a target, or the socket that it is.
+/// What a target is, once it is looked up.
 pub(crate) enum Resolved<S> {
+    /// Those that were given.
     Addresses(Vec<Address>),
+    /// Those of hosts, which share a port.
+    Host(Vec<Address>),
     Socket(S),
 }
 
+/// What hosts are looked up with; see [`Lookup`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Query {
+    pub(crate) family: Option<Family>,
+    pub(crate) protocol: Option<i32>,
+    pub(crate) flags: i32,
+    /// The addresses are to be listened on. Only then can a host be empty.
+    pub(crate) passive: bool,
+}
+
 impl<S> Target<S> {
-    pub(crate) async fn resolve(self, runtime: &dyn Runtime) -> Result<Resolved<S>, OpenError> {
-        let (host, port) = match self.0 {
-            Kind::Socket(socket) => return Ok(Resolved::Socket(socket)),
-            Kind::Path(path) => return unix_path(path).map(|at| Resolved::Addresses(vec![at])),
-            Kind::Addresses(addresses) if addresses.is_empty() => {
-                return Err(OpenError::option("addresses", "there is none"));
+    /// For now and, if it is no socket, for later.
+    pub(crate) fn take(&mut self) -> Self {
+        match &self.0 {
+            Kind::Socket(_) | Kind::Used => Self(mem::replace(&mut self.0, Kind::Used)),
+            Kind::Hosts(hosts, port) => Self(Kind::Hosts(hosts.clone(), *port)),
+            Kind::Text(text) => Self(Kind::Text(text.clone())),
+            Kind::Addresses(addresses) => Self(Kind::Addresses(addresses.clone())),
+            Kind::Path(path) => Self(Kind::Path(path.clone())),
+        }
+    }
+
+    pub(crate) async fn resolve(
+        self,
+        runtime: &dyn Runtime,
+        query: &Query,
+    ) -> Result<Resolved<S>, OpenError> {
+        match self.0 {
+            Kind::Socket(socket) => Ok(Resolved::Socket(socket)),
+            Kind::Used => Err(OpenError::option("sock", "it was used before")),
+            Kind::Path(path) => unix_path(path).map(|at| Resolved::Addresses(vec![at])),
+            Kind::Addresses(addresses) => {
+                let given = query.check(addresses)?;
+                Ok(Resolved::Addresses(given))
             }
-            Kind::Addresses(addresses) => return Ok(resolved(addresses)),
-            Kind::Host(host, port) => (host, port),
-            Kind::Text(text) => host_and_port(&text)?,
-        };
-        if let Ok(ip) = host.parse::<IpAddr>() {
-            return Ok(resolved(vec![SocketAddr::new(ip, port)]));
-        }
-        if host.contains('\0') {
-            return Err(OpenError::option("host", "it contains a NUL"));
-        }
-        match runtime.resolve(&Lookup::new(Some(&host), port)).await {
-            Ok(addresses) if addresses.is_empty() => Err(OpenError::Resolve {
-                host,
-                source: std::io::Error::new(std::io::ErrorKind::NotFound, "it has no address"),
-            }),
-            Ok(addresses) => Ok(resolved(addresses)),
-            Err(source) => Err(OpenError::Resolve { host, source }),
+            Kind::Hosts(hosts, port) => query.resolve_all(runtime, hosts, port).await,
+            Kind::Text(text) => {
+                let (host, port) = host_and_port(&text)?;
+                query.resolve_all(runtime, vec![host], port).await
+            }
         }
     }
 }
 
-fn resolved<S>(addresses: Vec<SocketAddr>) -> Resolved<S> {
-    Resolved::Addresses(addresses.into_iter().map(Address::Tcp).collect())
+impl Query {
+    async fn resolve_all<S>(
+        &self,
+        runtime: &dyn Runtime,
+        hosts: Vec<String>,
+        port: u16,
+    ) -> Result<Resolved<S>, OpenError> {
+        let mut all = Vec::new();
+        for host in hosts {
+            for address in self.resolve(runtime, host, port).await? {
+                if !all.contains(&address) {
+                    all.push(address);
+                }
+            }
+        }
+        self.check(all).map(Resolved::Host)
+    }
+
+    async fn resolve(
+        &self,
+        runtime: &dyn Runtime,
+        host: String,
+        port: u16,
+    ) -> Result<Vec<SocketAddr>, OpenError> {
+        let literal = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        if let Ok(ip) = literal.unwrap_or(&host).parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(ip, port)]);
+        }
+        self.check_host(&host)?;
+        let lookup = Lookup {
+            host: Some(host.clone()).filter(|host| !host.is_empty()),
+            port,
+            family: self.family,
+            protocol: self.protocol,
+            flags: self.flags,
+            passive: self.passive,
+        };
+        match runtime.resolve(&lookup).await {
+            Ok(addresses) if addresses.is_empty() => Err(OpenError::Resolve {
+                host,
+                source: io::Error::new(io::ErrorKind::NotFound, "it has no address"),
+            }),
+            Ok(addresses) => Ok(addresses),
+            Err(source) => Err(OpenError::Resolve { host, source }),
+        }
+    }
+
+    fn check_host(&self, host: &str) -> Result<(), OpenError> {
+        if host.is_empty() && !self.passive {
+            return Err(OpenError::option("host", "it is empty"));
+        }
+        if host.contains('\0') {
+            return Err(OpenError::option("host", "it contains a NUL"));
+        }
+        let len = host.trim_end_matches('.').len();
+        if len > HOST_MAX {
+            return Err(OpenError::option(
+                "host",
+                format!("it has {len} bytes, and no name has more than {HOST_MAX}"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Those that can be used, and at least one.
+    fn check(&self, mut addresses: Vec<SocketAddr>) -> Result<Vec<Address>, OpenError> {
+        if addresses.is_empty() {
+            return Err(OpenError::option("addresses", "there is none"));
+        }
+        if !self.passive && addresses.iter().any(|address| address.port() == 0) {
+            return Err(OpenError::option("port", "it is 0, where nobody listens"));
+        }
+        if let Some(family) = self.family {
+            addresses.retain(|address| family.matches(address));
+            if addresses.is_empty() {
+                let reason = format!("no address is of the family {family:?}");
+                return Err(OpenError::option("family", reason));
+            }
+        }
+        Ok(addresses.into_iter().map(Address::Tcp).collect())
+    }
 }
 
 fn host_and_port(text: &str) -> Result<(String, u16), OpenError> {

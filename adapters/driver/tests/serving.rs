@@ -259,7 +259,7 @@ fn closing_ends_the_accepting_task_and_waits_for_handlers() {
 
     server.close();
     assert!(server.sockets().is_empty());
-    block_on(server.serve_forever());
+    assert!(block_on(server.serve_forever()).is_err(), "it is closed");
     let mut closed = Box::pin(server.wait_closed());
     assert!(
         block_on(future::poll_once(&mut closed)).is_none(),

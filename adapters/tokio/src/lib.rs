@@ -98,121 +98,13 @@ impl Tokio {
     }
 }
 
-/// [`millpond::open_connection`] on the current tokio runtime.
-///
-/// # Panics
-///
-/// If it is called outside of one.
-///
-/// # Examples
-///
-/// ```no_run
-/// # async fn example() -> std::io::Result<()> {
-/// let (mut reader, mut writer) = millpond_tokio::open_connection(("example.org", 79)).await?;
-/// # Ok(()) }
-/// ```
-#[track_caller]
-pub fn open_connection(target: impl Into<Target<StdSocket>>) -> OpenConnection {
-    millpond::open_connection(Arc::new(Tokio::current()), target)
-}
-
-/// [`millpond::start_server`] on the current tokio runtime.
-///
-/// # Panics
-///
-/// If it is called outside of one.
-///
-/// # Examples
-///
-/// ```no_run
-/// # async fn example() -> std::io::Result<()> {
-/// let server = millpond_tokio::start_server("127.0.0.1:17", async |_, mut writer| {
-///     writer.write(b"be excellent to each other\n")
-/// })
-/// .await?;
-/// server.serve_forever().await;
-/// # Ok(()) }
-/// ```
-#[track_caller]
-pub fn start_server<H, F>(target: impl Into<Target<StdListener>>, handler: H) -> StartServer
-where
-    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
-    F: Future<Output: HandlerOutput> + Send + 'static,
-{
-    millpond::start_server(Arc::new(Tokio::current()), target, handler)
-}
-
-/// [`millpond::open_unix_connection`] on the current tokio runtime.
-///
-/// # Panics
-///
-/// If it is called outside of one.
-///
-/// # Examples
-///
-/// ```no_run
-/// # async fn example() -> std::io::Result<()> {
-/// let (mut reader, mut writer) = millpond_tokio::open_unix_connection("/run/motd.sock").await?;
-/// # Ok(()) }
-/// ```
-#[cfg(unix)]
-#[track_caller]
-pub fn open_unix_connection(path: impl AsRef<std::path::Path>) -> OpenConnection {
-    millpond::open_unix_connection(Arc::new(Tokio::current()), path)
-}
-
-/// [`millpond::start_unix_server`] on the current tokio runtime.
-///
-/// # Panics
-///
-/// If it is called outside of one.
-///
-/// # Examples
-///
-/// ```no_run
-/// # async fn example() -> std::io::Result<()> {
-/// let server = millpond_tokio::start_unix_server("/run/motd.sock", async |_, mut writer| {
-///     writer.write(b"be excellent to each other\n")
-/// })
-/// .await?;
-/// # Ok(()) }
-/// ```
-#[cfg(unix)]
-#[track_caller]
-pub fn start_unix_server<H, F>(path: impl AsRef<std::path::Path>, handler: H) -> StartServer
-where
-    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
-    F: Future<Output: HandlerOutput> + Send + 'static,
-{
-    millpond::start_unix_server(Arc::new(Tokio::current()), path, handler)
-}
-
-/// [`millpond::timeout`] on the current tokio runtime.
-///
-/// # Errors
-///
-/// [`TimedOut`] if the time is over first.
-///
-/// # Panics
-///
-/// If it is called outside of one.
-///
-/// # Cancel safety
-///
-/// That of `future`.
-///
-/// # Examples
-///
-/// ```no_run
-/// # use std::time::Duration;
-/// # async fn example(mut reader: millpond_tokio::StreamReader) -> std::io::Result<()> {
-/// let read = reader.read_line();
-/// let line = millpond_tokio::timeout(Duration::from_secs(60), read).await??;
-/// # Ok(()) }
-/// ```
-pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Output, TimedOut> {
-    millpond::timeout(&Tokio::current(), duration, future).await
-}
+millpond::functions!(
+    "millpond_tokio",
+    Arc::new(Tokio::current()),
+    /// # Panics
+    ///
+    /// If it is called outside of a tokio runtime.
+);
 
 impl Spawn for Tokio {
     fn spawn(&self, task: BoxFuture<'static, ()>) {

@@ -133,7 +133,7 @@ fn start_server() -> TcpStream {
                 .on_handler_error(|_| {})
                 .await
                 .unwrap();
-            server.serve_forever().await;
+            server.serve_forever().await.unwrap();
         });
     });
     let stream = TcpStream::connect(address).unwrap();

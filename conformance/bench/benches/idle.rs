@@ -251,7 +251,7 @@ fn served(listener: TcpListener, accepted: Arc<AtomicUsize>) -> io::Result<()> {
             echo_lines(r, w)
         })
         .await?;
-        server.serve_forever().await;
+        server.serve_forever().await.unwrap();
         Ok(())
     })
 }

@@ -112,7 +112,7 @@ async fn start_reporting(starting: StartServer) -> (Server, mpsc::UnboundedRecei
         let cause = match &error.cause {
             HandlerErrorCause::Failed(error) => format!("failed: {error}"),
             HandlerErrorCause::Panicked(message) => format!("panicked: {message}"),
-            other => panic!("{other:?}"),
+            other @ (HandlerErrorCause::Cancelled | _) => panic!("{other:?}"),
         };
         let peer = error.peer_addr.map(|address| address.to_string());
         let report = format!("{} {cause}", peer.unwrap_or_default());
@@ -243,8 +243,11 @@ pub(crate) async fn serve_forever_ends_when_the_server_is_closed(mut setup: Setu
     let mut client = setup.client(&server).await;
     assert_echoes(&mut client).await;
     server.close();
-    forever.await;
-    server.serve_forever().await;
+    forever.await.unwrap();
+    assert!(matches!(
+        server.serve_forever().await,
+        Err(OpenError::Closed)
+    ));
 }
 
 pub(crate) async fn an_address_is_free_again_when_its_server_is_closed(mut setup: Setup) {

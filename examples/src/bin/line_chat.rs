@@ -161,7 +161,7 @@ fn main() -> io::Result<()> {
         .await?;
         let addresses: Vec<_> = server.sockets().iter().map(Address::to_string).collect();
         println!("Serving on {}", addresses.join(", "));
-        server.serve_forever().await;
+        server.serve_forever().await?;
         Ok(())
     })
 }

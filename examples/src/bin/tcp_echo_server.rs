@@ -36,7 +36,7 @@ fn main() -> io::Result<()> {
         let server = start_server(runtime, (args.host, args.port), handle_echo).await?;
         let addresses: Vec<_> = server.sockets().iter().map(Address::to_string).collect();
         println!("Serving on {}", addresses.join(", "));
-        server.serve_forever().await;
+        server.serve_forever().await?;
         Ok(())
     })
 }

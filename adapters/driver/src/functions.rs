@@ -1,0 +1,196 @@
+//! The functions of an adapter that know its runtime.
+
+/// Makes the functions of this crate that take a runtime for a crate that has one: the same, without
+/// that argument.
+///
+/// The arguments are the name of the crate, for the documentation, what makes an `Arc<dyn Runtime>`,
+/// and what is said of panics.
+///
+/// # Examples
+///
+/// How `millpond-smol` begins:
+///
+/// ```ignore
+/// pub use millpond::*;
+///
+/// millpond::functions!("millpond_smol", std::sync::Arc::new(Smol));
+/// ```
+#[macro_export]
+macro_rules! functions {
+    ($name:literal, $runtime:expr $(, $(#[doc = $panics:literal])+)?) => {
+        /// [`millpond::open_connection`] on this crate's runtime.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # async fn example() -> std::io::Result<()> {
+        #[doc = concat!("let (mut reader, mut writer) = ", $name, "::open_connection((\"example.org\", 79)).await?;")]
+        /// # Ok(()) }
+        /// ```
+        #[track_caller]
+        pub fn open_connection(target: impl Into<$crate::Target<$crate::Sock>>) -> $crate::OpenConnection {
+            $crate::open_connection($runtime, target)
+        }
+
+        /// [`millpond::connect`](fn@millpond::connect) on this crate's runtime.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # async fn example() -> std::io::Result<()> {
+        #[doc = concat!("let mut stream = ", $name, "::connect((\"example.org\", 79)).await?;")]
+        /// # Ok(()) }
+        /// ```
+        #[track_caller]
+        pub fn connect(target: impl Into<$crate::Target<$crate::Sock>>) -> $crate::Connect {
+            $crate::connect($runtime, target)
+        }
+
+        /// [`millpond::start_server`] on this crate's runtime.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # async fn example() -> std::io::Result<()> {
+        #[doc = concat!("let server = ", $name, "::start_server(\"127.0.0.1:17\", async |_, mut writer| {")]
+        ///     writer.write(b"be excellent to each other\n")
+        /// })
+        /// .await?;
+        /// server.serve_forever().await?;
+        /// # Ok(()) }
+        /// ```
+        #[track_caller]
+        pub fn start_server<H, F>(
+            target: impl Into<$crate::Target<$crate::StdListener>>,
+            handler: H,
+        ) -> $crate::StartServer
+        where
+            H: Fn($crate::StreamReader, $crate::StreamWriter) -> F + Send + Sync + 'static,
+            F: Future<Output: $crate::HandlerOutput> + Send + 'static,
+        {
+            $crate::start_server($runtime, target, handler)
+        }
+
+        /// [`millpond::StreamServer::new`] on this crate's runtime.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # async fn example() -> std::io::Result<()> {
+        #[doc = concat!("let mut server = ", $name, "::stream_server(\"127.0.0.1:17\", async |mut stream| {")]
+        ///     stream.write(b"be excellent to each other\n")
+        /// });
+        /// server.serve_forever().await?;
+        /// # Ok(()) }
+        /// ```
+        #[track_caller]
+        pub fn stream_server<H, F>(
+            target: impl Into<$crate::Target<$crate::StdListener>>,
+            handler: H,
+        ) -> $crate::StreamServer
+        where
+            H: Fn($crate::Stream) -> F + Send + Sync + 'static,
+            F: Future<Output: $crate::HandlerOutput> + Send + 'static,
+        {
+            $crate::StreamServer::new($runtime, target, handler)
+        }
+
+        /// [`millpond::open_unix_connection`] on this crate's runtime.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # async fn example() -> std::io::Result<()> {
+        #[doc = concat!("let (mut reader, mut writer) = ", $name, "::open_unix_connection(\"/run/motd.sock\").await?;")]
+        /// # Ok(()) }
+        /// ```
+        #[cfg(unix)]
+        #[track_caller]
+        pub fn open_unix_connection(path: impl AsRef<std::path::Path>) -> $crate::OpenConnection {
+            $crate::open_unix_connection($runtime, path)
+        }
+
+        /// [`millpond::connect_unix`] on this crate's runtime.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # async fn example() -> std::io::Result<()> {
+        #[doc = concat!("let mut stream = ", $name, "::connect_unix(\"/run/motd.sock\").await?;")]
+        /// # Ok(()) }
+        /// ```
+        #[cfg(unix)]
+        #[track_caller]
+        pub fn connect_unix(path: impl AsRef<std::path::Path>) -> $crate::Connect {
+            $crate::connect_unix($runtime, path)
+        }
+
+        /// [`millpond::start_unix_server`] on this crate's runtime.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # async fn example() -> std::io::Result<()> {
+        #[doc = concat!("let server = ", $name, "::start_unix_server(\"/run/motd.sock\", async |_, mut writer| {")]
+        ///     writer.write(b"be excellent to each other\n")
+        /// })
+        /// .await?;
+        /// # Ok(()) }
+        /// ```
+        #[cfg(unix)]
+        #[track_caller]
+        pub fn start_unix_server<H, F>(
+            path: impl AsRef<std::path::Path>,
+            handler: H,
+        ) -> $crate::StartServer
+        where
+            H: Fn($crate::StreamReader, $crate::StreamWriter) -> F + Send + Sync + 'static,
+            F: Future<Output: $crate::HandlerOutput> + Send + 'static,
+        {
+            $crate::start_unix_server($runtime, path, handler)
+        }
+
+        /// [`millpond::timeout`] on this crate's runtime.
+        ///
+        /// # Errors
+        ///
+        /// [`TimedOut`](millpond::TimedOut) if the time is over first.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Cancel safety
+        ///
+        /// That of `future`.
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # use std::time::Duration;
+        #[doc = concat!("# async fn example(mut reader: ", $name, "::StreamReader) -> std::io::Result<()> {")]
+        /// let read = reader.read_line();
+        #[doc = concat!("let line = ", $name, "::timeout(Duration::from_secs(60), read).await??;")]
+        /// # Ok(()) }
+        /// ```
+        pub async fn timeout<F: Future>(
+            duration: std::time::Duration,
+            future: F,
+        ) -> Result<F::Output, $crate::TimedOut> {
+            let runtime: std::sync::Arc<dyn $crate::Runtime> = $runtime;
+            $crate::timeout(&*runtime, duration, future).await
+        }
+    };
+}

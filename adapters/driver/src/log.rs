@@ -1,0 +1,17 @@
+//! What is told to `tracing`, when that feature is on.
+
+use std::io;
+
+use crate::error::HandlerError;
+
+pub(crate) fn handler_error(error: &HandlerError) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(%error, "a handler did not end well");
+    let _ = error;
+}
+
+pub(crate) fn accept_error(error: &io::Error) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(%error, "accepting rests");
+    let _ = error;
+}

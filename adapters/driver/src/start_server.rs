@@ -1,0 +1,491 @@
+//! Starting servers: what they listen on and how.
+
+use std::{fmt, future::IntoFuture, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use crate::{
+    error::{BoxError, HandlerError, OpenError},
+    extra_info::Address,
+    lookup::Family,
+    options::{StreamOptions, stream_options},
+    os,
+    reader::StreamReader,
+    runtime::{BoxFuture, Runtime, StdListener},
+    server::Server,
+    serving::{Config, Handler},
+    socket::Bound,
+    socket_options::{KeepAlive, ListenOptions, socket_options},
+    target::{Query, Resolved, Target},
+    writer::StreamWriter,
+};
+
+/// Connections that may wait to be accepted; asyncio's default.
+const BACKLOG: u32 = 100;
+
+/// How long each stage of a shutdown may take; asyncio's default (of 3.8).
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How often another port is tried, if the one that the system chose for one address is taken on
+/// another.
+const PORT_ROUNDS: usize = 16;
+
+/// What a handler may return: nothing, or a `Result` whose error is reported.
+///
+/// ```
+/// use millpond::HandlerOutput;
+///
+/// assert!(().into_result().is_ok());
+/// assert!(Err::<(), _>("no such user").into_result().is_err());
+/// ```
+pub trait HandlerOutput {
+    /// The outcome as a result.
+    ///
+    /// # Errors
+    ///
+    /// What the handler failed with.
+    fn into_result(self) -> Result<(), BoxError>;
+}
+
+impl HandlerOutput for () {
+    fn into_result(self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
+    fn into_result(self) -> Result<(), BoxError> {
+        self.map_err(Into::into)
+    }
+}
+
+/// Listens on a host and port, an address, or a socket, and runs `handler` for each connection;
+/// asyncio's `start_server`.
+///
+/// The adapters have a function of the same name that knows its runtime; this one is for programs
+/// that are given theirs. Await the result.
+///
+/// What a handler writes until it has to wait leaves together, so replies to pipelined requests cost
+/// one system call. The connection lives as long as its handler. When it returns, the stream is
+/// closed: what it wrote is still delivered. One that fails or panics is reported and its stream
+/// closed, and the others go on.
+///
+/// An empty host means all interfaces, those of IPv6 and of IPv4. A name stands for all its
+/// addresses. `Differs from asyncio:` if the system is to choose the port, all addresses of a host
+/// get the same one.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::{io, sync::Arc};
+///
+/// use millpond::{OpenError, Runtime, Server, StreamReader, StreamWriter};
+///
+/// async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+///     loop {
+///         let line = reader.read_line().await?;
+///         if line.is_empty() {
+///             return Ok(());
+///         }
+///         writer.write_all(&line).await?;
+///     }
+/// }
+///
+/// async fn serve(runtime: Arc<dyn Runtime>) -> Result<Server, OpenError> {
+///     millpond::start_server(runtime, "127.0.0.1:8888", echo).await
+/// }
+/// ```
+///
+/// With something that all handlers share:
+///
+/// ```no_run
+/// # use std::{io, sync::Arc};
+/// # use millpond::{OpenError, Runtime, Server, StreamReader, StreamWriter};
+/// struct Motd(String);
+///
+/// async fn tell(motd: Arc<Motd>, mut writer: StreamWriter) -> io::Result<()> {
+///     writer.write(motd.0.as_bytes())?;
+///     Ok(())
+/// }
+///
+/// async fn serve(runtime: Arc<dyn Runtime>, motd: Arc<Motd>) -> Result<Server, OpenError> {
+///     let handler = move |_, writer| tell(motd.clone(), writer);
+///     millpond::start_server(runtime, "127.0.0.1:17", handler).await
+/// }
+/// ```
+pub fn start_server<H, F>(
+    runtime: Arc<dyn Runtime>,
+    target: impl Into<Target<StdListener>>,
+    handler: H,
+) -> StartServer
+where
+    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    StartServer {
+        plan: Plan::new(runtime, target.into(), boxed(handler)),
+        start_serving: true,
+    }
+}
+
+/// Listens on a unix socket at a path, and runs `handler` for each connection; asyncio's
+/// `start_unix_server`.
+///
+/// See [`start_server`]. A socket that another server left behind is replaced, and one on which
+/// somebody listens is not; any other file is left alone. When the server is closed the path is
+/// removed, unless it has become somebody else's. A path that begins with a NUL names an abstract
+/// address, on Linux. One that is too long is an error that says so.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use millpond::{OpenError, Runtime, Server};
+///
+/// async fn serve(runtime: Arc<dyn Runtime>) -> Result<Server, OpenError> {
+///     millpond::start_unix_server(runtime, "/run/motd.sock", async |_, mut writer| {
+///         writer.write(b"be excellent to each other\n")
+///     })
+///     .await
+/// }
+/// ```
+#[cfg(unix)]
+pub fn start_unix_server<H, F>(
+    runtime: Arc<dyn Runtime>,
+    path: impl AsRef<std::path::Path>,
+    handler: H,
+) -> StartServer
+where
+    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    start_server(runtime, path.as_ref(), handler)
+}
+
+/// A server that is started when this is awaited; made by [`start_server`].
+///
+/// # Errors
+///
+/// Awaiting it gives an [`OpenError`]: [`Option`](OpenError::Option) before the network is touched,
+/// [`Resolve`](OpenError::Resolve) for a host without address, [`Listen`](OpenError::Listen) with
+/// the address that cannot be listened on and why.
+///
+/// # Cancel safety
+///
+/// Yes: dropped before it is done, it listens on nothing.
+///
+/// # Examples
+///
+/// See [`start_server`].
+#[must_use = "does nothing unless awaited"]
+pub struct StartServer {
+    plan: Plan,
+    start_serving: bool,
+}
+
+/// The settings of a server as methods of a builder that has a `plan`; see `stream_options`.
+macro_rules! server_options {
+    ($opened:literal, $done:literal) => {
+        stream_options!($opened, $done, plan.config.options);
+        socket_options!($opened, $done, plan.listen.socket);
+        server_options! {@ [$opened, $done]
+            /// Listens on addresses of this family only; by default on all that the host has.
+            family(family: Family) => "family(millpond::Family::Ipv6)",
+            |plan| plan.family = Some(family);
+
+            /// Flags for the resolver, `AI_*` of the system's `getaddrinfo`; 0 by default.
+            flags(flags: i32) => "flags(0)",
+            |plan| plan.flags = flags;
+
+            /// How many connections may wait to be accepted; 100 by default, as in asyncio. The
+            /// system may cut it.
+            backlog(backlog: u32) => "backlog(1024)",
+            |plan| plan.config.backlog = backlog;
+
+            /// Whether a port can be listened on again at once after a server closed
+            /// (`SO_REUSEADDR`); `true` by default, as in asyncio, but `false` on Windows, where it
+            /// lets others steal the port.
+            reuse_address(reuse: bool) => "reuse_address(false)",
+            |plan| plan.listen.reuse_address = reuse;
+
+            /// Whether several servers may listen on the same port (`SO_REUSEPORT`), if all of them
+            /// say so, and the system shares connections out; `false` by default.
+            reuse_port(reuse: bool) => "reuse_port(true)",
+            |plan| plan.listen.reuse_port = reuse;
+
+            /// Whether the path of a unix socket is removed when the server is closed, if it is still
+            /// the one that was made; `true` by default, as in asyncio since Python 3.13.
+            cleanup_socket(cleanup: bool) => "cleanup_socket(false)",
+            |plan| plan.listen.cleanup_socket = cleanup;
+
+            /// The most connections there may be at once; not bounded by default. While there are so
+            /// many nobody is accepted, and those who call wait in the backlog.
+            ///
+            /// asyncio has no counterpart.
+            max_connections(max: usize) => "max_connections(1000)",
+            |plan| plan.config.max_connections = max;
+
+            /// Ends a connection on which no byte was read or written for so long: what its handler
+            /// asks of the stream then fails as timed out. Not bounded by default.
+            ///
+            /// asyncio has no counterpart.
+            idle_timeout(timeout: Duration) => "idle_timeout(std::time::Duration::from_secs(300))",
+            |plan| plan.config.idle_timeout = Some(timeout);
+
+            /// How long each stage of a [shutdown](crate::Server::shutdown) may take; 60 s by
+            /// default, as in asyncio's `StreamServer` of 3.8.
+            shutdown_timeout(timeout: Duration) =>
+            "shutdown_timeout(std::time::Duration::from_secs(5))",
+            |plan| plan.config.shutdown_timeout = timeout;
+
+            /// What to do with a handler that failed, panicked or had to be cancelled. By default it
+            /// is one line on standard error, as asyncio's exception handler writes, or an event if
+            /// the feature `tracing` is on.
+            on_handler_error(report: impl Fn(HandlerError) + Send + Sync + 'static) =>
+            "on_handler_error(|error| eprintln!(\"{error}\"))",
+            |plan| plan.config.on_handler_error = Arc::new(report);
+
+            /// What to do when nobody can be accepted for now, because the process has too many
+            /// files open for instance. Accepting rests then, for 100 ms at first and up to 1 s, and
+            /// goes on; this is called for the first of several such errors in a row. By default it
+            /// is one line on standard error, or an event if the feature `tracing` is on.
+            on_accept_error(report: impl Fn(&io::Error) + Send + Sync + 'static) =>
+            "on_accept_error(|error| eprintln!(\"{error}\"))",
+            |plan| plan.config.on_accept_error = Arc::new(report);
+        }
+    };
+    (@ [$opened:literal, $done:literal] $(
+        $(#[$doc:meta])*
+        $name:ident($argument:ident: $type:ty) => $example:literal, |$plan:ident| $set:expr;
+    )*) => {
+        $(
+            $(#[$doc])*
+            ///
+            /// ```no_run
+            /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+            #[doc = concat!("let opened = ", $opened, ".", $example, $done)]
+            /// # Ok(()) }
+            /// ```
+            pub fn $name(mut self, $argument: $type) -> Self {
+                let $plan = &mut self.plan;
+                $set;
+                self
+            }
+        )*
+    };
+}
+pub(crate) use server_options;
+
+impl StartServer {
+    server_options!(
+        "millpond::start_server(runtime, \"127.0.0.1:8888\", async |_, _| {})",
+        ".await?;"
+    );
+
+    /// Whether it accepts from the start; `true` by default. Otherwise
+    /// [`Server::start_serving`] or [`Server::serve_forever`] begins with it.
+    ///
+    /// ```no_run
+    /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+    /// let starting = millpond::start_server(runtime, "127.0.0.1:80", async |_, _| {});
+    /// let server = starting.start_serving(false).await?;
+    /// // The address is taken: give up privileges here.
+    /// server.start_serving()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn start_serving(mut self, start: bool) -> Self {
+        self.start_serving = start;
+        self
+    }
+
+    async fn start(mut self) -> Result<Server, OpenError> {
+        let server = self.plan.bind().await?;
+        if self.start_serving {
+            server.start_serving()?;
+        }
+        Ok(server)
+    }
+}
+
+impl IntoFuture for StartServer {
+    type Output = Result<Server, OpenError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.start())
+    }
+}
+
+impl fmt::Debug for StartServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StartServer")
+            .field("plan", &self.plan)
+            .field("start_serving", &self.start_serving)
+            .finish()
+    }
+}
+
+pub(crate) fn boxed<H, F>(handler: H) -> Arc<Handler>
+where
+    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    let handler = Arc::new(handler);
+    Arc::new(move |reader, writer| {
+        let handler = handler.clone();
+        // The call is inside, so that a panic of it counts as the handler's.
+        Box::pin(async move { handler(reader, writer).await.into_result() })
+    })
+}
+
+/// Where a server is to listen, and how.
+pub(crate) struct Plan {
+    runtime: Arc<dyn Runtime>,
+    target: Target<StdListener>,
+    pub(crate) family: Option<Family>,
+    pub(crate) flags: i32,
+    pub(crate) listen: ListenOptions,
+    pub(crate) config: Config,
+}
+
+impl Plan {
+    pub(crate) fn new(
+        runtime: Arc<dyn Runtime>,
+        target: Target<StdListener>,
+        handler: Arc<Handler>,
+    ) -> Self {
+        Self {
+            runtime,
+            target,
+            family: None,
+            flags: 0,
+            listen: ListenOptions::default(),
+            config: Config {
+                options: StreamOptions::new(),
+                sockets: ListenOptions::default().socket,
+                backlog: BACKLOG,
+                max_connections: usize::MAX,
+                idle_timeout: None,
+                shutdown_timeout: SHUTDOWN_TIMEOUT,
+                handler,
+                on_handler_error: Arc::new(|error| print(&error)),
+                on_accept_error: Arc::new(|error| {
+                    print(&format_args!(
+                        "no connection can be accepted for now: {error}"
+                    ));
+                }),
+            },
+        }
+    }
+
+    /// Takes the addresses, but lets nobody connect yet. Addresses can be taken again once they are
+    /// free, a socket that was given only once.
+    pub(crate) async fn bind(&mut self) -> Result<Server, OpenError> {
+        self.check()?;
+        let query = Query {
+            family: self.family,
+            flags: self.flags,
+            protocol: None,
+            passive: true,
+        };
+        let target = self.target.take();
+        let bound = match target.resolve(&*self.runtime, &query).await? {
+            Resolved::Socket(listener) => {
+                listener.check()?;
+                vec![os::bound(self.runtime.clone(), listener)]
+            }
+            Resolved::Addresses(addresses) => self.bind_each(&addresses, false)?,
+            Resolved::Host(addresses) => self.bind_host(&addresses)?,
+        };
+        let config = Config {
+            sockets: self.listen.socket.clone(),
+            ..self.config.clone()
+        };
+        Ok(Server::new(self.runtime.clone(), config, bound))
+    }
+
+    fn check(&self) -> Result<(), OpenError> {
+        self.config.options.check()?;
+        if self.config.max_connections == 0 {
+            return Err(OpenError::option(
+                "max_connections",
+                "it is 0, so nobody could connect",
+            ));
+        }
+        if self.config.idle_timeout == Some(Duration::ZERO) {
+            return Err(OpenError::option(
+                "idle_timeout",
+                "it is 0, so no connection would last",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The addresses of a host. If the system is to choose the port, it is the same for all.
+    fn bind_host(&self, addresses: &[Address]) -> Result<Vec<Box<dyn Bound>>, OpenError> {
+        let any_port = addresses.iter().any(|address| port(address) == Some(0));
+        let mut rounds = 1;
+        loop {
+            let bound = self.bind_each(addresses, any_port);
+            let Err(OpenError::Listen { source, .. }) = &bound else {
+                return bound;
+            };
+            // What is free on one address may be taken on another.
+            let again = any_port && source.kind() == io::ErrorKind::AddrInUse;
+            if !again || rounds == PORT_ROUNDS {
+                return bound;
+            }
+            rounds += 1;
+        }
+    }
+
+    /// Each address, except those that this machine does not have, as long as one is left. With
+    /// `same_port`, those behind the first one get its port.
+    fn bind_each(
+        &self,
+        addresses: &[Address],
+        same_port: bool,
+    ) -> Result<Vec<Box<dyn Bound>>, OpenError> {
+        let mut bound: Vec<Box<dyn Bound>> = Vec::new();
+        let mut unavailable = None;
+        for address in addresses {
+            let first = bound.first().filter(|_| same_port);
+            let chosen = first.and_then(|first| port(&first.local_addr().ok()?));
+            let address = match (address, chosen) {
+                (Address::Tcp(address), Some(port)) => SocketAddr::new(address.ip(), port).into(),
+                (address, _) => address.clone(),
+            };
+            match self.runtime.bind(&address, &self.listen) {
+                Ok(one) => bound.push(one),
+                Err(source) if source.kind() == io::ErrorKind::AddrNotAvailable => {
+                    unavailable = Some(OpenError::Listen { address, source });
+                }
+                Err(source) => return Err(OpenError::Listen { address, source }),
+            }
+        }
+        match unavailable {
+            Some(error) if bound.is_empty() => Err(error),
+            Some(_) | None => Ok(bound),
+        }
+    }
+}
+
+fn port(address: &Address) -> Option<u16> {
+    address.tcp().map(|address| address.port())
+}
+
+/// Where there is no other place to tell.
+fn print(event: &dyn fmt::Display) {
+    if !cfg!(feature = "tracing") {
+        eprintln!("millpond: {event}");
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("target", &self.target)
+            .field("listen", &self.listen)
+            .field("options", &self.config.options)
+            .finish_non_exhaustive()
+    }
+}

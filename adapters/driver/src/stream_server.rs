@@ -1,0 +1,271 @@
+//! A server as an object that can be bound, started and closed again and again.
+
+use std::{fmt, io, sync::Arc, time::Duration};
+
+use crate::{
+    error::{HandlerError, OpenError},
+    extra_info::Address,
+    lookup::Family,
+    options::stream_options,
+    runtime::{Runtime, StdListener},
+    server::Server,
+    serving::Shutdown,
+    socket_options::{KeepAlive, socket_options},
+    start_server::{HandlerOutput, Plan, boxed, server_options},
+    stream::Stream,
+    target::Target,
+};
+
+/// A server that is set up first, and then bound, started and closed, more than once if need be;
+/// asyncio's `StreamServer` of 3.8. Its handlers get a [`Stream`].
+///
+/// It has the settings of [`start_server`](crate::start_server), and does the same. Dropping it stops
+/// it from accepting.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::{io, sync::Arc};
+///
+/// use millpond::{Runtime, Stream, StreamServer};
+///
+/// async fn echo(mut stream: Stream) -> io::Result<()> {
+///     let line = stream.read_line().await?;
+///     stream.write_all(&line).await?;
+///     Ok(())
+/// }
+///
+/// # async fn example(runtime: Arc<dyn Runtime>) -> io::Result<()> {
+/// let mut server = StreamServer::new(runtime, "127.0.0.1:0", echo).limit(1 << 20);
+/// server.bind().await?; // nobody can connect yet
+/// println!("serving on {}", server.sockets()[0]);
+/// server.start_serving().await?;
+/// // ...
+/// server.close().await;
+/// # Ok(()) }
+/// ```
+#[must_use = "dropping a server stops it from accepting"]
+pub struct StreamServer {
+    plan: Plan,
+    server: Option<Server>,
+}
+
+/// A [`StreamServer`] on a unix socket: its target is the path; asyncio's `UnixStreamServer` of 3.8.
+///
+/// ```no_run
+/// use std::path::Path;
+///
+/// use millpond::UnixStreamServer;
+///
+/// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+/// let path = Path::new("/run/motd.sock");
+/// let mut server = UnixStreamServer::new(runtime, path, async |mut stream| {
+///     stream.write(b"be excellent to each other\n")
+/// });
+/// server.serve_forever().await?;
+/// # Ok(()) }
+/// ```
+#[cfg(unix)]
+pub type UnixStreamServer = StreamServer;
+
+/// Setting up.
+impl StreamServer {
+    /// A server that will listen on `target` and run `handler` for each connection.
+    ///
+    /// See [`StreamServer`] for an example.
+    pub fn new<H, F>(
+        runtime: Arc<dyn Runtime>,
+        target: impl Into<Target<StdListener>>,
+        handler: H,
+    ) -> Self
+    where
+        H: Fn(Stream) -> F + Send + Sync + 'static,
+        F: Future<Output: HandlerOutput> + Send + 'static,
+    {
+        let handler = boxed(move |reader, writer| handler(Stream::from((reader, writer))));
+        Self {
+            plan: Plan::new(runtime, target.into(), handler),
+            server: None,
+        }
+    }
+
+    server_options!(
+        "millpond::StreamServer::new(runtime, \"127.0.0.1:8888\", async |_| {})",
+        ";"
+    );
+}
+
+/// Beginning and ending.
+impl StreamServer {
+    /// Takes the addresses, if it has not yet; nobody can connect before
+    /// [`start_serving`](Self::start_serving).
+    ///
+    /// A server that was closed can be bound again, but not to a socket that it was given.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], as [`start_server`](crate::start_server).
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: dropped before it is done, nothing is bound.
+    ///
+    /// # Examples
+    ///
+    /// See [`StreamServer`].
+    pub async fn bind(&mut self) -> Result<(), OpenError> {
+        self.bound().await.map(drop)
+    }
+
+    async fn bound(&mut self) -> Result<&Server, OpenError> {
+        let server = match self.server.take() {
+            Some(server) => server,
+            None => self.plan.bind().await?,
+        };
+        Ok(self.server.insert(server))
+    }
+
+    /// Whether it has taken its addresses.
+    ///
+    /// ```no_run
+    /// # async fn example(mut server: millpond::StreamServer) -> std::io::Result<()> {
+    /// assert!(!server.is_bound());
+    /// server.bind().await?;
+    /// assert!(server.is_bound());
+    /// # Ok(()) }
+    /// ```
+    pub fn is_bound(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Whether it accepts connections.
+    ///
+    /// ```no_run
+    /// # async fn example(mut server: millpond::StreamServer) -> std::io::Result<()> {
+    /// server.start_serving().await?;
+    /// assert!(server.is_serving());
+    /// # Ok(()) }
+    /// ```
+    pub fn is_serving(&self) -> bool {
+        self.server.as_ref().is_some_and(Server::is_serving)
+    }
+
+    /// The addresses that it has taken; none if it is not bound.
+    ///
+    /// See [`StreamServer`] for an example.
+    pub fn sockets(&self) -> &[Address] {
+        self.server.as_ref().map_or(&[], Server::sockets)
+    }
+
+    /// Binds, if need be, and begins to accept, if it does not yet.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], as [`start_server`](crate::start_server).
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: dropped before it is done, nothing is bound.
+    ///
+    /// # Examples
+    ///
+    /// See [`StreamServer`].
+    pub async fn start_serving(&mut self) -> Result<(), OpenError> {
+        self.bound().await?.start_serving()
+    }
+
+    /// Binds and begins to accept, if need be, and goes on until it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], as [`start_server`](crate::start_server).
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: the server stays as it is, and can be closed then.
+    ///
+    /// # Examples
+    ///
+    /// See [`UnixStreamServer`].
+    pub async fn serve_forever(&mut self) -> Result<(), OpenError> {
+        self.bound().await?.serve_forever().await
+    }
+
+    /// Ends it in good order and in bounded time, as [`Server::shutdown`] does. Then it is not bound.
+    ///
+    /// `Differs from asyncio:` there streams are closed before handlers had time to finish, and their
+    /// closing has no time limit.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: it does not accept any more then, and can be closed again.
+    ///
+    /// # Examples
+    ///
+    /// See [`StreamServer`].
+    pub async fn close(&mut self) -> Shutdown {
+        let Some(server) = &self.server else {
+            return Shutdown::default();
+        };
+        let shutdown = server.shutdown().await;
+        self.server = None;
+        shutdown
+    }
+
+    /// Ends it at once: resets each connection, and cancels the handlers that do not end then within
+    /// [`shutdown_timeout`](Self::shutdown_timeout). Then it is not bound.
+    ///
+    /// ```no_run
+    /// # async fn example(mut server: millpond::StreamServer) {
+    /// server.abort().await;
+    /// assert!(!server.is_bound());
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: it does not accept any more then, and can be aborted again.
+    pub async fn abort(&mut self) -> Shutdown {
+        let Some(server) = &self.server else {
+            return Shutdown::default();
+        };
+        let shutdown = server.abort().await;
+        self.server = None;
+        shutdown
+    }
+
+    /// As [`Server::close_clients`].
+    ///
+    /// ```no_run
+    /// # fn example(server: &millpond::StreamServer) {
+    /// server.close_clients();
+    /// # }
+    /// ```
+    pub fn close_clients(&self) {
+        if let Some(server) = &self.server {
+            server.close_clients();
+        }
+    }
+
+    /// As [`Server::abort_clients`].
+    ///
+    /// ```no_run
+    /// # fn example(server: &millpond::StreamServer) {
+    /// server.abort_clients();
+    /// # }
+    /// ```
+    pub fn abort_clients(&self) {
+        if let Some(server) = &self.server {
+            server.abort_clients();
+        }
+    }
+}
+
+impl fmt::Debug for StreamServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamServer")
+            .field("plan", &self.plan)
+            .field("server", &self.server)
+            .finish()
+    }
+}
