@@ -66,6 +66,8 @@ struct Sending {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Flusher {
     None,
+    /// To be spawned by the change that has found the socket busy.
+    Wanted,
     /// Spawned, and not yet ended. Invariant: while anything is queued and not corked there is one.
     Spawned,
 }
@@ -252,15 +254,13 @@ impl Connection {
         self.change(|sending, _| sending.corks -= 1);
     }
 
-    /// Sends what a cork holds back, as far as the socket takes it at once.
+    /// Sends what a cork holds back.
     pub(crate) fn send_held_back(self: &Arc<Self>) {
         let sending = self.lock();
         let held_back = sending.corks > 0 && sending.core.queued() > 0;
         if held_back && sending.flusher == Flusher::None {
             drop(sending);
-            self.change(|sending, cx| {
-                let _busy = sending.poll_transmit(cx);
-            });
+            self.change(Sending::send_held_back);
         }
     }
 
@@ -276,7 +276,7 @@ impl Connection {
         let mut sending = self.lock();
         let result = change(&mut sending, &mut cx);
         let busy = sending.poll_send(&mut cx).is_pending();
-        let spawn = busy && sending.flusher == Flusher::None;
+        let spawn = busy && sending.flusher != Flusher::Spawned;
         if spawn {
             sending.flusher = Flusher::Spawned;
         }
@@ -400,7 +400,7 @@ impl Sending {
     ) -> Result<usize, WriteError> {
         let len = bufs.iter().map(|buf| buf.len()).sum();
         self.accept(cx, len)?;
-        if self.flusher == Flusher::Spawned || self.corks > 0 && len < LARGE {
+        if self.flusher != Flusher::None || self.corks > 0 && len < LARGE {
             return Ok(0);
         }
         let Some(socket) = &self.socket else {
@@ -411,7 +411,10 @@ impl Sending {
             let held_back = self.core.queued();
             let chunks = self.core.chunks().chain(behind(bufs, sent));
             match poll_write_all(&*socket.0, cx, chunks, held_back + len - sent) {
-                Poll::Pending => break,
+                Poll::Pending => {
+                    self.flusher = Flusher::Wanted;
+                    break;
+                }
                 Poll::Ready(Ok(n)) => {
                     self.core.sent(n.min(held_back));
                     sent += n.saturating_sub(held_back);
@@ -432,10 +435,17 @@ impl Sending {
     fn accept(&mut self, cx: &mut Context<'_>, len: usize) -> Result<(), WriteError> {
         match self.core.accepts(len) {
             Err(WriteError::CapExceeded { .. }) if self.flusher == Flusher::None => {
-                let _busy = self.poll_transmit(cx);
+                self.send_held_back(cx);
                 self.core.accepts(len)
             }
             accepted => accepted,
+        }
+    }
+
+    /// What the socket does not take of it at once is not held back any more.
+    fn send_held_back(&mut self, cx: &mut Context<'_>) {
+        if self.poll_transmit(cx).is_pending() {
+            self.flusher = Flusher::Wanted;
         }
     }
 
@@ -443,9 +453,9 @@ impl Sending {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let queued = self.core.queued() > 0;
         match self.flusher {
-            Flusher::Spawned if queued => Poll::Pending,
+            Flusher::Wanted | Flusher::Spawned if queued => Poll::Pending,
             Flusher::None if queued && self.holds_back() => Poll::Ready(()),
-            Flusher::None | Flusher::Spawned => self.poll_transmit(cx),
+            Flusher::None | Flusher::Wanted | Flusher::Spawned => self.poll_transmit(cx),
         }
     }
 

@@ -393,15 +393,33 @@ fn a_large_write_takes_along_what_a_cork_holds_back_wherever_the_socket_cuts_it(
     }
     for taken in [1, 3, 4, 5, 8195] {
         let socket = Scripted::new([], [ready(taken)]);
-        let (_reader, mut writer) = socket.open(no_spawning);
-        let cork = writer.cork();
+        let kept = Kept::default();
+        let (_reader, mut writer) = socket.open(kept.clone());
+        let _cork = writer.cork();
         writer.write(b"head").unwrap();
         writer.write(&body).unwrap();
         assert_eq!(writer.queued(), 8196 - taken, "the socket is busy");
         socket.then_writes([ready(8196 - taken)]);
-        drop(cork);
+        kept.poll_all();
         assert_eq!((socket.written(), writer.queued()), (message.clone(), 0));
     }
+}
+
+/// Or the rest would wait for the cork, and whoever waits for an answer to it for ever.
+#[test]
+fn what_a_busy_socket_leaves_of_what_a_cork_held_back_is_sent_when_it_can_be() {
+    let socket = Scripted::new([], [ready(2)]);
+    let kept = Kept::default();
+    let (mut reader, mut writer) = socket.open(kept.clone());
+    let _cork = writer.cork();
+    writer.write(b"hello").unwrap();
+    assert!(block_on(poll_once(reader.read(1))).is_none());
+    assert_eq!((writer.queued(), kept.count()), (3, 1));
+    socket.then_writes([ready(3)]);
+    kept.poll_all();
+    assert_eq!((socket.written(), kept.count()), (b"hello".to_vec(), 0));
+    writer.write(b"held back again").unwrap();
+    assert_eq!((writer.queued(), kept.count()), (15, 0));
 }
 
 #[test]
