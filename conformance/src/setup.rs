@@ -46,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) cap: Option<usize>,
     pub(crate) low: usize,
     pub(crate) high: usize,
+    pub(crate) write_cap: Option<usize>,
+    pub(crate) close_timeout: Option<Duration>,
 }
 
 impl Settings {
@@ -54,6 +56,8 @@ impl Settings {
         cap: None,
         low: DEFAULT_HIGH_WATER / 4,
         high: DEFAULT_HIGH_WATER,
+        write_cap: None,
+        close_timeout: None,
     };
 
     pub(crate) fn limit(limit: usize) -> Self {
@@ -77,6 +81,20 @@ impl Settings {
             ..Self::DEFAULT
         }
     }
+
+    pub(crate) fn write_cap(cap: usize) -> Self {
+        Self {
+            write_cap: Some(cap),
+            ..Self::DEFAULT
+        }
+    }
+
+    pub(crate) fn close_timeout(self, timeout: Duration) -> Self {
+        Self {
+            close_timeout: Some(timeout),
+            ..self
+        }
+    }
 }
 
 /// The three builders have the same methods, but no trait for them.
@@ -87,10 +105,20 @@ macro_rules! apply {
             cap,
             low,
             high,
+            write_cap,
+            close_timeout,
         } = $settings;
         let builder = $builder.limit(limit).watermarks(low, high);
-        match cap {
+        let builder = match cap {
             Some(cap) => builder.cap(cap),
+            None => builder,
+        };
+        let builder = match write_cap {
+            Some(cap) => builder.write_cap(cap),
+            None => builder,
+        };
+        match close_timeout {
+            Some(timeout) => builder.close_timeout(timeout),
             None => builder,
         }
     }};

@@ -154,6 +154,10 @@ macro_rules! __streams {
                 dropping_the_reader_does_not_matter_to_the_writer,
                 flush_waits_until_nothing_is_queued,
                 writing_after_write_eof_is_an_error,
+                a_cork_holds_small_writes_back_until_it_goes,
+                a_cork_lets_go_of_what_somebody_waits_for,
+                what_is_written_under_corks_keeps_its_order,
+                more_than_the_write_cap_is_refused_as_a_whole,
                 each_side_knows_both_addresses,
             }
             draining {
@@ -165,6 +169,7 @@ macro_rules! __streams {
                 watermarks_of_nothing_wait_until_everything_is_sent,
                 a_reader_that_is_not_asked_reads_nothing,
                 both_watermarks_hold_for_each_direction_alone,
+                watermarks_can_be_changed_while_writing_is_paused,
             }
             half_closing {
                 the_client_can_end_first,
@@ -186,6 +191,10 @@ macro_rules! __streams {
                 both_sides_can_close_at_once,
                 unread_input_does_not_destroy_what_was_written,
                 a_peer_may_write_on_after_this_side_has_closed,
+                a_close_takes_along_what_a_cork_holds_back,
+                a_peer_that_takes_nothing_is_given_up_after_the_close_timeout,
+                a_close_that_may_take_no_time_gives_up_what_cannot_be_sent_at_once,
+                a_closed_stream_takes_what_comes_no_longer_than_the_close_timeout,
             }
             aborting {
                 abort_drops_what_is_queued,

@@ -1,13 +1,18 @@
 //! Ending both directions.
 
-use millpond::WriteError;
+use std::{io::ErrorKind, time::Duration};
+
+use millpond::{StreamReader, WriteError};
 
 use crate::{
     data,
     place::Place,
     polling::{interrupted, yield_now},
-    setup::Setup,
+    setup::{Settings, Setup},
 };
+
+/// Far less than a close may take by default.
+const SOON: Duration = Duration::from_secs(10);
 
 pub(crate) async fn close_delivers_what_is_queued(mut setup: Setup) {
     let (mut writer, mut reader) = setup.one_way_with(setup.tight()).await;
@@ -154,4 +159,86 @@ pub(crate) async fn a_peer_may_write_on_after_this_side_has_closed(mut setup: Se
     assert_eq!(far_reader.read_to_eof().await.unwrap(), "bye");
     far_writer.close();
     far_writer.wait_closed().await.unwrap();
+}
+
+pub(crate) async fn a_close_takes_along_what_a_cork_holds_back(mut setup: Setup) {
+    let (mut writer, mut reader) = setup.one_way().await;
+    let cork = writer.cork();
+    writer.write(b"bye").unwrap();
+    writer.close();
+    assert_eq!(reader.read_to_eof().await.unwrap(), "bye");
+    writer.wait_closed().await.unwrap();
+    drop(cork);
+}
+
+/// Everything until the end, or until the reset.
+async fn read_until_any_end(setup: &Setup, mut reader: StreamReader) -> Vec<u8> {
+    let mut received = Vec::new();
+    loop {
+        match reader.read(setup.place.unit()).await {
+            Ok(some) if !some.is_empty() => received.extend_from_slice(&some),
+            Ok(_) | Err(_) => return received,
+        }
+    }
+}
+
+pub(crate) async fn a_peer_that_takes_nothing_is_given_up_after_the_close_timeout(
+    mut setup: Setup,
+) {
+    if !setup.place.lingers() {
+        return; // without a clock
+    }
+    let timeout = Duration::from_millis(50);
+    let settings = setup.tight().close_timeout(timeout);
+    let (mut writer, reader) = setup.one_way_with(settings).await;
+    let sent = setup.fill(&mut writer).await;
+    let began = setup.runtime.now();
+    writer.close();
+    let error = writer.wait_closed().await.unwrap_err();
+    let took = setup.runtime.now() - began;
+    assert!((timeout..SOON).contains(&took), "{took:?}");
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert!(error.to_string().contains("50ms"), "{error}");
+    let received = read_until_any_end(&setup, reader).await;
+    assert!(received.len() < sent.len());
+    data::assert_same(&received, &sent[..received.len()]);
+}
+
+/// That needs no clock.
+pub(crate) async fn a_close_that_may_take_no_time_gives_up_what_cannot_be_sent_at_once(
+    mut setup: Setup,
+) {
+    let settings = setup.tight().close_timeout(Duration::ZERO);
+    let (mut writer, reader) = setup.one_way_with(settings).await;
+    let sent = setup.fill(&mut writer).await;
+    writer.close();
+    let error = writer.wait_closed().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    let received = read_until_any_end(&setup, reader).await;
+    assert!(received.len() < sent.len());
+    data::assert_same(&received, &sent[..received.len()]);
+
+    let (mut writer, mut reader) = setup.one_way_with(settings).await;
+    writer.write(b"!").unwrap();
+    writer.flush().await.unwrap();
+    writer.close();
+    writer.wait_closed().await.unwrap();
+    assert_eq!(reader.read_to_eof().await.unwrap(), "!");
+}
+
+pub(crate) async fn a_closed_stream_takes_what_comes_no_longer_than_the_close_timeout(
+    mut setup: Setup,
+) {
+    for timeout in [Duration::ZERO, Duration::from_millis(50)] {
+        let settings = Settings::DEFAULT.close_timeout(timeout);
+        let ((_reader, mut writer), (_far_reader, mut far_writer)) =
+            setup.connect_with(settings).await;
+        writer.close();
+        writer.wait_closed().await.unwrap();
+        let began = setup.runtime.now();
+        while far_writer.write(b"x").is_ok() {
+            setup.sleep(5).await;
+            assert!(setup.runtime.now() - began < SOON, "it still takes bytes");
+        }
+    }
 }

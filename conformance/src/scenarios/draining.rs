@@ -148,3 +148,26 @@ pub(crate) async fn both_watermarks_hold_for_each_direction_alone(mut setup: Set
     data::assert_same(&received, &sent);
     near_writer.drain().await.unwrap();
 }
+
+pub(crate) async fn watermarks_can_be_changed_while_writing_is_paused(mut setup: Setup) {
+    let (mut writer, mut reader) = setup.one_way_with(setup.tight()).await;
+    let sent = setup.fill(&mut writer).await;
+    let alarm = Alarm::default();
+    assert!(alarm.poll(writer.drain()).is_pending());
+    let queued = writer.queued();
+    writer.set_watermarks(queued - 1, queued);
+    assert_eq!(writer.watermarks(), (queued - 1, queued));
+    assert!(!alarm.has_rung());
+    writer.set_watermarks(queued, queued);
+    assert!(alarm.has_rung() && !writer.is_paused());
+    writer.drain().await.unwrap();
+
+    writer.set_watermarks(0, 0);
+    assert!(writer.is_paused());
+    setup.stays_pending(writer.drain()).await;
+    let len = sent.len();
+    let received = setup.spawn(async move { reader.read_exactly(len).await.unwrap() });
+    writer.drain().await.unwrap();
+    assert_eq!(writer.queued(), 0);
+    data::assert_same(&received.await, &sent);
+}

@@ -197,10 +197,12 @@ pub(crate) async fn a_file_in_the_way_of_a_server_is_left_alone(mut setup: Setup
 pub(crate) async fn options_reach_the_streams_of_clients(mut setup: Setup) {
     let (_server, address) = start(&mut setup).await;
     let opening = setup.open(address);
-    let opening = opening.limit(3).cap(5).watermarks(0, 0);
+    let opening = opening.limit(3).cap(5).watermarks(0, 1).write_cap(5);
     let (mut reader, mut writer) = opening.await.unwrap();
     assert_eq!(reader.limit(), 3);
     assert!(reader.read_exactly(6).await.is_err());
+    assert_eq!(writer.watermarks(), (0, 1));
+    assert!(writer.write(b"123456").is_err());
     writer.write(b"1234\n").unwrap();
     assert!(reader.read_line().await.is_err());
 }

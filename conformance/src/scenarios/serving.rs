@@ -285,7 +285,7 @@ pub(crate) async fn options_reach_the_streams_of_handlers(mut setup: Setup) {
         accepted.unbounded_send((reader, writer)).unwrap();
         std::future::pending::<()>()
     });
-    let starting = starting.limit(3).cap(5).watermarks(0, 0);
+    let starting = starting.limit(3).cap(5).watermarks(0, 0).write_cap(1 << 20);
     let server = starting.await.unwrap();
     let (mut client_reader, mut client) = setup.client(&server).await;
     let (mut reader, mut writer) = incoming.next().await.unwrap();
@@ -293,6 +293,7 @@ pub(crate) async fn options_reach_the_streams_of_handlers(mut setup: Setup) {
     client.write(b"1234\n").unwrap();
     assert!(reader.read_line().await.is_err());
     assert!(reader.read_exactly(6).await.is_err());
+    assert!(writer.write(&[0; (1 << 20) + 1]).is_err());
     while writer.queued() == 0 {
         writer.write(&[0; 100_000]).unwrap();
     }

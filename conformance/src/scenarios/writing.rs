@@ -2,12 +2,13 @@
 
 use std::{io::IoSlice, thread};
 
+use futures_util::future::join;
 use millpond::{Address, Bytes, StreamReader, WriteError};
 
 use crate::{
     data,
     place::Place,
-    setup::{Setup, Task},
+    setup::{Settings, Setup, Task},
 };
 
 fn read_all(setup: &Setup, mut reader: StreamReader) -> Task<Bytes> {
@@ -161,6 +162,86 @@ pub(crate) async fn writing_after_write_eof_is_an_error(mut setup: Setup) {
     writer.drain().await.unwrap();
     writer.flush().await.unwrap();
     assert_eq!(reader.read_to_eof().await.unwrap(), "!");
+}
+
+pub(crate) async fn a_cork_holds_small_writes_back_until_it_goes(mut setup: Setup) {
+    let (mut writer, mut reader) = setup.one_way().await;
+    let cork = writer.cork();
+    let inner = writer.cork();
+    writer.write(b"one ").unwrap();
+    writer.write_bytes(Bytes::from_static(b"two ")).unwrap();
+    writer.write_all(b"three\n").await.unwrap();
+    drop(cork);
+    setup.stays_pending(reader.read(1)).await;
+    assert_eq!(writer.queued(), 14);
+    drop(inner);
+    assert_eq!(reader.read_line().await.unwrap(), "one two three\n");
+}
+
+pub(crate) async fn a_cork_lets_go_of_what_somebody_waits_for(mut setup: Setup) {
+    let ((mut near_reader, mut writer), (mut reader, mut far_writer)) = setup.connect().await;
+    let _cork = writer.cork();
+    writer.write(b"flushed\n").unwrap();
+    let (flushed, line) = join(writer.flush(), reader.read_line()).await;
+    assert_eq!((flushed, line.unwrap()), (Ok(()), "flushed\n".into()));
+    let echo = setup.spawn(async move {
+        let line = reader.read_line().await.unwrap();
+        far_writer.write(&line).unwrap();
+        far_writer
+    });
+    writer.write(b"answer me\n").unwrap();
+    assert_eq!(near_reader.read_line().await.unwrap(), "answer me\n");
+    echo.await;
+}
+
+pub(crate) async fn what_is_written_under_corks_keeps_its_order(mut setup: Setup) {
+    let (mut writer, reader) = setup.one_way_with(setup.tight()).await;
+    let received = read_all(&setup, reader);
+    let mut sent = Vec::new();
+    for round in 0..20 {
+        let cork = writer.cork();
+        for len in [1, 10_000, 0, 8_192, 3, 8_191] {
+            let piece = data::bytes(round, len.min(setup.place.unit()));
+            writer.write(&piece).unwrap();
+            writer.write_bytes(piece.clone().into()).unwrap();
+            sent.extend(piece.repeat(2));
+        }
+        drop(cork);
+        writer.drain().await.unwrap();
+    }
+    drop(writer);
+    data::assert_same(&received.await, &sent);
+}
+
+pub(crate) async fn more_than_the_write_cap_is_refused_as_a_whole(mut setup: Setup) {
+    let unit = setup.place.unit();
+    let cap = 4 * unit;
+    let (mut writer, reader) = setup.one_way_with(Settings::write_cap(cap)).await;
+    let too_much = vec![0; cap + 1];
+    let refused = Err(WriteError::CapExceeded { cap });
+    assert_eq!(writer.write(&too_much), refused);
+    assert_eq!(writer.write_bytes(too_much.clone().into()), refused);
+    let pieces = [IoSlice::new(&too_much[1..]), IoSlice::new(b"!")];
+    assert_eq!(writer.write_vectored(&pieces), refused);
+    assert_eq!(writer.write_all(&too_much).await, refused);
+    let mut sent = Vec::new();
+    loop {
+        let block = data::bytes(data::seed(sent.len()), unit);
+        let written = writer.write(&block);
+        assert!(writer.queued() <= cap);
+        if written.is_err() {
+            assert_eq!(written, refused);
+            break;
+        }
+        sent.extend(block);
+    }
+    writer.write(b"").unwrap();
+    let received = read_all(&setup, reader);
+    writer.flush().await.unwrap();
+    writer.write(b"there is room again").unwrap();
+    sent.extend_from_slice(b"there is room again");
+    drop(writer);
+    data::assert_same(&received.await, &sent);
 }
 
 pub(crate) async fn each_side_knows_both_addresses(mut setup: Setup) {
