@@ -295,9 +295,10 @@ mod io {
 
     use super::{ReadError, TransportError, WriteError};
 
+    /// An I/O error that was made of a failure becomes that failure again.
     impl From<Error> for TransportError {
         fn from(error: Error) -> Self {
-            Self::new(error)
+            error.downcast().unwrap_or_else(Self::new)
         }
     }
 

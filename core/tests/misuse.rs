@@ -314,6 +314,14 @@ mod io {
     }
 
     #[test]
+    fn a_failure_is_the_same_after_a_way_through_an_io_error() {
+        for error in [refused(), TransportError::new("odd")] {
+            let converted = io::Error::from(error.clone());
+            assert_eq!(TransportError::from(converted), error);
+        }
+    }
+
+    #[test]
     fn a_read_error_becomes_an_io_error_of_its_kind_and_stays_inside() {
         let incomplete = ReadError::Incomplete {
             partial: Bytes::from_static(b"abc"),
