@@ -60,6 +60,7 @@ mod connection;
 mod cork;
 mod error;
 mod extra_info;
+mod feed;
 mod flush;
 mod functions;
 mod idle;
@@ -95,6 +96,7 @@ pub use connect::{connect_unix, open_unix_connection};
 pub use cork::Cork;
 pub use error::{BoxError, HandlerError, HandlerErrorCause, OpenError};
 pub use extra_info::{Address, ExtraInfo, Info, SystemHandle};
+pub use feed::{Feeder, fed};
 pub use lookup::{Family, Lookup};
 pub use millpond_core;
 pub use millpond_core::{

@@ -108,7 +108,7 @@ pub(crate) use stream_options;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct StreamOptions {
-    limit: usize,
+    pub(crate) limit: usize,
     cap: Option<usize>,
     low: usize,
     high: usize,
