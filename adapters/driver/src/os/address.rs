@@ -80,9 +80,11 @@ fn address(address: SockAddr) -> Option<Address> {
     if let Some(name) = address.as_abstract_namespace() {
         return Some(Address::Abstract(name.to_owned()));
     }
-    address
-        .is_unix()
-        .then(|| Address::Unix(address.as_pathname().map(Into::into)))
+    #[cfg(unix)]
+    if address.is_unix() {
+        return Some(Address::Unix(address.as_pathname().map(Into::into)));
+    }
+    None
 }
 
 /// The address of a unix socket, by its path.

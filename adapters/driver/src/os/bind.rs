@@ -16,9 +16,25 @@ use crate::{
 ///
 /// `As in asyncio:` an IPv6 address takes no IPv4 connections.
 ///
+/// # Unix sockets
+///
+/// A path that a dead server has left is replaced: it is a socket, and refuses connections twice
+/// within 10 ms, for which this blocks. Anything else that is in the way stays. A socket at a path
+/// listens at once, so that no other starter takes it for such a leftover; who connects before
+/// [`Bound::listen`] waits to be accepted. Dropping what this gives removes the path, if it still is
+/// that of the socket, unless [`cleanup_socket`](ListenOptions::cleanup_socket) is `false`.
+///
+/// To find out whether a server is alive, it is connected to, and accepts a connection that ends at
+/// once. No lock is involved: of several that start on a leftover at once, one gets it; but one that
+/// is stopped for more than 10 ms just after it has bound the path may lose it without noticing. On
+/// macOS and the BSDs a server whose backlog is full refuses connections, too, and may be replaced.
+///
+/// `Differs from asyncio:` there a socket is removed even if a server listens on it.
+///
 /// # Errors
 ///
-/// What the system says, for instance that the port is in use. On systems without unix sockets, an
+/// What the system says, for instance that the port is in use; `AddrInUse`, which says what is in
+/// the way, for the path of a unix socket. On systems without unix sockets, an
 /// address of that kind is `Unsupported`, and so is `reuse_port` where no system call is known for
 /// it.
 ///
@@ -39,15 +55,24 @@ pub fn bind(
     address: &Address,
     options: &ListenOptions,
 ) -> io::Result<Box<dyn Bound>> {
-    let listener = match address {
-        Address::Tcp(address) => StdListener::Tcp(bind_tcp(*address, options)?.into()),
+    match address {
+        Address::Tcp(address) => {
+            let socket = bind_tcp(*address, options)?;
+            Ok(bound(runtime, StdListener::Tcp(socket.into())))
+        }
         #[cfg(unix)]
-        Address::Unix(Some(path)) => bind_unix(&super::address::of_path(path)?, options)?,
-        Address::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
+        Address::Unix(Some(path)) => {
+            let (socket, path) = super::unix_path::bind(path, options)?;
+            let bound = bound(runtime, unix_listener(socket));
+            Ok(Box::new(super::unix_path::AtPath::new(path, bound)))
+        }
+        Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        Address::Abstract(name) => bind_unix(&super::address::of_name(name)?, options)?,
-    };
-    Ok(bound(runtime, listener))
+        Address::Abstract(name) => {
+            let socket = bind_abstract(name, options)?;
+            Ok(bound(runtime, unix_listener(socket)))
+        }
+    }
 }
 
 /// A socket that the program has bound itself, for `runtime` to listen on.
@@ -143,10 +168,15 @@ fn share_port(_: &Socket) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, why))
 }
 
-#[cfg(unix)]
-fn bind_unix(address: &socket2::SockAddr, options: &ListenOptions) -> io::Result<StdListener> {
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn bind_abstract(name: &[u8], options: &ListenOptions) -> io::Result<Socket> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     set_buffers(&socket, &options.socket)?;
-    socket.bind(address)?;
-    Ok(StdListener::Unix(std::os::fd::OwnedFd::from(socket).into()))
+    socket.bind(&super::address::of_name(name)?)?;
+    Ok(socket)
+}
+
+#[cfg(unix)]
+fn unix_listener(socket: Socket) -> StdListener {
+    StdListener::Unix(std::os::fd::OwnedFd::from(socket).into())
 }

@@ -9,6 +9,8 @@ mod configure;
 mod connect;
 mod resolve;
 mod stream;
+#[cfg(unix)]
+mod unix_path;
 
 pub use address::{RawHandle, extra_info, local_addr};
 pub use bind::{bind, bound};

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(unreachable_pub, reason = "a module of tests")]
 
+pub mod plain;
+
 use std::{
     io::{self, ErrorKind, IoSlice},
     sync::{

@@ -1,0 +1,98 @@
+//! The system's sockets without a runtime: they are asked by hand.
+
+use std::{
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use millpond::{
+    Address, Bound, BoxFuture, ConnectOptions, FuturesIo, ListenOptions, Listener, Lookup, Runtime,
+    Socket, Spawn, StdListener, StdSocket, os,
+};
+
+pub struct Plain;
+
+/// Takes an address with these options.
+pub fn bind(address: &Address, options: &ListenOptions) -> io::Result<Box<dyn Bound>> {
+    os::bind(Arc::new(Plain), address, options)
+}
+
+/// Whether a connection comes in right now.
+pub fn accepts(listener: &dyn Listener) -> bool {
+    let accepted = listener.poll_accept(&mut Context::from_waker(Waker::noop()));
+    accepted.map(Result::unwrap).is_ready()
+}
+
+struct Held(StdListener);
+
+impl Listener for Held {
+    /// The connection ends at once.
+    fn poll_accept(&self, _: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
+        let accepted = match &self.0 {
+            StdListener::Tcp(listener) => listener.accept().map(drop),
+            #[cfg(unix)]
+            StdListener::Unix(listener) => listener.accept().map(drop),
+            _ => unreachable!(),
+        };
+        match accepted {
+            Ok(()) => {
+                let nothing = futures_lite::io::Cursor::new(Vec::new());
+                Poll::Ready(Ok(Box::new(FuturesIo::new(nothing))))
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Address> {
+        match &self.0 {
+            StdListener::Tcp(listener) => os::local_addr(listener),
+            #[cfg(unix)]
+            StdListener::Unix(listener) => os::local_addr(listener),
+            _ => unreachable!(),
+        }
+    }
+}
+
+impl Spawn for Plain {
+    fn spawn(&self, _: BoxFuture<'static, ()>) {}
+}
+
+impl Runtime for Plain {
+    fn connect<'a>(
+        &'a self,
+        _: &'a Address,
+        _: &'a ConnectOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
+        Box::pin(async { Err(ErrorKind::Unsupported.into()) })
+    }
+
+    fn bind(&self, address: &Address, options: &ListenOptions) -> io::Result<Box<dyn Bound>> {
+        bind(address, options)
+    }
+
+    fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn adopt_listener(&self, listener: StdListener) -> io::Result<Box<dyn Listener>> {
+        match &listener {
+            StdListener::Tcp(listener) => listener.set_nonblocking(true)?,
+            #[cfg(unix)]
+            StdListener::Unix(listener) => listener.set_nonblocking(true)?,
+            _ => unreachable!(),
+        }
+        Ok(Box::new(Held(listener)))
+    }
+
+    fn resolve<'a>(&'a self, _: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async { Err(ErrorKind::Unsupported.into()) })
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+}
