@@ -78,6 +78,9 @@ impl Runtime for MadeUp {
                     future::pending().await
                 })
             }
+            "/busy" if self.tried().len() < 4 => {
+                Box::pin(async { Err(ErrorKind::WouldBlock.into()) })
+            }
             REFUSES => Box::pin(async { Err(ErrorKind::ConnectionRefused.into()) }),
             _ => Box::pin(async {
                 let nothing = futures_lite::io::Cursor::new(Vec::new());
@@ -189,6 +192,30 @@ fn when_all_fail_the_error_names_each_address_and_why() {
 }
 
 #[test]
+fn a_unix_socket_whose_backlog_is_full_is_tried_every_10_ms() {
+    let runtime = MadeUp::new();
+    let opening = open_connection(runtime.clone(), std::path::Path::new("/busy"));
+    block_on(opening.into_future()).unwrap();
+    assert_eq!(runtime.tried(), ["/busy"; 4]);
+    assert_eq!(runtime.slept(), Duration::from_millis(30));
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn a_path_that_begins_with_a_nul_is_an_abstract_address() {
+    let runtime = MadeUp::new();
+    let long = format!("\0{}", "x".repeat(107));
+    for path in ["\0name", "\0with\0more", &long] {
+        let target = std::path::Path::new(path);
+        block_on(open_connection(runtime.clone(), target).into_future()).unwrap();
+    }
+    let address = Address::Abstract(b"name".to_vec());
+    block_on(open_connection(runtime.clone(), &address).into_future()).unwrap();
+    let long = format!("@{}", "x".repeat(107));
+    assert_eq!(runtime.tried(), ["@name", r"@with\x00more", &long, "@name"]);
+}
+
+#[test]
 fn a_connect_timeout_bounds_the_whole() {
     let opening = open_connection(MadeUp::new(), parsed(BLACK_HOLE));
     let opening = opening.connect_timeout(Duration::from_secs(5));
@@ -216,7 +243,12 @@ fn bad_options_are_named_before_anything_is_tried() {
     let runtime = MadeUp::new();
     let open = |target: &str| open_connection(runtime.clone(), target);
     let long_path = std::path::PathBuf::from("/".repeat(108));
+    let open_path = |path: &str| open_connection(runtime.clone(), std::path::Path::new(path));
     for (opening, named) in [
+        (open_path(""), "path"),
+        (open_path("a\0b"), "path"),
+        (open_path("\0"), "path"),
+        (open_path(&format!("\0{}", "x".repeat(108))), "path"),
         (open(ANSWERS).limit(0), "limit"),
         (open(ANSWERS).watermarks(2, 1), "watermarks"),
         (open("no port"), "address"),

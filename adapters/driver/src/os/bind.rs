@@ -180,3 +180,38 @@ fn bind_abstract(name: &[u8], options: &ListenOptions) -> io::Result<Socket> {
 fn unix_listener(socket: Socket) -> StdListener {
     StdListener::Unix(std::os::fd::OwnedFd::from(socket).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn a_listening_socket_has_its_options_and_accepted_ones_inherit_the_buffer_sizes() {
+        let mut options = ListenOptions::default();
+        options.socket.receive_buffer = Some(50_000);
+        let here = (Ipv4Addr::LOCALHOST, 0).into();
+        let socket = bind_tcp(here, &options).unwrap();
+        assert_eq!(socket.reuse_address().unwrap(), cfg!(not(windows)));
+        socket.listen(1).unwrap();
+        let address = crate::os::local_addr(&socket).unwrap().tcp().unwrap();
+        let _client = TcpStream::connect(address).unwrap();
+        let (accepted, _) = socket.accept().unwrap();
+        let size = accepted.recv_buffer_size().unwrap();
+        assert!([50_000, 100_000].contains(&size), "{size}"); // Linux doubles it
+
+        options.reuse_address = false;
+        let socket = bind_tcp(here, &options).unwrap();
+        assert!(!socket.reuse_address().unwrap());
+    }
+
+    #[test]
+    fn an_ipv6_address_takes_no_ipv4_connections() {
+        let any = (Ipv6Addr::UNSPECIFIED, 0).into();
+        match bind_tcp(any, &ListenOptions::default()) {
+            Ok(socket) => assert!(socket.only_v6().unwrap()),
+            Err(error) => eprintln!("skipped: no IPv6 here: {error}"),
+        }
+    }
+}

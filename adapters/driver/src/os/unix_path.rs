@@ -56,6 +56,19 @@ pub(super) struct OwnedPath {
 }
 
 impl OwnedPath {
+    /// The path that a socket was bound to just now; `None` if it is gone already.
+    fn of_bound(path: &Path, cleanup: bool) -> io::Result<Option<Self>> {
+        let Some(file) = File::at(path)? else {
+            return Ok(None);
+        };
+        let path = std::path::absolute(path)?;
+        Ok(Some(Self {
+            path,
+            file,
+            cleanup,
+        }))
+    }
+
     /// Whether the path still leads to the socket, which is open: so the system gives its inode to
     /// nothing else.
     fn is_there(&self) -> bool {
@@ -93,18 +106,13 @@ pub(super) fn bind(path: &Path, options: &ListenOptions) -> io::Result<(Socket, 
             }
             Err(error) => return Err(error),
         }
-        let Some(file) = File::at(path)? else {
-            continue; // taken for a leftover, and moved away
-        };
-        let owned = OwnedPath {
-            path: std::path::absolute(path)?,
-            file,
-            cleanup: options.cleanup_socket,
-        };
-        socket.listen(FIRST_BACKLOG)?;
-        if owned.is_there() {
-            return Ok((socket, owned));
+        if let Some(owned) = OwnedPath::of_bound(path, options.cleanup_socket)? {
+            socket.listen(FIRST_BACKLOG)?;
+            if owned.is_there() {
+                return Ok((socket, owned));
+            }
         }
+        // Another starter has taken it for a leftover, and moved it away.
     }
     Err(in_use("others take and leave it all the time"))
 }
@@ -309,6 +317,22 @@ mod tests {
         let _listener = UnixListener::bind(&live).unwrap();
         let found = File::at(&live).unwrap().unwrap();
         assert!(!is_leftover(&live, found));
+    }
+
+    #[test]
+    fn who_has_lost_its_path_notices() {
+        let directory = tempfile::tempdir().unwrap();
+        let [path, aside] = ["socket", "aside"].map(|name| directory.path().join(name));
+        assert!(OwnedPath::of_bound(&path, true).unwrap().is_none());
+        let _loser = UnixListener::bind(&path).unwrap();
+        let owned = OwnedPath::of_bound(&path, true).unwrap().unwrap();
+        assert!(owned.is_there());
+        fs::rename(&path, &aside).unwrap();
+        assert!(!owned.is_there());
+        let _winner = UnixListener::bind(&path).unwrap();
+        assert!(!owned.is_there());
+        drop(owned);
+        UnixStream::connect(&path).unwrap();
     }
 
     #[test]
