@@ -41,7 +41,7 @@ async fn assert_refuses(setup: &Setup, address: &Address) {
     let error = std::io::Error::from(refused.expect_err("nobody accepts"));
     let expected = match address {
         Address::Unix(_) => ErrorKind::NotFound, // the path is removed
-        _ => ErrorKind::ConnectionRefused,
+        Address::Tcp(_) | Address::Abstract(_) | _ => ErrorKind::ConnectionRefused,
     };
     assert_eq!(error.kind(), expected);
 }
