@@ -282,6 +282,12 @@ macro_rules! __runtime {
                 a_listening_socket_can_be_taken_over,
                 #[cfg(unix)]
                 unix_sockets_can_be_taken_over,
+                #[cfg(unix)]
+                the_path_that_a_dead_server_left_is_replaced,
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                a_unix_server_whose_backlog_is_full_is_waited_for,
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                an_abstract_address_can_be_served_and_connected_to,
                 a_server_gets_a_port_from_the_system,
                 a_server_can_listen_on_several_addresses,
                 a_refusal_names_the_address,

@@ -88,6 +88,50 @@ pub(crate) async fn unix_sockets_can_be_taken_over(mut setup: Setup) {
     assert_connects(setup.open(socket)).await;
 }
 
+#[cfg(unix)]
+pub(crate) async fn the_path_that_a_dead_server_left_is_replaced(mut setup: Setup) {
+    let path = setup.new_path();
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let server = setup.serve_at(&*path, echo).await.unwrap();
+    assert_connects(setup.open(&*path)).await;
+    drop(server);
+    assert!(!path.exists());
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) async fn a_unix_server_whose_backlog_is_full_is_waited_for(mut setup: Setup) {
+    let address = Address::Unix(Some(setup.new_path()));
+    let bound = setup
+        .runtime
+        .bind(&address, &millpond::ListenOptions::default());
+    let listener = bound.unwrap().listen(0).unwrap();
+    let options = millpond::ConnectOptions::default();
+    let mut queued = Vec::new();
+    while let Ok(socket) = millpond::os::connect(&address, &options) {
+        queued.push(socket);
+    }
+    let opening = setup.open(&address).into_future();
+    let opened = setup.spawn(opening);
+    setup.stays_pending(std::future::pending::<()>()).await;
+    for _ in 0..=queued.len() {
+        let accepted = std::future::poll_fn(|cx| listener.poll_accept(cx));
+        drop(accepted.await.unwrap());
+    }
+    opened.await.unwrap();
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) async fn an_abstract_address_can_be_served_and_connected_to(mut setup: Setup) {
+    // A path that nobody else has is a name that nobody else has.
+    let name = format!("\0{}", setup.new_path().display());
+    let server = setup.serve_at(std::path::Path::new(&name), echo);
+    let server = server.await.unwrap();
+    let address = Address::Abstract(name[1..].into());
+    assert_eq!(server.sockets(), [address]);
+    assert_connects(setup.open(std::path::Path::new(&name))).await;
+    assert_connects(setup.open(&server.sockets()[0])).await;
+}
+
 pub(crate) async fn a_server_gets_a_port_from_the_system(mut setup: Setup) {
     let (server, address) = start(&mut setup).await;
     assert_ne!(address.port(), 0);
