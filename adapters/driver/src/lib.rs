@@ -4,7 +4,8 @@
 //!
 //! [`StreamReader`] and [`StreamWriter`] are the two halves of a stream, whatever is below it. They
 //! come from the adapter of a runtime (`millpond-tokio`, `millpond-smol`), from any futures-io
-//! stream ([`FuturesIo`] and [`StreamOptions::open`]), or from memory:
+//! stream ([`FuturesIo`] and [`StreamOptions::open`]), from the program itself ([`fed`]), or from
+//! memory:
 //!
 //! ```
 //! # futures_lite::future::block_on(async {
@@ -30,7 +31,6 @@
 //!   as the runtime runs.
 //! * Both halves work at once from two tasks, without a lock between them.
 //! * No stream keeps a thread for itself: after 128 operations that did not wait, it gives way.
-
 //!
 //! # What goes wrong, and how it is said
 //!
@@ -47,7 +47,9 @@
 //! | nobody answers, or too late | [`OpenError::Connect`] with each address and why, [`OpenError::TimedOut`] |
 //! | a port in use, or not this machine's | [`OpenError::Listen`] with the address |
 //! | an empty separator | a panic; [`Separator::try_new`] is for those that come from outside |
+//! | a direction that a stream does not have | [`ReadError::WriteOnly`], [`WriteError::ReadOnly`] |
 //! | a handler fails or panics | its stream is closed, and it is reported: [`StartServer::on_handler_error`] |
+//! | nobody can be accepted for now | the server goes on; [`StartServer::on_accept_error`] |
 //!
 //! All of them convert into [`std::io::Error`] and keep their kind.
 

@@ -140,7 +140,7 @@ impl Pipe {
         if n == 0 && !buf.is_empty() {
             return match state.writing {
                 Writing::Open => {
-                    state.reader = Some(cx.waker().clone());
+                    wait(state, |state| &mut state.reader, cx);
                     Poll::Pending
                 }
                 Writing::Finished => Poll::Ready(Ok(0)),
@@ -169,7 +169,7 @@ impl Pipe {
             written += n;
         }
         if written == 0 {
-            state.writer = Some(cx.waker().clone());
+            wait(state, |state| &mut state.writer, cx);
             return Poll::Pending;
         }
         wake(state, |state| &mut state.reader);
@@ -195,6 +195,17 @@ impl Pipe {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Drops the waker that was there after the lock is released: that may run anything.
+fn wait(
+    mut state: MutexGuard<'_, State>,
+    who: impl FnOnce(&mut State) -> &mut Option<Waker>,
+    cx: &Context<'_>,
+) {
+    let before = who(&mut state).replace(cx.waker().clone());
+    drop(state);
+    drop(before);
 }
 
 /// Wakes after the lock is released: the waker may run the other side here and now.
