@@ -124,7 +124,7 @@ impl Connection {
             background,
             mode: held.mode(),
             close_timeout,
-            can_write_eof: held.can_write_eof(),
+            can_write_eof: held.mode().can_write() && held.can_write_eof(),
             extra_info: Arc::new(held.extra_info()),
             activity: activity.clone(),
             sending: Mutex::new(Sending {
@@ -350,9 +350,13 @@ impl Connection {
         self.close_timeout
     }
 
-    /// Ends after the close timeout, if there is a clock.
+    /// Ends after the close timeout, if there is a clock and a limit at all: whoever reads a pipe may
+    /// take its time, as a pager does.
     pub(crate) fn close_timer(&self) -> Option<BoxFuture<'static, ()>> {
-        self.background.timer(self.close_timeout)
+        match self.mode {
+            StreamMode::ReadWrite => self.background.timer(self.close_timeout),
+            StreamMode::Read | StreamMode::Write => None,
+        }
     }
 
     fn finish(&self, afterwards: Afterwards) {

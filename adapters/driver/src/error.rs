@@ -70,6 +70,11 @@ pub enum OpenError {
         /// Why not.
         source: io::Error,
     },
+    /// What was given as a pipe cannot be used as one.
+    Pipe {
+        /// Why not.
+        source: io::Error,
+    },
 }
 
 impl OpenError {
@@ -89,7 +94,8 @@ impl OpenError {
             | Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::Listen { .. }
-            | Self::Adopt { .. } => io::ErrorKind::InvalidInput,
+            | Self::Adopt { .. }
+            | Self::Pipe { .. } => io::ErrorKind::InvalidInput,
         };
         self.cause().map_or(without_cause, io::Error::kind)
     }
@@ -98,9 +104,10 @@ impl OpenError {
         match self {
             Self::Closed | Self::Option { .. } | Self::TimedOut { .. } => None,
             Self::Connect { attempts } => attempts.first().map(|(_, source)| source),
-            Self::Resolve { source, .. } | Self::Listen { source, .. } | Self::Adopt { source } => {
-                Some(source)
-            }
+            Self::Resolve { source, .. }
+            | Self::Listen { source, .. }
+            | Self::Adopt { source }
+            | Self::Pipe { source } => Some(source),
         }
     }
 }
@@ -124,6 +131,7 @@ impl fmt::Display for OpenError {
             Self::TimedOut { timeout } => write!(f, "no connection within {timeout:?}"),
             Self::Closed => f.write_str("the server was closed"),
             Self::Adopt { source } => write!(f, "the socket cannot be used: {source}"),
+            Self::Pipe { source } => write!(f, "the pipe cannot be used: {source}"),
         }
     }
 }

@@ -122,6 +122,23 @@ impl ExtraInfo {
         }
     }
 
+    /// What is known of a pipe: its number.
+    ///
+    /// ```
+    /// use millpond::ExtraInfo;
+    ///
+    /// let file = std::fs::File::open("/dev/null")?;
+    /// assert!(ExtraInfo::of_pipe(&file).get("pipe").is_some());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(unix)]
+    pub fn of_pipe(pipe: &impl std::os::fd::AsRawFd) -> Self {
+        Self {
+            handle: Some(SystemHandle::Pipe(pipe.as_raw_fd())),
+            ..Self::default()
+        }
+    }
+
     /// What asyncio gives by this name: `peername`, `sockname`, `socket` or `pipe`. `None` for what
     /// is not known, as for any other name.
     ///

@@ -57,6 +57,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod background;
+#[cfg(unix)]
+mod blocking;
 mod connect;
 mod connection;
 mod cork;
@@ -74,6 +76,8 @@ mod mode;
 mod options;
 pub mod os;
 mod pair;
+#[cfg(unix)]
+mod pipe;
 mod reader;
 mod runtime;
 mod scratch;
@@ -108,7 +112,11 @@ pub use millpond_core::{
 pub use mode::StreamMode;
 pub use options::StreamOptions;
 pub use pair::pair;
+#[cfg(unix)]
+pub use pipe::{ConnectPipe, ReadPipe, WritePipe, connect_read_pipe, connect_write_pipe};
 pub use reader::{Lines, StreamReader};
+#[cfg(unix)]
+pub use runtime::StdPipe;
 pub use runtime::{BoxFuture, Runtime, Spawn, StdListener, StdSocket};
 pub use server::Server;
 pub use serving::Shutdown;

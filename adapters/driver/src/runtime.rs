@@ -112,6 +112,18 @@ pub trait Runtime: Spawn {
     /// If the runtime refuses the socket.
     fn adopt_listener(&self, listener: StdListener) -> io::Result<Box<dyn Listener>>;
 
+    /// Takes over one end of a pipe or FIFO of the standard library, which nobody else uses.
+    ///
+    /// By default a thread of its own reads or writes it, for runtimes that have no better way.
+    ///
+    /// # Errors
+    ///
+    /// If the runtime refuses the pipe.
+    #[cfg(unix)]
+    fn adopt_pipe(&self, pipe: StdPipe) -> io::Result<Box<dyn Socket>> {
+        Ok(crate::pipe::adopt_blocking(pipe))
+    }
+
     /// The addresses of a host, each once, in the order in which they should be tried.
     ///
     /// [`os::resolve`](crate::os::resolve) finds them on a thread that may block.
@@ -142,6 +154,27 @@ pub enum StdSocket {
     /// A unix-domain connection.
     #[cfg(unix)]
     Unix(std::os::unix::net::UnixStream),
+}
+
+/// One end of a pipe or FIFO of the standard library; what
+/// [`Runtime::adopt_pipe`] takes over.
+///
+/// ```no_run
+/// # fn example(runtime: &dyn millpond::Runtime) -> std::io::Result<()> {
+/// use millpond::StdPipe;
+///
+/// let fifo = std::fs::File::open("/run/log.fifo")?;
+/// let socket = runtime.adopt_pipe(StdPipe::Reader(fifo.into()))?;
+/// # Ok(()) }
+/// ```
+#[cfg(unix)]
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a pipe has two ends")]
+pub enum StdPipe {
+    /// It is read from.
+    Reader(std::os::fd::OwnedFd),
+    /// It is written to.
+    Writer(std::os::fd::OwnedFd),
 }
 
 /// A listening stream socket of the standard library.

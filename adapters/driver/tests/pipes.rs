@@ -1,0 +1,115 @@
+//! Pipes on a runtime that cannot wait for them, and whose time is over at once.
+
+#![cfg(unix)]
+
+use std::{
+    io::{self, Read},
+    net::SocketAddr,
+    process::{Command, Stdio},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use futures_lite::future::block_on;
+use millpond::{
+    Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Runtime, Socket,
+    Spawn, StdListener, StdSocket, connect_read_pipe, connect_write_pipe,
+};
+
+struct Hasty;
+
+impl Spawn for Hasty {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        thread::spawn(|| block_on(task));
+    }
+}
+
+impl Runtime for Hasty {
+    fn connect<'a>(
+        &'a self,
+        _: &'a Address,
+        _: &'a ConnectOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
+        unreachable!("only pipes are used")
+    }
+
+    fn bind(&self, _: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
+        unreachable!("only pipes are used")
+    }
+
+    fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
+        unreachable!("only pipes are used")
+    }
+
+    fn adopt_listener(&self, _: StdListener) -> io::Result<Box<dyn Listener>> {
+        unreachable!("only pipes are used")
+    }
+
+    fn resolve<'a>(&'a self, _: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        unreachable!("only pipes are used")
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+}
+
+#[test]
+fn a_runtime_that_knows_no_pipes_has_threads_for_them() {
+    let mut child = Command::new("cat")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = child.stdin.take().unwrap();
+    let output = child.stdout.take().unwrap();
+    block_on(async {
+        let mut input = connect_write_pipe(Arc::new(Hasty), input).await.unwrap();
+        let mut output = connect_read_pipe(Arc::new(Hasty), output).await.unwrap();
+        input.write(b"hello\n").unwrap();
+        assert_eq!(output.read_line().await.unwrap(), "hello\n");
+        drop(input);
+        assert_eq!(output.read_line().await.unwrap(), "");
+    });
+    assert!(child.wait().unwrap().success());
+}
+
+/// It may be a pager.
+#[test]
+fn whoever_reads_a_pipe_may_take_any_time() {
+    const LEN: usize = 1024 * 1024;
+    let mut child = Command::new("sh")
+        .args(["-c", "sleep 0.2; cat"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = child.stdin.take().unwrap();
+    let mut output = child.stdout.take().unwrap();
+    block_on(async {
+        let mut input = connect_write_pipe(Arc::new(Hasty), input).await.unwrap();
+        input.write(&[0; LEN]).unwrap();
+        input.close();
+        let received = thread::spawn(move || output.read_to_end(&mut Vec::new()).unwrap());
+        input.wait_closed().await.unwrap();
+        assert_eq!(received.join().unwrap(), LEN);
+    });
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_stream_of_this_process_leaves_its_descriptor_open() {
+    for _ in 0..2 {
+        block_on(async {
+            let mut stderr = connect_write_pipe(Arc::new(Hasty), io::stderr())
+                .await
+                .unwrap();
+            stderr.write(b"").unwrap();
+            stderr.close();
+            stderr.wait_closed().await.unwrap();
+            let stdin = connect_read_pipe(Arc::new(Hasty), io::stdin()).await;
+            drop(stdin.unwrap());
+        });
+    }
+}
