@@ -164,6 +164,44 @@ macro_rules! functions {
             $crate::start_unix_server($runtime, path, handler)
         }
 
+        /// [`millpond::connect_read_pipe`] on this crate's runtime.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # async fn example() -> std::io::Result<()> {
+        #[doc = concat!("let mut stdin = ", $name, "::connect_read_pipe(std::io::stdin()).await?;")]
+        /// let line = stdin.read_line().await?;
+        /// # Ok(()) }
+        /// ```
+        #[cfg(unix)]
+        #[track_caller]
+        pub fn connect_read_pipe(pipe: impl Into<$crate::ReadPipe>) -> $crate::ConnectPipe {
+            $crate::connect_read_pipe($runtime, pipe)
+        }
+
+        /// [`millpond::connect_write_pipe`] on this crate's runtime.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # async fn example() -> std::io::Result<()> {
+        #[doc = concat!("let mut stdout = ", $name, "::connect_write_pipe(std::io::stdout()).await?;")]
+        /// stdout.write(b"hello\n")?;
+        /// stdout.close();
+        /// stdout.wait_closed().await?;
+        /// # Ok(()) }
+        /// ```
+        #[cfg(unix)]
+        #[track_caller]
+        pub fn connect_write_pipe(pipe: impl Into<$crate::WritePipe>) -> $crate::ConnectPipe {
+            $crate::connect_write_pipe($runtime, pipe)
+        }
+
         /// [`millpond::timeout`] on this crate's runtime.
         ///
         /// # Errors

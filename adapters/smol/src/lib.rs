@@ -34,6 +34,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(unix)]
+mod pipes;
 mod sockets;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -41,6 +43,8 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use async_io::Async;
 pub use millpond::*;
 
+#[cfg(unix)]
+use crate::pipes::Pipe;
 use crate::sockets::Io;
 
 /// smol as a [`Runtime`]: tasks run on its global executor, sockets on its reactor.
@@ -112,6 +116,16 @@ impl Runtime for Smol {
     fn resolve<'a>(&'a self, lookup: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
         let lookup = lookup.clone();
         Box::pin(smol::unblock(move || os::resolve(&lookup)))
+    }
+
+    #[cfg(unix)]
+    fn adopt_pipe(&self, pipe: StdPipe) -> io::Result<Box<dyn Socket>> {
+        let (fd, mode) = match pipe {
+            StdPipe::Reader(fd) => (fd, StreamMode::Read),
+            StdPipe::Writer(fd) => (fd, StreamMode::Write),
+        };
+        let file = Async::new(fd.into())?;
+        Ok(Box::new(Pipe { file, mode }))
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {

@@ -33,13 +33,19 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(unix)]
+mod pipes;
 mod sockets;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 pub use millpond::*;
+#[cfg(unix)]
+use tokio::net::unix::pipe;
 use tokio::{net, runtime::Handle};
 
+#[cfg(unix)]
+use crate::pipes::Pipe;
 use crate::sockets::Io;
 
 /// tokio as a [`Runtime`].
@@ -167,6 +173,15 @@ impl Runtime for Tokio {
         let lookup = lookup.clone();
         let resolving = self.handle.spawn_blocking(move || os::resolve(&lookup));
         Box::pin(async move { resolving.await? })
+    }
+
+    #[cfg(unix)]
+    fn adopt_pipe(&self, pipe: StdPipe) -> io::Result<Box<dyn Socket>> {
+        let _inside = self.handle.enter();
+        Ok(Box::new(match pipe {
+            StdPipe::Reader(fd) => Pipe::Receiver(pipe::Receiver::from_owned_fd(fd)?),
+            StdPipe::Writer(fd) => Pipe::Sender(pipe::Sender::from_owned_fd(fd)?),
+        }))
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
