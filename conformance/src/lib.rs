@@ -41,7 +41,7 @@
 //! | `drip`, `hesitant` | sockets that give and take one byte a call; `hesitant` ones also say now and then, for no reason, that they are not ready |
 //!
 //! Two groups, `tcp_server` and `unix_server`, are about serving; `runtime` is about what can be
-//! connected to, and what the driver needs of an adapter otherwise.
+//! connected to, pipes and files among it, and what the driver needs of an adapter otherwise.
 //!
 //! A runtime that lacks something names the groups it has:
 //!
@@ -68,8 +68,8 @@
 //! A scenario that hangs fails, too: each has 60 s, by a clock that is not the runtime's. The
 //! environment variable `MILLPOND_TIME_LIMIT` sets another number of seconds.
 //!
-//! Scenarios use the loopback interface, ports that the system chooses, and temporary
-//! directories.
+//! Scenarios use the loopback interface, ports that the system chooses, temporary directories, and on
+//! unix the programs `cat`, `mkfifo` and `sh`.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -316,6 +316,54 @@ macro_rules! __runtime {
                 close_ends_a_read_that_is_just_about_to_wait,
                 abort_ends_a_read_that_is_just_about_to_wait,
             }
+            pipes {
+                #[cfg(unix)]
+                what_is_written_to_a_pipe_can_be_read,
+                #[cfg(unix)]
+                the_end_comes_behind_the_last_byte,
+                #[cfg(unix)]
+                much_arrives_as_it_was_sent,
+                #[cfg(unix)]
+                a_file_is_read_to_its_end,
+                #[cfg(unix)]
+                a_file_is_written_when_the_stream_is_closed,
+                #[cfg(unix)]
+                the_null_device_takes_everything_and_gives_nothing,
+                #[cfg(unix)]
+                a_child_can_be_listened_to_line_by_line,
+                #[cfg(unix)]
+                what_a_child_is_given_comes_back,
+                #[cfg(unix)]
+                a_writer_pauses_when_nobody_reads,
+                #[cfg(unix)]
+                a_producer_is_stopped_when_nobody_asks,
+                #[cfg(unix)]
+                each_direction_refuses_the_other_one,
+                #[cfg(unix)]
+                each_half_knows_its_direction,
+                #[cfg(unix)]
+                a_writer_is_told_that_its_reader_is_gone,
+                #[cfg(unix)]
+                a_writer_that_waits_is_told_that_its_reader_is_gone,
+                #[cfg(unix)]
+                a_read_of_a_pipe_dropped_at_any_await_loses_nothing,
+                #[cfg(unix)]
+                dropping_the_stream_closes_the_pipe,
+                #[cfg(unix)]
+                closing_the_stream_closes_the_pipe,
+                #[cfg(unix)]
+                aborting_the_stream_closes_the_pipe,
+                #[cfg(unix)]
+                close_ends_a_read_of_a_pipe_that_waits,
+                #[cfg(unix)]
+                the_half_without_a_direction_can_be_dropped,
+                #[cfg(unix)]
+                closing_waits_until_everything_is_written,
+                #[cfg(unix)]
+                what_is_no_pipe_is_refused,
+                #[cfg(unix)]
+                options_reach_the_streams_of_pipes,
+            }
         }
     };
 }
@@ -332,6 +380,7 @@ pub mod boxed {
         ([] $( $topic:ident { $( $(#[$attribute:meta])* $scenario:ident, )* } )*) => {
             $(
                 pub mod $topic {
+                    #[allow(unused_imports, reason = "a topic may have nothing on some systems")]
                     use super::*;
 
                     $(

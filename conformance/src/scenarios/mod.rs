@@ -9,6 +9,8 @@ pub(crate) mod ending;
 pub(crate) mod half_closing;
 pub(crate) mod limits;
 pub(crate) mod opening;
+#[cfg(unix)]
+pub(crate) mod pipes;
 pub(crate) mod reading;
 pub(crate) mod resets;
 
