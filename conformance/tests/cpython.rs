@@ -3,8 +3,9 @@
 //! They are skipped where there is no `python3`, unless the environment variable `MILLPOND_REQUIRE`,
 //! a list with commas, names it. `MILLPOND_PYTHON` is the path of another interpreter.
 
+mod python;
+
 use std::{
-    env,
     io::{self, BufRead, BufReader},
     net::Ipv4Addr,
     process::{Child, Command, Stdio},
@@ -235,7 +236,7 @@ type Conversation = fn(StreamReader, StreamWriter) -> BoxFuture<'static, io::Res
 
 /// The script is the server, this side the client.
 fn talk_to_server<H: Harness>(name: &'static str, conversation: Conversation) {
-    let Some(interpreter) = interpreter() else {
+    let Some(interpreter) = python::interpreter() else {
         return;
     };
     run::<H>(name, move |runtime| {
@@ -252,7 +253,7 @@ fn talk_to_server<H: Harness>(name: &'static str, conversation: Conversation) {
 
 /// The script is the client, this side the server.
 fn talk_to_client<H: Harness>(name: &'static str, conversation: Conversation) {
-    let Some(interpreter) = interpreter() else {
+    let Some(interpreter) = python::interpreter() else {
         return;
     };
     run::<H>(name, move |runtime| {
@@ -276,23 +277,6 @@ fn talk_to_client<H: Harness>(name: &'static str, conversation: Conversation) {
             server.wait_closed().await;
         })
     });
-}
-
-/// `None` if there is none, and none is required.
-fn interpreter() -> Option<String> {
-    let chosen = env::var("MILLPOND_PYTHON");
-    let required = env::var("MILLPOND_REQUIRE")
-        .is_ok_and(|list| list.split(',').any(|name| name.trim() == "python3"));
-    let must_be_there = chosen.is_ok() || required;
-    let interpreter = chosen.unwrap_or_else(|_| "python3".to_owned());
-    match Command::new(&interpreter).arg("--version").output() {
-        Ok(output) if output.status.success() => Some(interpreter),
-        problem if must_be_there => panic!("{interpreter} cannot be run: {problem:?}"),
-        _ => {
-            eprintln!("skipped: there is no {interpreter}");
-            None
-        }
-    }
 }
 
 /// The script; killed when this is dropped.

@@ -67,6 +67,7 @@ mod extra_info;
 mod feed;
 mod flush;
 mod functions;
+pub mod guide;
 mod idle;
 mod inline;
 mod linger;
