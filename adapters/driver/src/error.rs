@@ -46,6 +46,9 @@ pub enum OpenError {
         source: io::Error,
     },
     /// Every attempt to connect failed.
+    ///
+    /// `Differs from asyncio:` each attempt is told of, as with its `all_errors`.
+    #[doc(alias = "all_errors")]
     Connect {
         /// Each address that was tried and why it failed, in the order in which they failed. Never
         /// empty.

@@ -74,10 +74,15 @@ impl fmt::Display for Address {
 #[non_exhaustive]
 pub struct ExtraInfo {
     /// The peer's address; asyncio's `peername`. `None` if the system did not tell.
+    #[doc(alias = "peername")]
+    #[doc(alias = "getpeername")]
     pub peer_addr: Option<Address>,
     /// This side's address; asyncio's `sockname`.
+    #[doc(alias = "sockname")]
+    #[doc(alias = "getsockname")]
     pub local_addr: Option<Address>,
     /// What the system knows it by; asyncio's `socket` and `pipe`.
+    #[doc(alias = "fileno")]
     pub handle: Option<SystemHandle>,
 }
 

@@ -140,6 +140,7 @@ impl StreamOptions {
 /// assert!(matches!(cut_short, Err(ReadError::Incomplete { partial, .. }) if partial == "by"));
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[doc(alias = "StreamReaderProtocol")]
 pub struct Feeder {
     shared: Arc<Shared>,
     turns: Turns,
@@ -173,6 +174,7 @@ impl Feeder {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     #[doc(alias = "feed_data")]
+    #[doc(alias = "data_received")]
     pub fn feed(&mut self, data: &[u8]) -> Result<(), WriteError> {
         self.shared.feed(|queue| queue.push(data))
     }
@@ -213,6 +215,7 @@ impl Feeder {
     /// assert_eq!(reader.read_to_eof().await?, "all of it");
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
+    #[doc(alias = "eof_received")]
     pub fn feed_eof(&mut self) {
         self.shared.end(End::Eof);
     }
@@ -239,6 +242,7 @@ impl Feeder {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     #[doc(alias = "set_exception")]
+    #[doc(alias = "connection_lost")]
     pub fn fail(&mut self, error: impl Into<TransportError>) {
         self.shared.end(End::Failed(error.into()));
     }

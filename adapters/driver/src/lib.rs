@@ -23,6 +23,9 @@
 //! bytes between it and a socket, once for all runtimes. What it needs of a runtime is the
 //! [`Runtime`] trait.
 //!
+//! For those who come from Python there is a [guide](guide::from_asyncio) with every name of asyncio's
+//! streams beside its counterpart.
+//!
 //! # Guarantees
 //!
 //! * Every method that waits is cancel-safe: in a `select!`, nothing is lost.

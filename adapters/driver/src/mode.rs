@@ -18,6 +18,7 @@ pub enum StreamMode {
     /// Bytes come in, as from a pipe that is read.
     Read,
     /// Both directions, as those of a connection.
+    #[doc(alias = "READWRITE")]
     ReadWrite,
     /// Bytes go out, as to a pipe that is written.
     Write,

@@ -19,7 +19,7 @@ const CAPACITY: usize = 64 * 1024;
 ///
 /// They behave as a socket pair: each direction holds up to 64 KiB on its way, both sides can close,
 /// half-close and abort. What is written beyond that waits in the writer and is delivered when the
-/// other side reads. [`StreamOptions::pair`] has the settings.
+/// other side reads. [`StreamOptions::pair`] has the settings. asyncio has no counterpart.
 ///
 /// # Examples
 ///

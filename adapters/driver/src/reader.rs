@@ -67,6 +67,9 @@ pub struct StreamReader {
 impl StreamReader {
     /// Reads whatever is there, at least one byte and at most `n`; empty at the end of the stream.
     ///
+    /// `Differs from asyncio:` `n` must be given; without one it is
+    /// [`read_to_eof`](Self::read_to_eof).
+    ///
     /// # Errors
     ///
     /// [`ReadError::Transport`] if the transport has failed and nothing is left to read.
@@ -127,6 +130,8 @@ impl StreamReader {
 
     /// Reads exactly `n` bytes. The limit does not apply, the cap does.
     ///
+    /// `As in asyncio:` what was left at the end of the stream is in the error.
+    ///
     /// # Errors
     ///
     /// [`ReadError::Incomplete`] with what was left if the stream ends first.
@@ -159,6 +164,9 @@ impl StreamReader {
     /// which may be a set.
     ///
     /// In a loop, build the [`Separator`] first and pass a reference.
+    ///
+    /// `As in asyncio:` the separator is included, and of several that match the one that ends first
+    /// counts. `Differs from asyncio:` it must be given; there it is a line feed by default.
     ///
     /// # Errors
     ///
@@ -288,6 +296,9 @@ impl StreamReader {
     /// The lines of the stream, one after the other, up to its end; the last one may lack its line
     /// feed.
     ///
+    /// `As in asyncio:` it is `async for line in reader`, and can go on behind a line that is too
+    /// long.
+    ///
     /// ```
     /// # futures_lite::future::block_on(async {
     /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
@@ -299,6 +310,7 @@ impl StreamReader {
     /// }
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
+    #[doc(alias = "__aiter__")]
     pub fn lines(&mut self) -> Lines<'_> {
         Lines { reader: self }
     }
@@ -307,6 +319,8 @@ impl StreamReader {
 /// Reads that lend what they return, without an allocation.
 impl StreamReader {
     /// Lends the next `n` bytes without taking them; fewer if the stream ends first.
+    ///
+    /// asyncio has no counterpart.
     ///
     /// # Errors
     ///
@@ -435,6 +449,8 @@ impl StreamReader {
 
     /// The bytes that have arrived and not been taken.
     ///
+    /// asyncio has no counterpart.
+    ///
     /// ```
     /// # futures_lite::future::block_on(async {
     /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
@@ -484,7 +500,8 @@ impl StreamReader {
 
     /// Whether the stream has ended and everything before its end has been taken.
     ///
-    /// `As in asyncio:` it only knows of an end that a read has come upon.
+    /// `Differs from asyncio:` it only knows of an end that a read has come upon; there the event
+    /// loop reads ahead.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -510,6 +527,8 @@ impl StreamReader {
     }
 
     /// Changes the limit, for a protocol whose lines may be longer from here on.
+    ///
+    /// asyncio has no counterpart.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -735,6 +754,7 @@ impl Lines<'_> {
     /// # Examples
     ///
     /// See [`StreamReader::lines`].
+    #[doc(alias = "__anext__")]
     pub async fn next(&mut self) -> Option<Result<Bytes, ReadError>> {
         poll_fn(|cx| self.poll_line(cx)).await
     }

@@ -40,6 +40,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// };
 /// on_a_thread.spawn(Box::pin(async { println!("in the background") }));
 /// ```
+#[doc(alias = "create_task")]
 pub trait Spawn: Send + Sync + 'static {
     /// Starts `task`, and runs it to its end whatever becomes of the caller.
     fn spawn(&self, task: BoxFuture<'static, ()>);
@@ -76,6 +77,8 @@ impl<F: Fn(BoxFuture<'static, ()>) + Send + Sync + 'static> Spawn for F {
 ///     futures_lite::future::or(line, late).await // a read that is dropped has taken nothing
 /// }
 /// ```
+#[doc(alias = "loop")]
+#[doc(alias = "AbstractEventLoop")]
 pub trait Runtime: Spawn {
     /// Makes one attempt to connect to one address.
     ///

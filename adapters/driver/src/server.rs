@@ -46,7 +46,9 @@ impl Server {
         Self { serving, sockets }
     }
 
-    /// The addresses that it has taken; asyncio's `sockets`. Empty once it is closed.
+    /// The addresses that it has taken. Empty once it is closed.
+    ///
+    /// `Differs from asyncio:` they are not the sockets themselves.
     ///
     /// See [`Server`] for an example.
     pub fn sockets(&self) -> &[Address] {
@@ -57,6 +59,9 @@ impl Server {
     }
 
     /// Whether it accepts connections.
+    ///
+    /// `As in asyncio:` it does from [`start_serving`](Self::start_serving) to
+    /// [`close`](Self::close).
     ///
     /// ```no_run
     /// # async fn example(server: millpond::Server) {
@@ -70,6 +75,8 @@ impl Server {
 
     /// Begins to accept, if it does not yet: for a server that was started with
     /// [`start_serving(false)`](crate::StartServer::start_serving), which has an example.
+    ///
+    /// `Differs from asyncio:` it need not be awaited.
     ///
     /// # Errors
     ///
@@ -105,7 +112,7 @@ impl Server {
 
 /// Ending.
 impl Server {
-    /// Stops accepting, at once. Connections and their handlers go on.
+    /// Stops accepting, at once. `As in asyncio:` connections and their handlers go on.
     ///
     /// It does nothing after the first time. See [`wait_closed`](Self::wait_closed) for an example.
     pub fn close(&self) {
@@ -129,6 +136,8 @@ impl Server {
     }
 
     /// Resets each connection, as [`StreamWriter::abort`](crate::StreamWriter::abort) does.
+    ///
+    /// `As in asyncio:` (3.13) the server goes on accepting, if it does.
     ///
     /// ```no_run
     /// # async fn example(server: millpond::Server) {
@@ -164,6 +173,8 @@ impl Server {
 
     /// Ends the server in good order and in bounded time: stops accepting; lets handlers finish;
     /// closes the streams of those that have not; cancels those that go on nevertheless.
+    ///
+    /// asyncio has no counterpart, but [`StreamServer::close`](crate::StreamServer::close) of 3.8.
     ///
     /// Each of the last three stages may take as long as
     /// [`shutdown_timeout`](crate::StartServer::shutdown_timeout), and takes no longer than it needs.

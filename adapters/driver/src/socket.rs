@@ -65,6 +65,8 @@ use crate::{
 /// assert_eq!(reader.read_line().await?, "hello\n");
 /// # Ok::<(), std::io::Error>(()) }).unwrap();
 /// ```
+#[doc(alias = "Transport")]
+#[doc(alias = "Protocol")]
 pub trait Socket: Send + Sync + 'static {
     /// Reads into `buf`; `Ok(0)` is the end of the stream.
     ///

@@ -36,6 +36,7 @@ const PORT_ROUNDS: usize = 16;
 /// assert!(().into_result().is_ok());
 /// assert!(Err::<(), _>("no such user").into_result().is_err());
 /// ```
+#[doc(alias = "client_connected_cb")]
 pub trait HandlerOutput {
     /// The outcome as a result.
     ///
@@ -66,7 +67,8 @@ impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
 /// What a handler writes until it has to wait leaves together, so replies to pipelined requests cost
 /// one system call. The connection lives as long as its handler. When it returns, the stream is
 /// closed: what it wrote is still delivered. One that fails or panics is reported and its stream
-/// closed, and the others go on.
+/// closed, and the others go on. `Differs from asyncio:` there a connection whose handler returns
+/// stays open.
 ///
 /// An empty host means all interfaces, those of IPv6 and of IPv4. A name stands for all its
 /// addresses. `Differs from asyncio:` if the system is to choose the port, all addresses of a host
@@ -240,6 +242,7 @@ macro_rules! server_options {
             /// What to do with a handler that failed, panicked or had to be cancelled. By default it
             /// is one line on standard error, as asyncio's exception handler writes, or an event if
             /// the feature `tracing` is on.
+            #[doc(alias = "set_exception_handler")]
             on_handler_error(report: impl Fn(HandlerError) + Send + Sync + 'static) =>
             "on_handler_error(|error| eprintln!(\"{error}\"))",
             |plan| plan.config.on_handler_error = Arc::new(report);

@@ -19,7 +19,8 @@ use crate::{
 /// details. Some streams have one direction only, those of pipes for instance: see
 /// [`mode`](Self::mode). What is asked of the other one is an error that says so.
 ///
-/// Dropping it delivers what is queued, then closes the stream.
+/// Dropping it delivers what is queued, then closes the stream. `Differs from asyncio:` there a stream
+/// that is forgotten is aborted.
 ///
 /// # Examples
 ///
@@ -242,6 +243,7 @@ impl Stream {
     /// }
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
+    #[doc(alias = "__aiter__")]
     pub fn lines(&mut self) -> Lines<'_> {
         self.reader.lines()
     }
@@ -384,6 +386,7 @@ impl Stream {
     /// # Cancel safety
     ///
     /// Yes, as there.
+    #[doc(alias = "awrite")]
     pub async fn write_all(&mut self, data: &[u8]) -> Result<(), WriteError> {
         self.writer.write_all(data).await
     }
@@ -461,6 +464,7 @@ impl Stream {
     /// # Cancel safety
     ///
     /// Yes: it only waits.
+    #[doc(alias = "aclose")]
     pub async fn wait_closed(&mut self) -> Result<(), WriteError> {
         self.writer.wait_closed().await
     }

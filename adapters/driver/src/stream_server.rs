@@ -100,7 +100,8 @@ impl StreamServer {
     /// Takes the addresses, if it has not yet; nobody can connect before
     /// [`start_serving`](Self::start_serving).
     ///
-    /// A server that was closed can be bound again, but not to a socket that it was given.
+    /// `As in asyncio:` a server that was closed can be bound again, but not to a socket that it was
+    /// given.
     ///
     /// # Errors
     ///
@@ -151,6 +152,8 @@ impl StreamServer {
     }
 
     /// The addresses that it has taken; none if it is not bound.
+    ///
+    /// `Differs from asyncio:` they are not the sockets themselves.
     ///
     /// See [`StreamServer`] for an example.
     pub fn sockets(&self) -> &[Address] {

@@ -11,6 +11,8 @@ use crate::runtime::Runtime;
 /// Every read can be dropped and asked again, so a timeout around one loses nothing. The adapters
 /// have a function of the same name that knows its runtime.
 ///
+/// `Differs from asyncio:` the future is dropped where it waits, so it cannot refuse to be cancelled.
+///
 /// # Errors
 ///
 /// [`TimedOut`] if the time is over first; the future is dropped.

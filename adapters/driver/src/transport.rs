@@ -29,6 +29,8 @@ use crate::{connection::Connection, extra_info::ExtraInfo, mode::StreamMode, os:
 /// # });
 /// ```
 #[derive(Clone)]
+#[doc(alias = "BaseTransport")]
+#[doc(alias = "WriteTransport")]
 pub struct Transport {
     connection: Weak<Connection>,
     extra_info: Arc<ExtraInfo>,
@@ -121,6 +123,7 @@ impl Transport {
     /// }
     /// # Ok(()) }
     /// ```
+    #[doc(alias = "get_extra_info")]
     pub fn with_socket<T>(&self, work: impl FnOnce(SockRef<'_>) -> T) -> Option<T> {
         let connection = self.connection.upgrade()?;
         connection.with_socket(|socket| socket.system_socket().map(work))?

@@ -19,6 +19,7 @@ use crate::{
 /// Dropping the writer ends the stream as [`write_eof`](Self::write_eof) does: what is queued is
 /// delivered, then the peer sees the end, and the reader goes on. [`close`](Self::close) ends both
 /// directions. The connection is released when both halves are gone and everything is delivered.
+/// `Differs from asyncio:` a dropped writer is an orderly end, and nothing warns of it.
 ///
 /// # Examples
 ///
@@ -91,6 +92,8 @@ impl StreamWriter {
 
     /// Like [`write`](Self::write), for several pieces that leave together.
     ///
+    /// `As in asyncio:` they are written one behind the other, without anything in between.
+    ///
     /// # Errors
     ///
     /// As [`write`](Self::write).
@@ -113,6 +116,8 @@ impl StreamWriter {
 
     /// Writes `data`, then drains: [`write`](Self::write) and [`drain`](Self::drain) in one.
     ///
+    /// `As in asyncio:` it is the `await writer.write(data)` of 3.8.
+    ///
     /// # Errors
     ///
     /// As [`write`](Self::write) and [`drain`](Self::drain).
@@ -131,6 +136,7 @@ impl StreamWriter {
     /// assert_eq!(reader.read(10).await?, "hello");
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
+    #[doc(alias = "awrite")]
     pub async fn write_all(&mut self, data: &[u8]) -> Result<(), WriteError> {
         self.write(data)?;
         self.drain().await
@@ -318,8 +324,8 @@ impl StreamWriter {
 
     /// Tells the peer, once everything queued is sent, that nothing more will come. Reading goes on.
     ///
-    /// It does nothing after the first time, and nothing after [`close`](Self::close) or
-    /// [`abort`](Self::abort).
+    /// `As in asyncio:` it does nothing after the first time, and nothing after
+    /// [`close`](Self::close) or [`abort`](Self::abort).
     ///
     /// # Errors
     ///
@@ -366,6 +372,8 @@ impl StreamWriter {
 
     /// Whether the stream was closed or aborted, or its transport has failed.
     ///
+    /// `As in asyncio:` after [`write_eof`](Self::write_eof) alone it is not.
+    ///
     /// ```
     /// let ((_, mut writer), _peer) = millpond::pair();
     /// assert!(!writer.is_closing());
@@ -394,6 +402,7 @@ impl StreamWriter {
     /// # Examples
     ///
     /// See [`StreamWriter`].
+    #[doc(alias = "aclose")]
     pub async fn wait_closed(&mut self) -> Result<(), WriteError> {
         poll_fn(|cx| {
             self.connection.poll_until(cx, |core| match core.error() {
