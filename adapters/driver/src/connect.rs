@@ -22,7 +22,7 @@ use crate::{
     options::{StreamOptions, stream_options},
     os,
     reader::StreamReader,
-    runtime::{BoxFuture, Runtime, StdSocket},
+    runtime::{BoxFuture, Runtime},
     socket::Socket,
     socket_options::{ConnectOptions, KeepAlive, SocketOptions, socket_options},
     stream::Stream,
@@ -212,7 +212,8 @@ impl<T> OpenConnection<T> {
     /// Where to connect from: a host or address of this machine and a port, 0 for any. By default the
     /// system chooses.
     ///
-    /// Of several addresses the first is taken that is of the peer's family and free.
+    /// Of several addresses the first is taken that is of the peer's family and free. A port that is
+    /// given serves several attempts at once, except on Windows and the BSDs.
     ///
     /// ```no_run
     /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
@@ -320,20 +321,17 @@ impl<T: From<(StreamReader, StreamWriter)>> OpenConnection<T> {
     async fn open(mut self) -> Result<T, OpenError> {
         self.check()?;
         let runtime = &*self.runtime;
-        if let Some(local_addr) = self.local_addr {
-            self.sockets.local_addrs = local_addrs(runtime, local_addr, &self.query).await?;
-        }
         let query = Query {
             protocol: self.sockets.protocol,
             ..self.query
         };
-        let socket = match self.target.resolve(runtime, &query).await? {
-            Resolved::Socket(Sock::Open(socket)) => socket,
-            Resolved::Socket(Sock::Std(socket)) => {
-                socket.check()?;
-                adopt(runtime, socket, &self.sockets.socket)
-                    .map_err(|source| OpenError::Adopt { source })?
-            }
+        let target = self.target.check(&query)?;
+        if let Some(local_addr) = self.local_addr {
+            let local_addrs = local_addrs(runtime, local_addr, &query).await;
+            self.sockets.local_addrs = local_addrs.map_err(of_local_addr)?;
+        }
+        let socket = match target.resolve(runtime, &query).await? {
+            Resolved::Socket(socket) => take_over(runtime, socket, &self.sockets.socket)?,
             Resolved::Addresses(addresses) | Resolved::Host(addresses) => {
                 let addresses = in_order(addresses, self.interleave, self.delay);
                 race(runtime, &addresses, &self.sockets, self.delay).await?
@@ -377,14 +375,34 @@ async fn local_addrs(
     addresses.ok_or_else(|| OpenError::option("local_addr", "it is no IP address"))
 }
 
-fn adopt(
+/// Names the option that the target was given as.
+fn of_local_addr(error: OpenError) -> OpenError {
+    match error {
+        OpenError::Option { reason, .. } => OpenError::option("local_addr", reason),
+        OpenError::Resolve { .. }
+        | OpenError::Connect { .. }
+        | OpenError::Listen { .. }
+        | OpenError::TimedOut { .. }
+        | OpenError::Closed
+        | OpenError::Adopt { .. } => error,
+    }
+}
+
+fn take_over(
     runtime: &dyn Runtime,
-    socket: StdSocket,
+    socket: Sock,
     options: &SocketOptions,
-) -> io::Result<Box<dyn Socket>> {
-    let socket = runtime.adopt(socket)?;
+) -> Result<Box<dyn Socket>, OpenError> {
+    let adopted = |source| OpenError::Adopt { source };
+    let socket = match socket {
+        Sock::Open(socket) => socket,
+        Sock::Std(socket) => {
+            socket.check()?;
+            runtime.adopt(socket).map_err(adopted)?
+        }
+    };
     if let Some(system) = socket.system_socket() {
-        os::configure(&*system, options)?;
+        os::configure(&*system, options).map_err(adopted)?;
     }
     Ok(socket)
 }

@@ -57,7 +57,9 @@ enum Kind<S> {
     Addresses(Vec<SocketAddr>),
     Path(PathBuf),
     Socket(S),
-    /// There was one, and it has been used.
+    /// The address of a unix socket that has none.
+    Unnamed,
+    /// There was a socket, and it has been used.
     Used,
 }
 
@@ -120,15 +122,13 @@ impl<S> From<SocketAddr> for Target<S> {
     }
 }
 
-/// # Panics
-///
-/// If it is that of a unix socket without a path: nothing can be connected to it.
+/// That of a unix socket without a path is an error when it is used: nothing can be connected to it.
 impl<S> From<&Address> for Target<S> {
     fn from(address: &Address) -> Self {
         match address {
             Address::Tcp(address) => (*address).into(),
             Address::Unix(Some(path)) => path.clone().into(),
-            Address::Unix(None) => panic!("a unix socket without a path has no address"),
+            Address::Unix(None) => Self(Kind::Unnamed),
             #[cfg(any(target_os = "linux", target_os = "android"))]
             Address::Abstract(name) => {
                 use std::os::unix::ffi::OsStringExt;
@@ -225,6 +225,19 @@ impl From<std::os::unix::net::UnixListener> for Target<StdListener> {
     }
 }
 
+/// A target that can be used as far as can be told without looking anything up.
+pub(crate) enum Checked<S> {
+    Addresses(Vec<Address>),
+    Hosts(Vec<Host>, u16),
+    Socket(S),
+}
+
+pub(crate) enum Host {
+    Ip(IpAddr),
+    /// To be looked up.
+    Name(String),
+}
+
 /// What a target is, once it is looked up.
 pub(crate) enum Resolved<S> {
     /// Those that were given.
@@ -253,6 +266,7 @@ impl<S> Target<S> {
             Kind::Text(text) => Self(Kind::Text(text.clone())),
             Kind::Addresses(addresses) => Self(Kind::Addresses(addresses.clone())),
             Kind::Path(path) => Self(Kind::Path(path.clone())),
+            Kind::Unnamed => Self(Kind::Unnamed),
         }
     }
 
@@ -261,39 +275,69 @@ impl<S> Target<S> {
         runtime: &dyn Runtime,
         query: &Query,
     ) -> Result<Resolved<S>, OpenError> {
+        self.check(query)?.resolve(runtime, query).await
+    }
+
+    /// Says what is wrong with it, before the network is touched.
+    pub(crate) fn check(self, query: &Query) -> Result<Checked<S>, OpenError> {
         match self.0 {
-            Kind::Socket(socket) => Ok(Resolved::Socket(socket)),
+            Kind::Socket(socket) => Ok(Checked::Socket(socket)),
             Kind::Used => Err(OpenError::option("sock", "it was used before")),
-            Kind::Path(path) => unix_path(path).map(|at| Resolved::Addresses(vec![at])),
-            Kind::Addresses(addresses) => {
-                let given = query.check(addresses)?;
-                Ok(Resolved::Addresses(given))
+            Kind::Unnamed => {
+                let why = "it is that of a unix socket without a path";
+                Err(OpenError::option("address", why))
             }
-            Kind::Hosts(hosts, port) => query.resolve_all(runtime, hosts, port).await,
-            Kind::Text(text) => {
-                let (host, port) = host_and_port(&text)?;
-                query.resolve_all(runtime, vec![host], port).await
+            Kind::Path(path) => unix_path(path).map(|at| Checked::Addresses(vec![at])),
+            Kind::Addresses(addresses) => query.check(addresses).map(Checked::Addresses),
+            Kind::Hosts(hosts, port) => query.check_hosts(hosts, port),
+            Kind::Text(text) => match text.parse() {
+                Ok(address) => query.check(vec![address]).map(Checked::Addresses),
+                Err(_) => {
+                    let (host, port) = host_and_port(&text)?;
+                    query.check_hosts(vec![host], port)
+                }
+            },
+        }
+    }
+}
+
+impl<S> Checked<S> {
+    pub(crate) async fn resolve(
+        self,
+        runtime: &dyn Runtime,
+        query: &Query,
+    ) -> Result<Resolved<S>, OpenError> {
+        match self {
+            Self::Socket(socket) => Ok(Resolved::Socket(socket)),
+            Self::Addresses(addresses) => Ok(Resolved::Addresses(addresses)),
+            Self::Hosts(hosts, port) => {
+                let addresses = query.resolve_all(runtime, hosts, port).await?;
+                query.check(addresses).map(Resolved::Host)
             }
         }
     }
 }
 
 impl Query {
-    async fn resolve_all<S>(
+    async fn resolve_all(
         &self,
         runtime: &dyn Runtime,
-        hosts: Vec<String>,
+        hosts: Vec<Host>,
         port: u16,
-    ) -> Result<Resolved<S>, OpenError> {
+    ) -> Result<Vec<SocketAddr>, OpenError> {
         let mut all = Vec::new();
         for host in hosts {
-            for address in self.resolve(runtime, host, port).await? {
+            let addresses = match host {
+                Host::Ip(ip) => vec![SocketAddr::new(ip, port)],
+                Host::Name(name) => self.resolve(runtime, name, port).await?,
+            };
+            for address in addresses {
                 if !all.contains(&address) {
                     all.push(address);
                 }
             }
         }
-        self.check(all).map(Resolved::Host)
+        Ok(all)
     }
 
     async fn resolve(
@@ -302,13 +346,6 @@ impl Query {
         host: String,
         port: u16,
     ) -> Result<Vec<SocketAddr>, OpenError> {
-        let literal = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
-        if let Ok(ip) = literal.unwrap_or(&host).parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(ip, port)]);
-        }
-        self.check_host(&host)?;
         let lookup = Lookup {
             host: Some(host.clone()).filter(|host| !host.is_empty()),
             port,
@@ -325,6 +362,24 @@ impl Query {
             Ok(addresses) => Ok(addresses),
             Err(source) => Err(OpenError::Resolve { host, source }),
         }
+    }
+
+    fn check_hosts<S>(&self, hosts: Vec<String>, port: u16) -> Result<Checked<S>, OpenError> {
+        if hosts.is_empty() {
+            return Err(OpenError::option("addresses", "there is none"));
+        }
+        self.check_port(port)?;
+        let hosts: Result<_, _> = hosts.into_iter().map(|host| self.host(host)).collect();
+        Ok(Checked::Hosts(hosts?, port))
+    }
+
+    fn host(&self, host: String) -> Result<Host, OpenError> {
+        let name = without_brackets(&host);
+        if let Ok(ip) = name.parse() {
+            return Ok(Host::Ip(ip));
+        }
+        self.check_host(name)?;
+        Ok(Host::Name(name.to_owned()))
     }
 
     fn check_host(&self, host: &str) -> Result<(), OpenError> {
@@ -344,13 +399,20 @@ impl Query {
         Ok(())
     }
 
+    fn check_port(&self, port: u16) -> Result<(), OpenError> {
+        if port == 0 && !self.passive {
+            return Err(OpenError::option("port", "it is 0, where nobody listens"));
+        }
+        Ok(())
+    }
+
     /// Those that can be used, and at least one.
     fn check(&self, mut addresses: Vec<SocketAddr>) -> Result<Vec<Address>, OpenError> {
         if addresses.is_empty() {
             return Err(OpenError::option("addresses", "there is none"));
         }
-        if !self.passive && addresses.iter().any(|address| address.port() == 0) {
-            return Err(OpenError::option("port", "it is 0, where nobody listens"));
+        for address in &addresses {
+            self.check_port(address.port())?;
         }
         if let Some(family) = self.family {
             addresses.retain(|address| family.matches(address));
@@ -364,14 +426,27 @@ impl Query {
 }
 
 fn host_and_port(text: &str) -> Result<(String, u16), OpenError> {
-    if let Ok(address) = text.parse::<SocketAddr>() {
-        return Ok((address.ip().to_string(), address.port()));
+    let parts = text
+        .rsplit_once(':')
+        .and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    let Some((host, port)) = parts else {
+        let reason = format!("{text:?} is not of the form host:port");
+        return Err(OpenError::option("address", reason));
+    };
+    if host.contains(':') && without_brackets(host) == host {
+        // Its last part may be a part of the address or a port.
+        let reason = format!("{text:?} has no brackets around its host, as in \"[::1]:80\"");
+        return Err(OpenError::option("address", reason));
     }
-    text.rsplit_once(':')
-        .and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)))
-        .ok_or_else(|| {
-            OpenError::option("address", format!("{text:?} is not of the form host:port"))
-        })
+    Ok((host.to_owned(), port))
+}
+
+/// An IPv6 address is often written in brackets; it may have a scope, as in `[fe80::1%eth0]`.
+fn without_brackets(host: &str) -> &str {
+    host.strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .filter(|host| host.contains(':'))
+        .unwrap_or(host)
 }
 
 fn unix_path(path: PathBuf) -> Result<Address, OpenError> {

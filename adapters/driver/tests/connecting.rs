@@ -1,133 +1,20 @@
 //! Connecting, on a runtime whose network and clock are made up.
 
+mod support;
+
 use std::{
     future::IntoFuture,
     io::{self, ErrorKind},
-    net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    path::Path,
+    sync::atomic::Ordering,
+    time::Duration,
 };
 
 use futures_lite::future::{self, block_on};
-use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, FuturesIo, ListenOptions, Listener, Lookup,
-    OpenError, Runtime, Socket, Spawn, StdListener, StdSocket, open_connection,
-};
+use millpond::{Address, Family, FuturesIo, OpenConnection, OpenError, Socket, open_connection};
 
-const BLACK_HOLE: &str = "192.0.2.1:80";
-const REFUSES: &str = "192.0.2.2:80";
-const ANSWERS: &str = "192.0.2.3:80";
-const ANSWERS_V6: &str = "[2001:db8::3]:80";
-
-/// Sleeping takes no time, but the clock goes on.
-struct MadeUp {
-    began: Instant,
-    slept: Arc<Mutex<Duration>>,
-    tried: Mutex<Vec<String>>,
-    /// Attempts that were given up without an outcome.
-    given_up: Arc<AtomicUsize>,
-}
-
-impl MadeUp {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            began: Instant::now(),
-            slept: Arc::default(),
-            tried: Mutex::default(),
-            given_up: Arc::default(),
-        })
-    }
-
-    fn slept(&self) -> Duration {
-        *self.slept.lock().unwrap()
-    }
-
-    fn tried(&self) -> Vec<String> {
-        self.tried.lock().unwrap().clone()
-    }
-}
-
-struct CountDrop(Arc<AtomicUsize>);
-
-impl Drop for CountDrop {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Spawn for MadeUp {
-    fn spawn(&self, _: BoxFuture<'static, ()>) {}
-}
-
-impl Runtime for MadeUp {
-    fn connect<'a>(
-        &'a self,
-        address: &'a Address,
-        _: &'a ConnectOptions,
-    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
-        let address = address.to_string();
-        self.tried.lock().unwrap().push(address.clone());
-        match &*address {
-            BLACK_HOLE => {
-                let guard = CountDrop(self.given_up.clone());
-                Box::pin(async move {
-                    let _guard = guard;
-                    future::pending().await
-                })
-            }
-            "/busy" if self.tried().len() < 4 => {
-                Box::pin(async { Err(ErrorKind::WouldBlock.into()) })
-            }
-            REFUSES => Box::pin(async { Err(ErrorKind::ConnectionRefused.into()) }),
-            _ => Box::pin(async {
-                let nothing = futures_lite::io::Cursor::new(Vec::new());
-                Ok(Box::new(FuturesIo::new(nothing)) as _)
-            }),
-        }
-    }
-
-    fn bind(&self, _: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn adopt_listener(&self, _: StdListener) -> io::Result<Box<dyn Listener>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn resolve<'a>(&'a self, lookup: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async move {
-            match lookup.host.as_deref().unwrap() {
-                "both.example" => Ok([BLACK_HOLE, REFUSES, ANSWERS_V6].map(parsed).to_vec()),
-                "empty.example" => Ok(Vec::new()),
-                _ => Err(io::Error::other("no such host")),
-            }
-        })
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let slept = self.slept.clone();
-        Box::pin(async move { *slept.lock().unwrap() += duration })
-    }
-
-    fn now(&self) -> Instant {
-        self.began + self.slept()
-    }
-}
-
-fn parsed(address: &str) -> SocketAddr {
-    address.parse().unwrap()
-}
-
-fn all(addresses: &[&str]) -> Vec<SocketAddr> {
-    addresses.iter().copied().map(parsed).collect()
-}
+use crate::support::made_up::{ANSWERS, ANSWERS_V6, BLACK_HOLE, MadeUp, REFUSES, all, parsed};
 
 #[test]
 fn an_address_that_does_not_answer_delays_the_next_by_a_quarter_of_a_second() {
@@ -194,7 +81,7 @@ fn when_all_fail_the_error_names_each_address_and_why() {
 #[test]
 fn a_unix_socket_whose_backlog_is_full_is_tried_every_10_ms() {
     let runtime = MadeUp::new();
-    let opening = open_connection(runtime.clone(), std::path::Path::new("/busy"));
+    let opening = open_connection(runtime.clone(), Path::new("/busy"));
     block_on(opening.into_future()).unwrap();
     assert_eq!(runtime.tried(), ["/busy"; 4]);
     assert_eq!(runtime.slept(), Duration::from_millis(30));
@@ -206,7 +93,7 @@ fn a_path_that_begins_with_a_nul_is_an_abstract_address() {
     let runtime = MadeUp::new();
     let long = format!("\0{}", "x".repeat(107));
     for path in ["\0name", "\0with\0more", &long] {
-        let target = std::path::Path::new(path);
+        let target = Path::new(path);
         block_on(open_connection(runtime.clone(), target).into_future()).unwrap();
     }
     let address = Address::Abstract(b"name".to_vec());
@@ -239,31 +126,278 @@ fn what_cannot_be_resolved_says_which_host_and_why() {
 }
 
 #[test]
-fn bad_options_are_named_before_anything_is_tried() {
+fn bad_options_are_named_before_anything_is_touched() {
     let runtime = MadeUp::new();
     let open = |target: &str| open_connection(runtime.clone(), target);
-    let long_path = std::path::PathBuf::from("/".repeat(108));
-    let open_path = |path: &str| open_connection(runtime.clone(), std::path::Path::new(path));
+    let open_path = |path: &str| open_connection(runtime.clone(), Path::new(path));
+    let here: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let long_host = format!("{}:80", "x".repeat(254));
     for (opening, named) in [
         (open_path(""), "path"),
         (open_path("a\0b"), "path"),
         (open_path("\0"), "path"),
+        (open_path(&"/".repeat(108)), "path"),
+        #[cfg(any(target_os = "linux", target_os = "android"))]
         (open_path(&format!("\0{}", "x".repeat(108))), "path"),
         (open(ANSWERS).limit(0), "limit"),
         (open(ANSWERS).watermarks(2, 1), "watermarks"),
+        (
+            open(ANSWERS).connect_timeout(Duration::ZERO),
+            "connect_timeout",
+        ),
+        (
+            open(ANSWERS).server_hostname("example.org"),
+            "server_hostname",
+        ),
+        (open(ANSWERS).family(Family::Ipv6), "family"),
+        (open(ANSWERS_V6).family(Family::Ipv4), "family"),
         (open("no port"), "address"),
         (open("host:65536"), "address"),
+        (open("::1:80"), "address"),
+        (open("2001:db8::1"), "address"),
+        (open(":80"), "host"),
         (open("nul\0.example:80"), "host"),
+        (open(&long_host), "host"),
+        (open("both.example:0"), "port"),
+        (open("192.0.2.3:0"), "port"),
+        (
+            open_connection(runtime.clone(), ("both.example", 0)),
+            "port",
+        ),
+        (
+            open_connection(runtime.clone(), (["both.example", ""], 80)),
+            "host",
+        ),
+        (
+            open_connection(runtime.clone(), all(&[ANSWERS, "192.0.2.3:0"])),
+            "port",
+        ),
         (open_connection(runtime.clone(), Vec::new()), "addresses"),
-        (open_connection(runtime.clone(), long_path), "path"),
+        (
+            open_connection(runtime.clone(), (Vec::<String>::new(), 80)),
+            "addresses",
+        ),
+        (
+            open_connection(runtime.clone(), &Address::Unix(None)),
+            "address",
+        ),
+        // The target is looked at before the local address is looked up, and the other way round.
+        (open("no port").local_addr(("both.example", 0)), "address"),
+        (open("both.example:80").local_addr("no port"), "local_addr"),
+        (open("both.example:80").local_addr("nul\0:80"), "local_addr"),
+        (
+            open("both.example:80").local_addr(Path::new("/run/socket")),
+            "local_addr",
+        ),
+        (open("both.example:80").local_addr(Vec::new()), "local_addr"),
+        (
+            open("both.example:80")
+                .family(Family::Ipv6)
+                .local_addr(here),
+            "local_addr",
+        ),
     ] {
-        let error = block_on(opening.into_future()).unwrap_err();
+        let what = format!("{opening:?}");
+        let error = block_on(opening.into_future()).expect_err(&what);
         assert!(
             matches!(error, OpenError::Option { name, .. } if name == named),
-            "{error}"
+            "{what}: {error}"
         );
         assert!(error.to_string().contains(&format!("`{named}`")));
+        assert!(!error.to_string().ends_with('.'), "{error}");
         assert_eq!(io::Error::from(error).kind(), ErrorKind::InvalidInput);
     }
+    let touched = (runtime.tried(), runtime.resolved(), runtime.slept());
+    assert_eq!(touched, (Vec::new(), Vec::new(), Duration::ZERO));
+}
+
+#[test]
+fn a_datagram_socket_that_looks_like_a_stream_is_refused_before_it_is_taken_over() {
+    #[cfg(unix)]
+    {
+        use std::os::fd::OwnedFd;
+
+        let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let disguised = TcpStream::from(OwnedFd::from(datagrams));
+        let runtime = MadeUp::new();
+        let opening = open_connection(runtime.clone(), disguised);
+        let error = block_on(opening.into_future()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "option `sock` cannot be used: a stream socket is needed, and this is a datagram socket"
+        );
+        assert_eq!(runtime.adopted.load(Ordering::Relaxed), 0);
+    }
+}
+
+#[test]
+fn a_socket_that_the_runtime_does_not_take_over_is_an_error_with_its_cause() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let error = block_on(open_connection(MadeUp::new(), socket).into_future()).unwrap_err();
+    assert_eq!(error.to_string(), "the socket cannot be used: unsupported");
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+fn tried_by(opening: impl FnOnce(std::sync::Arc<MadeUp>) -> OpenConnection) -> Vec<String> {
+    let runtime = MadeUp::new();
+    let _ = block_on(future::poll_once(opening(runtime.clone()).into_future()));
+    runtime.tried()
+}
+
+#[test]
+fn an_ipv6_address_may_be_in_brackets_and_keeps_its_scope() {
+    for target in ["[2001:db8::3]:80", "[::1%7]:80"] {
+        let tried = tried_by(|runtime| open_connection(runtime, target));
+        assert_eq!(tried, [target]);
+    }
+    for host in ["2001:db8::3", "[2001:db8::3]"] {
+        let tried = tried_by(|runtime| open_connection(runtime, (host, 80)));
+        assert_eq!(tried, [ANSWERS_V6]);
+    }
+    // A scope that has a name is the resolver's business.
+    let runtime = MadeUp::new();
+    let opening = open_connection(runtime.clone(), "[fe80::1%eth0]:80");
+    block_on(opening.into_future()).unwrap_err();
+    assert_eq!(runtime.resolved(), ["fe80::1%eth0"]);
+}
+
+#[test]
+fn a_family_leaves_out_addresses_of_the_other_one() {
+    for (family, expected) in [
+        (Family::Ipv4, &[REFUSES, ANSWERS][..]),
+        (Family::Ipv6, &[ANSWERS_V6][..]),
+    ] {
+        let addresses = all(&[REFUSES, ANSWERS_V6, ANSWERS]);
+        let tried = tried_by(|runtime| open_connection(runtime, addresses).family(family));
+        assert_eq!(tried, expected);
+    }
+    let tried =
+        tried_by(|runtime| open_connection(runtime, "both.example:80").family(Family::Ipv6));
+    assert_eq!(tried, [ANSWERS_V6]);
+}
+
+#[test]
+fn addresses_of_several_hosts_count_and_each_once() {
+    let hosts = ["192.0.2.2", "both.example", "192.0.2.2", "2001:db8::3"];
+    let runtime = MadeUp::new();
+    let opening = open_connection(runtime.clone(), (hosts, 80)).happy_eyeballs_delay(None);
+    let timeout = Duration::from_secs(1);
+    block_on(opening.connect_timeout(timeout).into_future()).unwrap_err();
+    // One at a time, and the second one never ends.
+    assert_eq!(runtime.tried(), [REFUSES, BLACK_HOLE]);
+    assert_eq!(runtime.resolved(), ["both.example"]);
+}
+
+#[test]
+fn interleaving_brings_the_first_family_first_as_often_as_it_is_told() {
+    let v6: Vec<String> = (1..=3).map(|n| format!("[2001:db8::{n}]:80")).collect();
+    let given: Vec<&str> = v6.iter().map(|a| &**a).chain([REFUSES, ANSWERS]).collect();
+    for (count, order) in [
+        (None, [0, 3, 1, 4, 2]),
+        (Some(0), [0, 3, 1, 4, 2]),
+        (Some(1), [0, 3, 1, 4, 2]),
+        (Some(2), [0, 1, 3, 2, 4]),
+        (Some(3), [0, 1, 2, 3, 4]),
+        (Some(99), [0, 1, 2, 3, 4]),
+    ] {
+        let runtime = MadeUp::refusing();
+        let opening = open_connection(runtime.clone(), all(&given));
+        let opening = match count {
+            Some(count) => opening.interleave(count),
+            None => opening,
+        };
+        block_on(opening.into_future()).unwrap_err();
+        assert_eq!(runtime.tried(), order.map(|i| given[i]), "{count:?}");
+    }
+    let runtime = MadeUp::refusing();
+    let opening = open_connection(runtime.clone(), all(&given)).happy_eyeballs_delay(None);
+    block_on(opening.into_future()).unwrap_err();
+    assert_eq!(runtime.tried(), given, "without a delay the order is kept");
+    let runtime = MadeUp::refusing();
+    let opening = open_connection(runtime.clone(), all(&given)).happy_eyeballs_delay(None);
+    block_on(opening.interleave(1).into_future()).unwrap_err();
+    assert_eq!(runtime.tried(), [0, 3, 1, 4, 2].map(|i| given[i]));
+}
+
+#[test]
+fn another_delay_is_kept() {
+    let runtime = MadeUp::new();
+    let addresses = all(&[BLACK_HOLE, BLACK_HOLE, ANSWERS]);
+    let opening = open_connection(runtime.clone(), addresses);
+    let delay = Duration::from_millis(40);
+    block_on(opening.happy_eyeballs_delay(delay).into_future()).unwrap();
+    assert_eq!(runtime.slept(), 2 * delay);
+    assert_eq!(runtime.given_up.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn errors_say_what_and_why_and_have_a_source_and_a_kind() {
+    let open = |target: Vec<SocketAddr>| open_connection(MadeUp::new(), target);
+    let timeout = Duration::from_millis(1500);
+    for (opening, text, source, kind) in [
+        (
+            open(all(&[REFUSES])),
+            "cannot connect to 192.0.2.2:80: connection refused",
+            Some("connection refused"),
+            ErrorKind::ConnectionRefused,
+        ),
+        (
+            open(all(&[BLACK_HOLE])).connect_timeout(timeout),
+            "no connection within 1.5s",
+            None,
+            ErrorKind::TimedOut,
+        ),
+        (
+            open_connection(MadeUp::new(), "no.example:80"),
+            "the host \"no.example\" cannot be resolved: no such host",
+            Some("no such host"),
+            ErrorKind::Other,
+        ),
+        (
+            open(all(&[REFUSES])).limit(0),
+            "option `limit` cannot be used: it is 0, but must be at least 1",
+            None,
+            ErrorKind::InvalidInput,
+        ),
+    ] {
+        let error = block_on(opening.into_future()).unwrap_err();
+        assert_eq!(error.to_string(), text);
+        let found = std::error::Error::source(&error).map(ToString::to_string);
+        assert_eq!(found.as_deref(), source);
+        let error = io::Error::from(error);
+        assert_eq!((error.kind(), error.to_string()), (kind, text.to_owned()));
+        assert!(error.get_ref().is_some_and(|inner| inner.is::<OpenError>()));
+    }
+}
+
+#[test]
+fn a_timeout_that_never_ends_is_none() {
+    let opening = open_connection(MadeUp::new(), parsed(ANSWERS));
+    let opening = opening
+        .connect_timeout(Duration::MAX)
+        .happy_eyeballs_delay(Duration::MAX);
+    block_on(opening.into_future()).unwrap();
+}
+
+#[test]
+fn any_socket_can_be_given() {
+    let runtime = MadeUp::new();
+    let nothing = futures_lite::io::Cursor::new(b"hello".to_vec());
+    let socket: Box<dyn Socket> = Box::new(FuturesIo::new(nothing));
+    let opening = open_connection(runtime.clone(), socket);
+    let (mut reader, _writer) = block_on(opening.into_future()).unwrap();
+    assert_eq!(block_on(reader.read_to_eof()).unwrap(), "hello");
     assert!(runtime.tried().is_empty());
+}
+
+#[test]
+fn brackets_are_for_addresses_alone() {
+    let host: IpAddr = "::1".parse().unwrap();
+    let tried = tried_by(|runtime| open_connection(runtime, (host, 80)));
+    assert_eq!(tried, ["[::1]:80"]);
+    let runtime = MadeUp::new();
+    let opening = open_connection(runtime.clone(), ("[example.org]", 80));
+    block_on(opening.into_future()).unwrap_err();
+    assert_eq!(runtime.resolved(), ["[example.org]"]);
 }

@@ -6,6 +6,9 @@ use socket2::{SockRef, Socket, TcpKeepalive, Type};
 
 use crate::socket_options::{KeepAlive, SocketOptions};
 
+/// The system is told a C `int`, which a larger number would overflow.
+const LARGEST_BUFFER: usize = i32::MAX as usize;
+
 /// Sets the options of a socket that was accepted or given.
 ///
 /// Those of TCP are set on TCP alone.
@@ -56,10 +59,10 @@ pub(super) fn set_tcp(socket: &Socket, options: &SocketOptions) -> io::Result<()
 /// Sets those that every socket has.
 pub(super) fn set_buffers(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
     if let Some(bytes) = options.receive_buffer {
-        socket.set_recv_buffer_size(bytes)?;
+        socket.set_recv_buffer_size(bytes.min(LARGEST_BUFFER))?;
     }
     match options.send_buffer {
-        Some(bytes) => socket.set_send_buffer_size(bytes),
+        Some(bytes) => socket.set_send_buffer_size(bytes.min(LARGEST_BUFFER)),
         None => Ok(()),
     }
 }

@@ -84,6 +84,10 @@ fn bind_local(socket: &Socket, peer: SocketAddr, locals: &[SocketAddr]) -> io::R
         if local.is_ipv4() != peer.is_ipv4() {
             continue;
         }
+        if cfg!(not(windows)) && local.port() != 0 {
+            // Attempts to connect to other addresses use it at the same time.
+            socket.set_reuse_address(true)?;
+        }
         match socket.bind(&(*local).into()) {
             Ok(()) => return Ok(()),
             Err(error) => {

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(unreachable_pub, reason = "a module of tests")]
 
+pub mod made_up;
 pub mod plain;
 
 use std::{
