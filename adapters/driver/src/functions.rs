@@ -223,12 +223,14 @@ macro_rules! functions {
         #[doc = concat!("let line = ", $name, "::timeout(Duration::from_secs(60), read).await??;")]
         /// # Ok(()) }
         /// ```
-        pub async fn timeout<F: Future>(
+        #[track_caller]
+        pub fn timeout<F: Future>(
             duration: std::time::Duration,
             future: F,
-        ) -> Result<F::Output, $crate::TimedOut> {
+        ) -> impl Future<Output = Result<F::Output, $crate::TimedOut>> {
+            // Here, not in the future: a panic names the caller.
             let runtime: std::sync::Arc<dyn $crate::Runtime> = $runtime;
-            $crate::timeout(&*runtime, duration, future).await
+            async move { $crate::timeout(&*runtime, duration, future).await }
         }
     };
 }

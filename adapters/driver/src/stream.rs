@@ -6,6 +6,7 @@ use bytes::Bytes;
 use millpond_core::{ReadError, Reader, Separator, Status, WriteError};
 
 use crate::{
+    cork::Cork,
     extra_info::ExtraInfo,
     mode::StreamMode,
     reader::{Lines, StreamReader},
@@ -391,6 +392,11 @@ impl Stream {
         self.writer.write_all(data).await
     }
 
+    /// As [`StreamWriter::cork`].
+    pub fn cork(&self) -> Cork {
+        self.writer.cork()
+    }
+
     /// As [`StreamWriter::drain`].
     ///
     /// # Errors
@@ -426,6 +432,22 @@ impl Stream {
     /// As [`StreamWriter::is_paused`].
     pub fn is_paused(&self) -> bool {
         self.writer.is_paused()
+    }
+
+    /// As [`StreamWriter::set_watermarks`].
+    ///
+    /// # Panics
+    ///
+    /// If `low` is above `high`.
+    #[doc(alias = "set_write_buffer_limits")]
+    pub fn set_watermarks(&mut self, low: usize, high: usize) {
+        self.writer.set_watermarks(low, high);
+    }
+
+    /// As [`StreamWriter::watermarks`].
+    #[doc(alias = "get_write_buffer_limits")]
+    pub fn watermarks(&self) -> (usize, usize) {
+        self.writer.watermarks()
     }
 }
 
