@@ -4,7 +4,10 @@ use std::{
     fmt,
     io::{self, IoSlice},
     ops::Deref,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Wake, Waker, ready},
     time::Duration,
 };
@@ -46,6 +49,8 @@ pub(crate) struct Connection {
     close_timeout: Duration,
     can_write_eof: bool,
     extra_info: Arc<ExtraInfo>,
+    /// How many halves of the stream there are. The last one to go closes it.
+    halves: AtomicUsize,
     /// If somebody wants to know.
     activity: Option<Arc<Activity>>,
 }
@@ -55,6 +60,7 @@ struct Sending {
     /// `None` when the connection was closed or aborted.
     socket: Option<Arc<Held>>,
     flusher: Flusher,
+    direction: Direction,
     /// How many [`Cork`](crate::Cork)s there are.
     corks: usize,
     /// The connection's.
@@ -70,6 +76,15 @@ enum Flusher {
     Wanted,
     /// Spawned, and not yet ended. Invariant: while anything is queued and not corked there is one.
     Spawned,
+}
+
+/// The direction away from this side, as the socket knows it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Direction {
+    Open,
+    /// The peer was told of its end, or there is none. So there is nothing to tell when the stream is
+    /// closed.
+    Over,
 }
 
 /// Wakes the flusher.
@@ -117,6 +132,11 @@ impl Connection {
         let bell = Arc::new(Bell::default());
         let held = Arc::new(Held(Arc::from(socket)));
         let source = Arc::downgrade(&held);
+        let direction = if held.mode().can_write() {
+            Direction::Open
+        } else {
+            Direction::Over
+        };
         let connection = Self {
             waker: Waker::from(bell.clone()),
             bell,
@@ -126,12 +146,14 @@ impl Connection {
             close_timeout,
             can_write_eof: held.mode().can_write() && held.can_write_eof(),
             extra_info: Arc::new(held.extra_info()),
+            halves: AtomicUsize::new(2),
             activity: activity.clone(),
             sending: Mutex::new(Sending {
                 core,
                 activity,
                 socket: Some(held),
                 flusher: Flusher::None,
+                direction,
                 corks: 0,
                 waiters: Waiters::default(),
             }),
@@ -222,6 +244,27 @@ impl Connection {
     pub(crate) fn close(self: &Arc<Self>) {
         self.change(|sending, _| sending.core.close());
         self.bell.0.wake(); // the flusher's time is limited from now on
+    }
+
+    /// The reader is gone.
+    pub(crate) fn drop_reader(self: &Arc<Self>) {
+        if self.was_last_half() {
+            self.close();
+        }
+    }
+
+    /// The writer is gone, and this side's direction ends.
+    pub(crate) fn drop_writer(self: &Arc<Self>) {
+        if self.was_last_half() {
+            self.close();
+        } else {
+            // There is nobody left to tell of a failure.
+            let _ = self.write_eof();
+        }
+    }
+
+    fn was_last_half(&self) -> bool {
+        self.halves.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
     pub(crate) fn abort(self: &Arc<Self>) {
@@ -484,7 +527,14 @@ impl Sending {
                         touch(self.activity.as_deref());
                     })
                 }
-                Transmit::Shutdown => ready!(socket.poll_close(cx)).map(|()| core.ended()),
+                Transmit::Shutdown => ready!(socket.poll_close(cx)).map(|()| {
+                    self.direction = Direction::Over;
+                    core.ended();
+                }),
+                Transmit::Close if self.direction == Direction::Over => {
+                    core.ended();
+                    Ok(())
+                }
                 Transmit::Close => match ready!(socket.poll_close(cx)) {
                     Err(error) if error.kind() != io::ErrorKind::NotConnected => Err(error),
                     // What is gone already needs no farewell.

@@ -18,9 +18,8 @@ use crate::connection::Connection;
 /// * before a read asks the socket: a reply does not wait for the next request,
 /// * with the end of the stream, behind which nothing can follow.
 ///
-/// There may be several at a time: what is held back waits for the last one. A cork keeps the
-/// connection as a half of the stream does, and does nothing to one that is closed, aborted or has
-/// failed.
+/// There may be several at a time: what is held back waits for the last one. A cork does nothing to a
+/// stream that is closed, aborted or has failed, and does not keep one whose halves are gone.
 ///
 /// A handler of [`start_server`](crate::start_server) needs none: what it writes before it waits is
 /// held back anyway.

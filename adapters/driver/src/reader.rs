@@ -592,9 +592,9 @@ impl StreamReader {
         cx: &mut Context<'_>,
         request: Request<'_>,
     ) -> Poll<Result<usize, ReadError>> {
-        match self.core.poll(request)? {
-            Status::Ready(n) => Poll::Ready(Ok(n)),
-            Status::NeedData => self.poll_more(cx, request),
+        match self.core.poll(request) {
+            Ok(Status::Ready(n)) if n > 0 => Poll::Ready(Ok(n)),
+            answer => self.poll_more(cx, request, answer),
         }
     }
 
@@ -603,13 +603,15 @@ impl StreamReader {
         &mut self,
         cx: &mut Context<'_>,
         request: Request<'_>,
+        mut answer: Result<Status<usize>, ReadError>,
     ) -> Poll<Result<usize, ReadError>> {
         self.check_direction()?;
         loop {
-            ready!(self.poll_fill(cx));
-            if let Status::Ready(n) = self.core.poll(request)? {
+            if let Status::Ready(n) = answer? {
                 return Poll::Ready(Ok(n));
             }
+            ready!(self.poll_fill(cx));
+            answer = self.core.poll(request);
         }
     }
 
@@ -697,6 +699,12 @@ impl StreamReader {
             )),
             None => self.core.feed_eof(),
         }
+    }
+}
+
+impl Drop for StreamReader {
+    fn drop(&mut self) {
+        self.connection.drop_reader();
     }
 }
 

@@ -18,8 +18,8 @@ use crate::{
 ///
 /// Dropping the writer ends the stream as [`write_eof`](Self::write_eof) does: what is queued is
 /// delivered, then the peer sees the end, and the reader goes on. [`close`](Self::close) ends both
-/// directions. The connection is released when both halves are gone and everything is delivered.
-/// `Differs from asyncio:` a dropped writer is an orderly end, and nothing warns of it.
+/// directions, and so does dropping the second of both halves. `Differs from asyncio:` that is an
+/// orderly end, and nothing warns of it.
 ///
 /// # Examples
 ///
@@ -475,7 +475,6 @@ impl fmt::Debug for StreamWriter {
 
 impl Drop for StreamWriter {
     fn drop(&mut self) {
-        // There is nobody left to tell of a failure.
-        let _ = self.connection.write_eof();
+        self.connection.drop_writer();
     }
 }

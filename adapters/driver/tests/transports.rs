@@ -7,6 +7,7 @@ use std::{
     pin::pin,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use futures_lite::future::{block_on, poll_once};
@@ -562,4 +563,48 @@ fn handles_and_what_they_wait_for_can_move_between_threads() {
     moves(&reader.lines().next());
     moves(&writer.write_all(b"x"));
     moves(&writer.wait_closed());
+}
+
+#[test]
+fn a_stream_whose_halves_are_gone_is_closed_and_given_up_if_the_peer_takes_nothing() {
+    for reader_first in [false, true] {
+        let socket = Scripted::new([], []);
+        let kept = Kept::default();
+        let options = StreamOptions::new().close_timeout(Duration::ZERO);
+        let (reader, mut writer) = socket.open_with(&options, kept.clone());
+        let transport = reader.transport();
+        writer.write(b"nobody wants it").unwrap();
+        if reader_first {
+            drop(reader);
+            assert!(!transport.is_closing());
+            drop(writer);
+        } else {
+            drop(writer);
+            kept.poll_all();
+            assert!(!transport.is_closing(), "the reader goes on");
+            drop(reader);
+        }
+        assert!(transport.is_closing());
+        kept.poll_all();
+        assert_eq!(kept.count(), 0, "the task has ended");
+        assert_eq!(socket.aborts.load(Ordering::Relaxed), 1);
+        assert_eq!(Arc::strong_count(&socket), 1, "the socket is released");
+    }
+}
+
+#[test]
+fn the_end_is_told_once_in_whatever_order_the_halves_go() {
+    for reader_first in [false, true] {
+        let socket = Scripted::new([], []);
+        let (reader, writer) = socket.open(no_spawning);
+        let cork = writer.cork();
+        if reader_first {
+            drop((reader, writer));
+        } else {
+            drop((writer, reader));
+        }
+        assert_eq!(socket.closes.load(Ordering::Relaxed), 1);
+        assert_eq!(Arc::strong_count(&socket), 1, "the socket is released");
+        drop(cork);
+    }
 }
