@@ -253,3 +253,56 @@ impl From<std::os::unix::net::UnixListener> for StdListener {
         Self::Unix(listener)
     }
 }
+
+/// What asyncio takes by its descriptor, as `socket.socket(fileno=...)` does.
+///
+/// ```
+/// use std::os::{fd::OwnedFd, unix::net::UnixStream};
+///
+/// let (here, _there) = UnixStream::pair()?;
+/// let socket = millpond::StdSocket::try_from(OwnedFd::from(here))?;
+/// assert!(matches!(socket, millpond::StdSocket::Unix(_)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// `InvalidInput`, which says why, if it is no socket, carries no stream, or is neither of TCP nor a
+/// unix socket. It is closed then.
+#[cfg(unix)]
+impl TryFrom<std::os::fd::OwnedFd> for StdSocket {
+    type Error = io::Error;
+
+    fn try_from(fd: std::os::fd::OwnedFd) -> io::Result<Self> {
+        Ok(match os::stream_kind(&fd)? {
+            os::StreamKind::Tcp => Self::Tcp(fd.into()),
+            os::StreamKind::Unix => Self::Unix(fd.into()),
+        })
+    }
+}
+
+/// A socket that is bound, by its descriptor: one that was inherited from a supervisor for instance.
+///
+/// ```
+/// use std::{net::TcpListener, os::fd::OwnedFd};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let listener = millpond::StdListener::try_from(OwnedFd::from(listener))?;
+/// assert!(matches!(listener, millpond::StdListener::Tcp(_)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As for [`StdSocket`].
+#[cfg(unix)]
+impl TryFrom<std::os::fd::OwnedFd> for StdListener {
+    type Error = io::Error;
+
+    fn try_from(fd: std::os::fd::OwnedFd) -> io::Result<Self> {
+        Ok(match os::stream_kind(&fd)? {
+            os::StreamKind::Tcp => Self::Tcp(fd.into()),
+            os::StreamKind::Unix => Self::Unix(fd.into()),
+        })
+    }
+}

@@ -102,6 +102,101 @@ fn what_is_off_is_left_as_the_program_has_set_it() {
     assert!(socket.nodelay().unwrap() && SockRef::from(&socket).keepalive().unwrap());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_descriptor_becomes_a_socket_if_it_is_one_of_a_stream() {
+    use std::os::{
+        fd::OwnedFd,
+        unix::net::{UnixDatagram, UnixListener, UnixStream},
+    };
+
+    use millpond::StdListener;
+
+    let (listener, address) = listener();
+    let socket = TcpStream::connect(address.tcp().unwrap()).unwrap();
+    let socket = StdSocket::try_from(OwnedFd::from(socket)).unwrap();
+    assert!(matches!(socket, StdSocket::Tcp(_)));
+    let listener = StdListener::try_from(OwnedFd::from(listener)).unwrap();
+    assert!(matches!(listener, StdListener::Tcp(_)));
+    if let Ok(listener) = TcpListener::bind("[::1]:0") {
+        let listener = StdListener::try_from(OwnedFd::from(listener)).unwrap();
+        assert!(matches!(listener, StdListener::Tcp(_)));
+    }
+
+    let (socket, _peer) = UnixStream::pair().unwrap();
+    let socket = StdSocket::try_from(OwnedFd::from(socket)).unwrap();
+    assert!(matches!(socket, StdSocket::Unix(_)));
+    let directory = tempfile::tempdir().unwrap();
+    let listener = UnixListener::bind(directory.path().join("socket")).unwrap();
+    let listener = StdListener::try_from(OwnedFd::from(listener)).unwrap();
+    assert!(matches!(listener, StdListener::Unix(_)));
+
+    let file = || OwnedFd::from(tempfile::tempfile().unwrap());
+    let null = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+    let udp = || OwnedFd::from(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    let unix = || OwnedFd::from(UnixDatagram::unbound().unwrap());
+    let refused: [(fn() -> OwnedFd, &str); 4] = [
+        (file, "no socket"),
+        (null, "no socket"),
+        (udp, "a datagram socket"),
+        (unix, "a datagram socket"),
+    ];
+    for (fd, what) in refused {
+        let expected = format!("a stream socket is needed, and this is {what}");
+        for error in [
+            StdSocket::try_from(fd()).unwrap_err(),
+            StdListener::try_from(fd()).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+}
+
+/// So that attempts to connect to several addresses can come from the same port, and one that is given
+/// can be used again at once.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn a_local_port_that_is_given_serves_several_connections() {
+    let (first, first_address) = listener();
+    let (second, second_address) = listener();
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let local = free.local_addr().unwrap();
+    drop(free);
+    let mut options = ConnectOptions::default();
+    options.local_addrs = vec![local];
+    for _ in 0..2 {
+        let near = [&first_address, &second_address].map(|address| connect(address, &options));
+        for (listener, near) in [&first, &second].into_iter().zip(near) {
+            let (far, peer) = listener.accept().unwrap();
+            assert_eq!(peer, local);
+            drop(near); // first, so that it is the one that remembers the connection
+            drop(far);
+        }
+    }
+}
+
+#[test]
+fn buffer_sizes_that_are_too_large_are_as_large_as_can_be() {
+    let (_listener, address) = listener();
+    let size = |bytes| {
+        let mut options = ConnectOptions::default();
+        options.socket.receive_buffer = Some(bytes);
+        options.socket.send_buffer = Some(bytes);
+        let socket = connect(&address, &options);
+        let socket = SockRef::from(&socket);
+        (
+            socket.recv_buffer_size().unwrap(),
+            socket.send_buffer_size().unwrap(),
+        )
+    };
+    if cfg!(target_os = "linux") {
+        let largest = size(i32::MAX as usize);
+        assert_eq!(size(usize::MAX / 2 + 1), largest);
+        assert_eq!(size(usize::MAX), largest);
+    }
+}
+
 #[test]
 fn a_silence_below_a_second_is_one_second() {
     let (_listener, address) = listener();

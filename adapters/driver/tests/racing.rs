@@ -212,7 +212,7 @@ fn following(runtime: &Scripted) -> Vec<Step> {
     for fate in &state.fates {
         let fates = match fate {
             Fate::Running => &FATES[..],
-            ended => std::slice::from_ref(ended),
+            ended @ (Fate::Fails | Fate::Succeeds) => std::slice::from_ref(ended),
         };
         let longer = |before: &Vec<Fate>| {
             let before = before.clone();

@@ -69,6 +69,52 @@ pub struct Smol;
 
 millpond::functions!("millpond_smol", Arc::new(Smol));
 
+/// A connected TCP socket of smol's, for [`open_connection`] and [`connect`](fn@connect) to take
+/// over; asyncio's `sock`.
+///
+/// It can be a `smol::net::TcpStream`, a `smol::Async<std::net::TcpStream>`, or an [`Arc`] of one. It
+/// is used as it is, and the options of the connection, such as `no_delay`, are set on it. Clones of
+/// it keep the connection open; while it belongs to a stream, they should not be used.
+///
+/// # Examples
+///
+/// ```
+/// use millpond_smol::{from_tcp, open_connection};
+/// use smol::net::{TcpListener, TcpStream};
+///
+/// # smol::block_on(async {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let stream = TcpStream::connect(listener.local_addr()?).await?;
+///
+/// let (mut reader, mut writer) = open_connection(from_tcp(stream)).await?;
+/// writer.write(b"hello\n")?;
+/// # Ok::<(), std::io::Error>(()) }).unwrap();
+/// ```
+pub fn from_tcp(stream: impl Into<Arc<Async<std::net::TcpStream>>>) -> Box<dyn Socket> {
+    sockets::from_shared(stream.into())
+}
+
+/// A connected unix socket of smol's; see [`from_tcp`].
+///
+/// # Examples
+///
+/// ```
+/// use millpond_smol::{connect, from_unix};
+/// use smol::net::unix::UnixStream;
+///
+/// # smol::block_on(async {
+/// let (here, there) = UnixStream::pair()?;
+/// let mut here = connect(from_unix(here)).await?;
+/// let mut there = connect(from_unix(there)).await?;
+/// here.write(b"hello\n")?;
+/// assert_eq!(there.read_line().await?, "hello\n");
+/// # Ok::<(), std::io::Error>(()) }).unwrap();
+/// ```
+#[cfg(unix)]
+pub fn from_unix(stream: impl Into<Arc<Async<std::os::unix::net::UnixStream>>>) -> Box<dyn Socket> {
+    sockets::from_shared(stream.into())
+}
+
 impl Spawn for Smol {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         smol::spawn(task).detach();

@@ -3,16 +3,53 @@
 use std::{
     io::{self, IoSlice, Read, Write},
     net::TcpListener,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use async_io::Async;
 use millpond::{Address, Listener, Socket, os};
 
-/// A socket of the standard library in smol's reactor.
-pub(crate) struct Io<S>(pub(crate) Async<S>);
+/// A socket of the standard library in smol's reactor: `Async` of it, or an `Arc` of that.
+pub(crate) struct Io<A>(pub(crate) A);
 
-impl<S> Io<S>
+/// What has a socket in smol's reactor.
+pub(crate) trait Registered {
+    /// That of the standard library.
+    type Std;
+
+    fn registered(&self) -> &Async<Self::Std>;
+}
+
+impl<S> Registered for Async<S> {
+    type Std = S;
+
+    fn registered(&self) -> &Self {
+        self
+    }
+}
+
+impl<S> Registered for Arc<Async<S>> {
+    type Std = S;
+
+    fn registered(&self) -> &Async<S> {
+        self
+    }
+}
+
+/// A socket that may have clones.
+pub(crate) fn from_shared<S>(shared: Arc<Async<S>>) -> Box<dyn Socket>
+where
+    Io<Async<S>>: Socket,
+    Io<Arc<Async<S>>>: Socket,
+{
+    match Arc::try_unwrap(shared) {
+        Ok(owned) => Box::new(Io(owned)),
+        Err(shared) => Box::new(Io(shared)),
+    }
+}
+
+impl<S> Io<Async<S>>
 where
     Self: Socket,
     for<'a> os::SockRef<'a>: From<&'a S>,
@@ -25,18 +62,30 @@ where
     }
 }
 
-impl<S> Socket for Io<S>
+impl<A: Registered> Io<A> {
+    fn get_ref(&self) -> &A::Std {
+        self.0.registered().get_ref()
+    }
+}
+
+impl<A> Socket for Io<A>
 where
-    S: Send + Sync + 'static,
-    for<'a> os::SockRef<'a>: From<&'a S>,
-    for<'a> &'a S: Read + Write,
+    A: Registered + Send + Sync + 'static,
+    for<'a> os::SockRef<'a>: From<&'a A::Std>,
+    for<'a> &'a A::Std: Read + Write,
 {
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        os::poll_io(|| self.0.get_ref().read(buf), || self.0.poll_readable(cx))
+        os::poll_io(
+            || self.get_ref().read(buf),
+            || self.0.registered().poll_readable(cx),
+        )
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        os::poll_io(|| self.0.get_ref().write(buf), || self.0.poll_writable(cx))
+        os::poll_io(
+            || self.get_ref().write(buf),
+            || self.0.registered().poll_writable(cx),
+        )
     }
 
     fn poll_write_vectored(
@@ -45,21 +94,21 @@ where
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         os::poll_io(
-            || self.0.get_ref().write_vectored(bufs),
-            || self.0.poll_writable(cx),
+            || self.get_ref().write_vectored(bufs),
+            || self.0.registered().poll_writable(cx),
         )
     }
 
     fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(os::shutdown_write(self.0.get_ref()))
+        Poll::Ready(os::shutdown_write(self.get_ref()))
     }
 
     fn system_socket(&self) -> Option<os::SockRef<'_>> {
-        Some(self.0.get_ref().into())
+        Some(self.get_ref().into())
     }
 }
 
-impl Listener for Io<TcpListener> {
+impl Listener for Io<Async<TcpListener>> {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
         let accepted = os::poll_io(|| self.0.get_ref().accept(), || self.0.poll_readable(cx));
         let (stream, _) = ready!(accepted)?;
@@ -72,7 +121,7 @@ impl Listener for Io<TcpListener> {
 }
 
 #[cfg(unix)]
-impl Listener for Io<std::os::unix::net::UnixListener> {
+impl Listener for Io<Async<std::os::unix::net::UnixListener>> {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
         let accepted = os::poll_io(|| self.0.get_ref().accept(), || self.0.poll_readable(cx));
         let (stream, _) = ready!(accepted)?;

@@ -112,6 +112,53 @@ millpond::functions!(
     /// If it is called outside of a tokio runtime.
 );
 
+/// A connected TCP socket of tokio's, for [`open_connection`] and [`connect`](fn@connect) to take
+/// over; asyncio's `sock`.
+///
+/// It is used as it is, on the tokio runtime that it belongs to. The options of the connection, such
+/// as `no_delay`, are set on it.
+///
+/// # Examples
+///
+/// ```
+/// use millpond_tokio::{from_tcp, open_connection};
+/// use tokio::net::{TcpListener, TcpStream};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let stream = TcpStream::connect(listener.local_addr()?).await?;
+///
+/// let (mut reader, mut writer) = open_connection(from_tcp(stream)).await?;
+/// writer.write(b"hello\n")?;
+/// # Ok(()) }
+/// ```
+pub fn from_tcp(stream: net::TcpStream) -> Box<dyn Socket> {
+    Box::new(Io(stream))
+}
+
+/// A connected unix socket of tokio's; see [`from_tcp`].
+///
+/// # Examples
+///
+/// ```
+/// use millpond_tokio::{connect, from_unix};
+/// use tokio::net::UnixStream;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let (here, there) = UnixStream::pair()?;
+/// let mut here = connect(from_unix(here)).await?;
+/// let mut there = connect(from_unix(there)).await?;
+/// here.write(b"hello\n")?;
+/// assert_eq!(there.read_line().await?, "hello\n");
+/// # Ok(()) }
+/// ```
+#[cfg(unix)]
+pub fn from_unix(stream: net::UnixStream) -> Box<dyn Socket> {
+    Box::new(Io(stream))
+}
+
 impl Spawn for Tokio {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         self.handle.spawn(task);

@@ -67,6 +67,39 @@ pub(super) fn set_buffers(socket: &Socket, options: &SocketOptions) -> io::Resul
     }
 }
 
+/// The kinds of stream that there is a type for.
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum StreamKind {
+    Tcp,
+    Unix,
+}
+
+/// What stream a descriptor carries.
+///
+/// # Errors
+///
+/// `InvalidInput` if it is no socket, or not of these.
+#[cfg(unix)]
+pub(crate) fn stream_kind(fd: &std::os::fd::OwnedFd) -> io::Result<StreamKind> {
+    let refused = |what| {
+        let why = format!("a stream socket is needed, and this is {what}");
+        Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+    };
+    let address = match SockRef::from(fd).local_addr() {
+        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => return refused("no socket"),
+        address => address?,
+    };
+    check_stream(fd)?;
+    if address.is_ipv4() || address.is_ipv6() {
+        Ok(StreamKind::Tcp)
+    } else if address.is_unix() {
+        Ok(StreamKind::Unix)
+    } else {
+        refused("neither of TCP nor a unix socket")
+    }
+}
+
 /// Refuses a socket that does not carry a stream.
 ///
 /// # Errors

@@ -14,6 +14,8 @@ mod unix_path;
 
 pub use address::{RawHandle, extra_info, local_addr};
 pub use bind::{bind, bound};
+#[cfg(unix)]
+pub(crate) use configure::{StreamKind, stream_kind};
 pub use configure::{check_stream, configure};
 pub use connect::{connect, connected};
 pub use resolve::resolve;
