@@ -224,6 +224,25 @@ macro_rules! __streams {
                 drain_and_flush_can_be_dropped_after_every_poll,
                 a_write_all_that_is_dropped_has_written_all,
             }
+            streams {
+                a_stream_reads_as_its_reader_does,
+                a_stream_writes_as_its_writer_does,
+                a_stream_can_be_aborted,
+                both_halves_of_a_stream_work_at_once,
+                only_halves_of_one_stream_make_one,
+                dropping_a_stream_delivers_what_is_queued_and_closes_it,
+                a_transport_wakes_a_read_that_waits,
+                a_transport_wakes_a_drain_that_waits,
+                a_transport_does_not_keep_a_connection,
+                a_read_that_takes_too_long_can_be_asked_again,
+            }
+            introspection {
+                both_sides_and_all_handles_tell_the_same_addresses,
+                what_is_known_has_the_names_of_asyncio,
+                a_socket_of_the_system_can_be_reached_until_the_stream_is_closed,
+                descriptions_tell_how_a_stream_stands_but_none_of_its_bytes,
+                descriptions_tell_of_a_failure,
+            }
             traffic {
                 both_directions_carry_much_at_once,
                 small_messages_go_to_and_fro,
@@ -301,6 +320,31 @@ macro_rules! __runtime {
                 a_file_in_the_way_of_a_server_is_left_alone,
                 options_reach_the_streams_of_clients,
                 connecting_can_be_given_up_at_any_await,
+            }
+            connecting {
+                several_hosts_can_be_connected_to,
+                an_ipv6_address_can_be_in_brackets,
+                a_family_is_kept_to,
+                a_protocol_can_be_chosen,
+                flags_reach_the_resolver,
+                a_local_address_is_what_the_server_sees,
+                a_local_port_can_be_given,
+                a_local_address_that_cannot_be_is_an_error_that_says_so,
+                settings_reach_the_sockets_of_clients,
+                settings_reach_the_sockets_that_are_taken_over,
+                any_socket_of_the_runtime_can_be_given,
+                both_halves_can_be_had_in_one,
+                attempts_that_lose_are_closed,
+                #[cfg(unix)]
+                descriptors_of_streams_can_be_taken_over,
+                #[cfg(unix)]
+                a_datagram_socket_is_refused,
+                #[cfg(unix)]
+                a_unix_server_that_is_busy_is_waited_for,
+                #[cfg(unix)]
+                waiting_for_a_busy_server_ends_in_time,
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                an_abstract_address_can_be_connected_to,
             }
             duties {
                 sleep_takes_as_long_as_it_should,

@@ -135,17 +135,17 @@ fn a_descriptor_becomes_a_socket_if_it_is_one_of_a_stream() {
     let null = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
     let udp = || OwnedFd::from(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
     let unix = || OwnedFd::from(UnixDatagram::unbound().unwrap());
-    let refused: [(fn() -> OwnedFd, &str); 4] = [
-        (file, "no socket"),
-        (null, "no socket"),
-        (udp, "a datagram socket"),
-        (unix, "a datagram socket"),
-    ];
-    for (fd, what) in refused {
+    let (no, datagrams) = ("no socket", "a datagram socket");
+    for (one, other, what) in [
+        (file(), file(), no),
+        (null(), null(), no),
+        (udp(), udp(), datagrams),
+        (unix(), unix(), datagrams),
+    ] {
         let expected = format!("a stream socket is needed, and this is {what}");
         for error in [
-            StdSocket::try_from(fd()).unwrap_err(),
-            StdListener::try_from(fd()).unwrap_err(),
+            StdSocket::try_from(one).unwrap_err(),
+            StdListener::try_from(other).unwrap_err(),
         ] {
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
             assert_eq!(error.to_string(), expected);

@@ -301,7 +301,7 @@ fn a_read_that_waits_is_woken_when_the_stream_is_closed_or_aborted() {
         let socket = Scripted::new([], []);
         let (mut reader, mut writer) = socket.open(no_spawning);
         let reading = std::thread::spawn(move || block_on(reader.read(1)));
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
         if abort {
             writer.abort();
         } else {

@@ -3,10 +3,12 @@
 pub(crate) mod aborting;
 pub(crate) mod cancelling;
 pub(crate) mod closing;
+pub(crate) mod connecting;
 pub(crate) mod draining;
 pub(crate) mod duties;
 pub(crate) mod ending;
 pub(crate) mod half_closing;
+pub(crate) mod introspection;
 pub(crate) mod limits;
 pub(crate) mod opening;
 #[cfg(unix)]
@@ -15,5 +17,6 @@ pub(crate) mod reading;
 pub(crate) mod resets;
 
 pub(crate) mod serving;
+pub(crate) mod streams;
 pub(crate) mod traffic;
 pub(crate) mod writing;

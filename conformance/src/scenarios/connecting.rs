@@ -1,0 +1,453 @@
+//! How it is connected, and what the options of that do.
+
+use std::{
+    io::{self, ErrorKind, Read},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use futures_channel::mpsc;
+use futures_util::StreamExt;
+use millpond::{
+    Address, Family, OpenConnection, OpenError, Server, StdListener, StreamReader, StreamWriter,
+    Target, os::SockRef,
+};
+
+use crate::{polling::interrupted, setup::Setup};
+
+/// `AI_NUMERICHOST`, the same on Linux, macOS, the BSDs and Windows.
+const NUMERIC_HOST: i32 = 4;
+
+async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+    let line = reader.read_line().await?;
+    Ok(writer.write(&line)?)
+}
+
+async fn start(setup: &mut Setup) -> (Server, SocketAddr) {
+    let server = setup.serve(echo).await.unwrap();
+    let address = server.sockets()[0].tcp().unwrap();
+    (server, address)
+}
+
+async fn assert_connects(opening: OpenConnection) {
+    let (mut reader, mut writer) = opening.await.unwrap();
+    writer.write(b"hello\n").unwrap();
+    assert_eq!(reader.read_to_eof().await.unwrap(), "hello\n");
+}
+
+/// A server that tells whom it sees.
+async fn watch(
+    setup: &Setup,
+    target: impl Into<Target<StdListener>>,
+) -> io::Result<(Server, SocketAddr, mpsc::UnboundedReceiver<Address>)> {
+    let (seen, peers) = mpsc::unbounded();
+    let handler = move |_: StreamReader, writer: StreamWriter| {
+        let peer = writer.extra_info().peer_addr.clone().unwrap();
+        let _ = seen.unbounded_send(peer);
+        async {}
+    };
+    let server = setup.serve_at(target, handler).await?;
+    let address = server.sockets()[0].tcp().unwrap();
+    Ok((server, address, peers))
+}
+
+/// A listening socket that is asked by hand.
+fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+pub(crate) async fn several_hosts_can_be_connected_to(mut setup: Setup) {
+    let (_server, address) = start(&mut setup).await;
+    let port = address.port();
+    assert_connects(setup.open((["127.0.0.1", "localhost"], port))).await;
+    let hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    assert_connects(setup.open((hosts, port))).await;
+
+    // One that refuses does no harm.
+    let nobody = setup.address_of_nobody();
+    let refused = setup.open((["127.0.0.1", "127.0.0.1"], nobody.port()));
+    match refused.await {
+        Err(OpenError::Connect { attempts }) => assert_eq!(attempts.len(), 1, "each once"),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) async fn an_ipv6_address_can_be_in_brackets(setup: Setup) {
+    let Ok(server) = setup.serve_at((Ipv6Addr::LOCALHOST, 0), echo).await else {
+        return; // there is no IPv6 here
+    };
+    let address = server.sockets()[0].tcp().unwrap();
+    let port = address.port();
+    assert_connects(setup.open(format!("[::1]:{port}"))).await;
+    assert_connects(setup.open(("[::1]", port))).await;
+    assert_connects(setup.open(("::1", port))).await;
+    let both = (["127.0.0.1", "::1"], port);
+    assert_connects(setup.open(both).family(Family::Ipv6)).await;
+    match setup.open(format!("::1:{port}")).await {
+        Err(OpenError::Option { name, .. }) => assert_eq!(name, "address"),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) async fn a_family_is_kept_to(mut setup: Setup) {
+    let (_server, address) = start(&mut setup).await;
+    let port = address.port();
+    assert_connects(setup.open(("localhost", port)).family(Family::Ipv4)).await;
+    assert_connects(setup.open(address).family(Family::Ipv4)).await;
+    for opening in [
+        setup.open(address),
+        setup.open(("127.0.0.1", port)),
+        setup.open(address.to_string()),
+    ] {
+        match opening.family(Family::Ipv6).await {
+            Err(OpenError::Option { name, .. }) => assert_eq!(name, "family"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+pub(crate) async fn a_protocol_can_be_chosen(mut setup: Setup) {
+    const TCP: i32 = 6;
+    let (_server, address) = start(&mut setup).await;
+    assert_connects(setup.open(address).proto(TCP)).await;
+    assert_connects(setup.open(("localhost", address.port())).proto(TCP)).await;
+    for nonsense in [17, 9999, -1] {
+        let error = setup.open(address).proto(nonsense).await.unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.starts_with(&format!("cannot connect to {address}: ")),
+            "{text}"
+        );
+        assert!(matches!(error, OpenError::Connect { .. }), "{error:?}");
+    }
+}
+
+pub(crate) async fn flags_reach_the_resolver(mut setup: Setup) {
+    let (_server, address) = start(&mut setup).await;
+    let numeric = setup.open(("127.0.0.1", address.port()));
+    assert_connects(numeric.flags(NUMERIC_HOST)).await;
+    let named = setup.open(("localhost", address.port()));
+    let error = named.flags(NUMERIC_HOST).await.unwrap_err();
+    assert!(matches!(error, OpenError::Resolve { .. }), "{error:?}");
+    assert!(error.to_string().contains("\"localhost\""), "{error}");
+}
+
+pub(crate) async fn a_local_address_is_what_the_server_sees(setup: Setup) {
+    let (_server, address, mut peers) = watch(&setup, (Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let anywhere = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
+    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    for opening in [
+        setup.open(address).local_addr(here),
+        setup.open(address).local_addr("127.0.0.1:0"),
+        setup
+            .open(address)
+            .local_addr(("localhost", 0))
+            .family(Family::Ipv4),
+        // The first of its family.
+        setup.open(address).local_addr(vec![anywhere, here]),
+    ] {
+        let (_reader, writer) = opening.await.unwrap();
+        let local = writer.extra_info().local_addr.clone().unwrap();
+        assert_eq!(local.tcp().unwrap().ip(), IpAddr::from(Ipv4Addr::LOCALHOST));
+        assert_eq!(peers.next().await, Some(local));
+    }
+    // All of 127/8 is this machine there.
+    if cfg!(target_os = "linux") {
+        let other = Ipv4Addr::new(127, 0, 0, 2);
+        let (_reader, writer) = setup.open(address).local_addr((other, 0)).await.unwrap();
+        let peer = peers.next().await.unwrap();
+        assert_eq!(peer.tcp().unwrap().ip(), IpAddr::from(other));
+        drop(writer);
+    }
+}
+
+pub(crate) async fn a_local_port_can_be_given(setup: Setup) {
+    let (_server, address, mut peers) = watch(&setup, (Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    // Somebody else may get the port in between.
+    for _ in 0..20 {
+        let (free, local) = listen();
+        drop(free);
+        match setup.open(address).local_addr(local).await {
+            Ok((_reader, writer)) => {
+                assert_eq!(writer.extra_info().local_addr, Some(local.into()));
+                assert_eq!(peers.next().await, Some(local.into()));
+                return;
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::AddrInUse, "{error}"),
+        }
+    }
+    panic!("no port is free");
+}
+
+pub(crate) async fn a_local_address_that_cannot_be_is_an_error_that_says_so(mut setup: Setup) {
+    let (_server, address) = start(&mut setup).await;
+    // Of a network that is for documentation.
+    let not_ours = SocketAddr::from(([192, 0, 2, 1], 0));
+    let error = setup.open(address).local_addr(not_ours).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
+    for part in [address.to_string(), not_ours.to_string()] {
+        assert!(error.to_string().contains(&part), "{error}");
+    }
+
+    let wrong = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
+    let error = setup.open(address).local_addr(wrong).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
+    assert!(error.to_string().contains("of its family"), "{error}");
+
+    let path = std::path::Path::new("/run/socket");
+    match setup.open(address).local_addr(path).await {
+        Err(OpenError::Option { name, .. }) => assert_eq!(name, "local_addr"),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn ask<T>(writer: &StreamWriter, question: impl FnOnce(SockRef<'_>) -> io::Result<T>) -> T {
+    let answer = writer.transport().with_socket(question);
+    answer.expect("it has a socket").unwrap()
+}
+
+/// All but the defaults.
+fn set_all(opening: OpenConnection) -> OpenConnection {
+    let opening = opening.keep_alive(Duration::from_secs(41));
+    opening.receive_buffer(50_000).send_buffer(60_000)
+}
+
+#[track_caller]
+fn assert_all_set(writer: &StreamWriter) {
+    // Linux doubles them.
+    let receive = ask(writer, |socket| socket.recv_buffer_size());
+    assert!([50_000, 100_000].contains(&receive), "{receive}");
+    let send = ask(writer, |socket| socket.send_buffer_size());
+    assert!([60_000, 120_000].contains(&send), "{send}");
+}
+
+pub(crate) async fn settings_reach_the_sockets_of_clients(mut setup: Setup) {
+    let (_server, address) = start(&mut setup).await;
+    let (_reader, writer) = setup.open(address).await.unwrap();
+    assert!(ask(&writer, |socket| socket.tcp_nodelay()));
+    assert!(!ask(&writer, |socket| socket.keepalive()));
+
+    let (_reader, writer) = setup.open(address).no_delay(false).await.unwrap();
+    assert!(!ask(&writer, |socket| socket.tcp_nodelay()));
+
+    let (_reader, writer) = setup.open(address).keep_alive(true).await.unwrap();
+    assert!(ask(&writer, |socket| socket.keepalive()));
+
+    let (_reader, writer) = set_all(setup.open(address)).await.unwrap();
+    assert!(ask(&writer, |socket| socket.tcp_nodelay()));
+    assert!(ask(&writer, |socket| socket.keepalive()));
+    #[cfg(target_os = "linux")]
+    {
+        let time = ask(&writer, |socket| socket.tcp_keepalive_time());
+        assert_eq!(time, Duration::from_secs(41));
+    }
+    assert_all_set(&writer);
+}
+
+pub(crate) async fn settings_reach_the_sockets_that_are_taken_over(mut setup: Setup) {
+    let (_server, address) = start(&mut setup).await;
+    let connect = || std::net::TcpStream::connect(address).unwrap();
+    let adopt = || setup.runtime.adopt(connect().into()).unwrap();
+    for opening in [setup.open(connect()), setup.open(adopt())] {
+        let (_reader, writer) = opening.await.unwrap();
+        assert!(ask(&writer, |socket| socket.tcp_nodelay()));
+        assert!(!ask(&writer, |socket| socket.keepalive()));
+    }
+    for opening in [setup.open(connect()), setup.open(adopt())] {
+        let (_reader, writer) = set_all(opening).await.unwrap();
+        assert!(ask(&writer, |socket| socket.keepalive()));
+        assert_all_set(&writer);
+    }
+    for opening in [setup.open(connect()), setup.open(adopt())] {
+        let (_reader, writer) = opening.no_delay(false).await.unwrap();
+        assert!(!ask(&writer, |socket| socket.tcp_nodelay()));
+    }
+    // Those that TCP has do no harm to others.
+    let (near, far) = millpond::os::socket_pair().unwrap();
+    let near = set_all(setup.open(near)).await.unwrap();
+    assert_all_set(&near.1);
+    let far = setup.runtime.adopt(far).unwrap();
+    let far = set_all(setup.open(far)).await.unwrap();
+    assert_all_set(&far.1);
+}
+
+pub(crate) async fn any_socket_of_the_runtime_can_be_given(mut setup: Setup) {
+    let (_server, address) = start(&mut setup).await;
+    let socket = std::net::TcpStream::connect(address).unwrap();
+    let socket = setup.runtime.adopt(socket.into()).unwrap();
+    assert_connects(setup.open(socket)).await;
+    let options = Default::default();
+    let address = Address::from(address);
+    let socket = setup.runtime.connect(&address, &options).await.unwrap();
+    assert_connects(setup.open(socket)).await;
+}
+
+pub(crate) async fn both_halves_can_be_had_in_one(mut setup: Setup) {
+    let (_server, address) = start(&mut setup).await;
+    let opening = millpond::connect(setup.runtime.clone(), address).limit(7);
+    let mut stream = opening.await.unwrap();
+    assert_eq!(stream.limit(), 7);
+    assert_eq!(stream.extra_info().peer_addr, Some(address.into()));
+    stream.write(b"hello\n").unwrap();
+    assert_eq!(stream.read_to_eof().await.unwrap(), "hello\n");
+    #[cfg(unix)]
+    {
+        let path = setup.new_path();
+        let _server = setup.serve_at(&*path, echo).await.unwrap();
+        let opening = millpond::connect_unix(setup.runtime.clone(), &path);
+        let mut stream = opening.await.unwrap();
+        stream.write(b"hello\n").unwrap();
+        assert_eq!(stream.read_to_eof().await.unwrap(), "hello\n");
+        let opening = millpond::open_unix_connection(setup.runtime.clone(), &path);
+        assert_connects(opening).await;
+    }
+}
+
+/// How many connections of those that wait to be accepted have not ended.
+fn count_alive(listeners: &[TcpListener], time: Duration) -> usize {
+    let mut alive = 0;
+    for listener in listeners {
+        listener.set_nonblocking(true).unwrap();
+        while let Ok((mut accepted, _)) = listener.accept() {
+            accepted.set_nonblocking(false).unwrap();
+            accepted.set_read_timeout(Some(time)).unwrap();
+            match accepted.read(&mut [0]) {
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
+                    alive += 1;
+                }
+                Ok(0) | Err(_) => {}
+                Ok(_) => panic!("nobody writes"),
+            }
+        }
+    }
+    alive
+}
+
+pub(crate) async fn attempts_that_lose_are_closed(setup: Setup) {
+    let (listeners, addresses): (Vec<_>, Vec<_>) = (0..4).map(|_| listen()).unzip();
+    let open = || {
+        let opening = setup.open(&addresses[..]);
+        opening.happy_eyeballs_delay(Duration::ZERO) // all at once
+    };
+    let enough = Duration::from_millis(100);
+    let opened = open().await.unwrap();
+    assert_eq!(count_alive(&listeners, enough), 1);
+    drop(opened);
+
+    // Or all of them, when the whole is dropped.
+    let mut times = 1;
+    while interrupted(times, || {}, open().into_future())
+        .await
+        .is_none()
+    {
+        times += 1;
+    }
+    setup.sleep(10).await; // what has won is closed in the background
+    assert_eq!(count_alive(&listeners, enough), 0);
+}
+
+#[cfg(unix)]
+pub(crate) async fn descriptors_of_streams_can_be_taken_over(mut setup: Setup) {
+    use std::os::fd::OwnedFd;
+
+    use millpond::StdSocket;
+
+    let (_server, address) = start(&mut setup).await;
+    let socket = std::net::TcpStream::connect(address).unwrap();
+    let socket = StdSocket::try_from(OwnedFd::from(socket)).unwrap();
+    assert_connects(setup.open(socket)).await;
+    let path = setup.new_path();
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let listener = StdListener::try_from(OwnedFd::from(listener)).unwrap();
+    let _server = setup.serve_at(listener, echo).await.unwrap();
+    assert_connects(setup.open(&*path)).await;
+}
+
+#[cfg(unix)]
+pub(crate) async fn a_datagram_socket_is_refused(setup: Setup) {
+    use std::os::{fd::OwnedFd, unix::net::UnixDatagram};
+
+    let udp = OwnedFd::from(std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    let unix = OwnedFd::from(UnixDatagram::unbound().unwrap());
+    for opening in [
+        setup.open(std::net::TcpStream::from(udp)),
+        setup.open(std::os::unix::net::UnixStream::from(unix)),
+    ] {
+        let error = opening.await.unwrap_err();
+        assert!(error.to_string().contains("a datagram socket"), "{error}");
+        assert!(matches!(error, OpenError::Option { name: "sock", .. }));
+    }
+}
+
+/// A server that accepts nobody, and whose backlog is full.
+#[cfg(unix)]
+fn busy_server(setup: &mut Setup) -> (Box<dyn millpond::Listener>, std::path::PathBuf) {
+    let path = setup.new_path();
+    let address = Address::Unix(Some(path.clone()));
+    let bound = setup
+        .runtime
+        .bind(&address, &millpond::ListenOptions::default());
+    let listener = bound.unwrap().listen(1).unwrap();
+    let waiting: Vec<_> = (0..100)
+        .map_while(|_| millpond::os::connect(&address, &Default::default()).ok())
+        .collect();
+    assert!(waiting.len() < 100, "the backlog is bounded");
+    setup.keep(waiting);
+    (listener, path)
+}
+
+#[cfg(unix)]
+pub(crate) async fn a_unix_server_that_is_busy_is_waited_for(mut setup: Setup) {
+    if !cfg!(target_os = "linux") {
+        return; // it refuses
+    }
+    let (listener, path) = busy_server(&mut setup);
+    let opening = setup.open(&*path).into_future();
+    let opening = setup.spawn(opening);
+    setup.sleep(30).await;
+    let mut accepted = Vec::new();
+    let accept = async {
+        loop {
+            let next = std::future::poll_fn(|cx| listener.poll_accept(cx));
+            accepted.push(next.await.unwrap());
+        }
+    };
+    let accept = std::pin::pin!(accept);
+    match futures_util::future::select(opening, accept).await {
+        futures_util::future::Either::Left((opened, _)) => drop(opened.unwrap()),
+        futures_util::future::Either::Right(((), _)) => unreachable!(),
+    }
+}
+
+#[cfg(unix)]
+pub(crate) async fn waiting_for_a_busy_server_ends_in_time(mut setup: Setup) {
+    if !cfg!(target_os = "linux") {
+        return; // it refuses
+    }
+    let (_listener, path) = busy_server(&mut setup);
+    let opening = setup.open(&*path);
+    let time = Duration::from_millis(50);
+    let error = opening.connect_timeout(time).await.unwrap_err();
+    assert_eq!(error.to_string(), "no connection within 50ms");
+    assert_eq!(io::Error::from(error).kind(), ErrorKind::TimedOut);
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) async fn an_abstract_address_can_be_connected_to(mut setup: Setup) {
+    // The directory is unique, and so is its name.
+    let path = setup.new_path();
+    let name = path.display().to_string();
+    let address = Address::Abstract(name.clone().into_bytes());
+    let target = std::path::PathBuf::from(format!("\0{name}"));
+    let server = setup.serve_at(&*target, echo).await.unwrap();
+    assert_eq!(server.sockets(), std::slice::from_ref(&address));
+    assert_connects(setup.open(&*target)).await;
+    assert_connects(setup.open(&address)).await;
+    let (_reader, writer) = setup.open(&address).await.unwrap();
+    assert_eq!(writer.extra_info().peer_addr, Some(address));
+    assert!(!path.exists());
+}

@@ -1,0 +1,121 @@
+//! What a stream tells of itself.
+
+use millpond::{Address, ExtraInfo, Info, SystemHandle};
+
+use crate::{place::Place, setup::Setup};
+
+pub(crate) async fn both_sides_and_all_handles_tell_the_same_addresses(mut setup: Setup) {
+    let ((near_reader, near), (_far_reader, far)) = setup.connect().await;
+    let (here, there) = (near.extra_info().clone(), far.extra_info());
+    assert_eq!(here.peer_addr, there.local_addr);
+    assert_eq!(here.local_addr, there.peer_addr);
+    let transport = near_reader.transport();
+    assert_eq!(*transport.extra_info(), here);
+    let near = millpond::Stream::from((near_reader, near));
+    assert_eq!(*near.extra_info(), here);
+    // It is known when the stream is gone.
+    drop(near);
+    assert_eq!(*transport.extra_info(), here);
+}
+
+fn address<'a>(info: &'a ExtraInfo, name: &str) -> Option<&'a Address> {
+    match info.get(name) {
+        Some(Info::Address(address)) => Some(address),
+        Some(other) => panic!("{other:?}"),
+        None => None,
+    }
+}
+
+pub(crate) async fn what_is_known_has_the_names_of_asyncio(mut setup: Setup) {
+    let ((_near_reader, near), _far) = setup.connect().await;
+    let info = near.extra_info();
+    assert_eq!(address(info, "peername"), info.peer_addr.as_ref());
+    assert_eq!(address(info, "sockname"), info.local_addr.as_ref());
+    for name in ["pipe", "sslcontext", "subprocess", "Peername", ""] {
+        assert_eq!(info.get(name), None, "{name}");
+    }
+    let handle = match info.handle {
+        Some(SystemHandle::Socket(raw)) => Some(Info::Handle(raw)),
+        None => None,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(info.get("socket"), handle);
+}
+
+pub(crate) async fn a_socket_of_the_system_can_be_reached_until_the_stream_is_closed(
+    mut setup: Setup,
+) {
+    let ((_near_reader, mut near), _far) = setup.connect().await;
+    let transport = near.transport();
+    let size = transport.with_socket(|socket| socket.recv_buffer_size().unwrap());
+    let has_socket = match setup.place {
+        Place::Sock | Place::Tcp => true,
+        #[cfg(unix)]
+        Place::Unix => true,
+        Place::Drip | Place::FuturesIo | Place::Hesitant | Place::Memory | Place::Narrow => false,
+    };
+    assert_eq!(size.is_some(), has_socket);
+    if let Some(SystemHandle::Socket(raw)) = near.extra_info().handle {
+        #[cfg(target_os = "linux")]
+        {
+            let link = std::fs::read_link(format!("/proc/self/fd/{raw}")).unwrap();
+            assert!(link.to_string_lossy().starts_with("socket:"), "{link:?}");
+        }
+        let _ = raw;
+    } else {
+        assert!(!has_socket);
+    }
+    near.close();
+    near.wait_closed().await.unwrap();
+    assert!(transport.with_socket(|_| ()).is_none());
+}
+
+#[track_caller]
+fn assert_tells(text: &str, what: &[&str]) {
+    for what in what {
+        assert!(text.contains(what), "{what} is missing in {text}");
+    }
+    assert!(!text.contains("secret"), "{text}");
+}
+
+pub(crate) async fn descriptions_tell_how_a_stream_stands_but_none_of_its_bytes(mut setup: Setup) {
+    let ((mut reader, mut writer), (mut far_reader, mut far)) = setup.connect().await;
+    far.write(b"secret").unwrap();
+    reader.peek(6).await.unwrap();
+    let text = format!("{reader:?}");
+    assert_tells(&text, &["StreamReader", "buffered: 6", "limit: 65536"]);
+    if let Some(peer) = &writer.extra_info().peer_addr {
+        assert_tells(&text, &["peer_addr", &peer.to_string(), "local_addr"]);
+    }
+    far.write_eof().unwrap();
+    reader.read_to_eof().await.unwrap();
+    assert_tells(&format!("{reader:?}"), &["buffered: 0", "Eof"]);
+
+    let cork = writer.cork();
+    writer.write(b"secret").unwrap();
+    assert_tells(&format!("{writer:?}"), &["StreamWriter", "queued: 6"]);
+    assert_tells(
+        &format!("{:?}", writer.transport()),
+        &["Transport", "queued: 6"],
+    );
+    drop(cork);
+    assert_eq!(far_reader.read_exactly(6).await.unwrap(), "secret");
+    let transport = writer.transport();
+    let stream = millpond::Stream::from((reader, writer));
+    let text = format!("{stream:?}");
+    assert_tells(
+        &text,
+        &["Stream {", "StreamReader", "StreamWriter", "queued: 0"],
+    );
+    drop(stream);
+    assert_tells(&format!("{transport:?}"), &["Transport"]);
+}
+
+pub(crate) async fn descriptions_tell_of_a_failure(mut setup: Setup) {
+    let ((mut reader, mut writer), _far) = setup.connect().await;
+    writer.abort();
+    writer.wait_closed().await.unwrap();
+    reader.read(1).await.unwrap_err();
+    assert_tells(&format!("{reader:?}"), &["Failed", "aborted by this side"]);
+    assert_tells(&format!("{writer:?}"), &["queued: 0", "aborted: true"]);
+}
