@@ -20,10 +20,12 @@ struct Args {
 }
 
 async fn handle_echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+    let peer = writer.extra_info().peer_addr.clone();
+    let peer = peer.map_or_else(|| "somebody".to_owned(), |address| address.to_string());
     let mut lines = reader.lines();
     while let Some(line) = lines.next().await {
         let line = line?;
-        println!("Received: {line:?}");
+        println!("Received: {line:?} from {peer}");
         writer.write_all(&line).await?;
     }
     println!("Close the connection");

@@ -1,0 +1,89 @@
+//! Programs that run beside the tests.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::Duration,
+};
+
+/// For what takes a moment, on a machine that is busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) const RUNTIMES: [&str; 2] = ["tokio", "smol"];
+
+/// A program that runs, until this is dropped.
+pub(crate) struct Program {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Program {
+    pub(crate) fn start(path: &str, args: &[&str]) -> Self {
+        let mut child = Command::new(path)
+            .args(args)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in stdout.lines() {
+                // Whoever does not listen any more must not make the program fail.
+                let _ = sender.send(line.unwrap());
+            }
+        });
+        Self { child, lines }
+    }
+
+    pub(crate) fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("a line")
+    }
+
+    /// Its output, when it has ended well.
+    pub(crate) fn output(mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => lines.push(line),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("it goes on after {lines:#?}"),
+            }
+        }
+        // It has closed its output, so this is soon.
+        assert!(self.child.wait().unwrap().success(), "{lines:#?}");
+        lines
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A server and its address.
+pub(crate) struct Server {
+    pub(crate) program: Program,
+    pub(crate) address: String,
+}
+
+impl Server {
+    pub(crate) fn start(path: &str, runtime: &str) -> Self {
+        Self::start_with(path, runtime, &[])
+    }
+
+    pub(crate) fn start_with(path: &str, runtime: &str, args: &[&str]) -> Self {
+        let args = [&["--runtime", runtime, "--port", "0"], args].concat();
+        let program = Program::start(path, &args);
+        let line = program.line();
+        let address = line.strip_prefix("Serving on ").unwrap().to_owned();
+        Self { program, address }
+    }
+
+    pub(crate) fn port(&self) -> &str {
+        self.address.rsplit_once(':').unwrap().1
+    }
+}
