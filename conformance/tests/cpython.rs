@@ -1,75 +1,67 @@
-//! Conversations with CPython's asyncio, in both roles, on each runtime.
-//!
-//! They are skipped where there is no `python3`, unless the environment variable `MILLPOND_REQUIRE`,
-//! a list with commas, names it. `MILLPOND_PYTHON` is the path of another interpreter.
-
-mod python;
+//! Conversations with CPython's asyncio, in both roles, over TCP and unix sockets, on each runtime.
 
 use std::{
     io::{self, BufRead, BufReader},
     net::Ipv4Addr,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    time::Duration,
+    process::{Command, Stdio},
 };
 
+use common::{OnSmol, OnTokio, Peer, find};
 use futures_channel::mpsc;
 use futures_util::{StreamExt, future::try_join};
-use millpond::{BoxFuture, ReadError, Runtime, StreamReader, StreamWriter};
-use millpond_conformance::{Harness, Scenario, run};
-use millpond_smol::Smol;
-use millpond_tokio::Tokio;
+use millpond::{
+    Address, BoxFuture, ReadError, Runtime, Sock, StdListener, StreamReader, StreamServer,
+    StreamWriter, Target,
+};
+use millpond_conformance::{Harness, run};
+use tempfile::TempDir;
+
+mod common;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/peer.py");
 
-struct OnTokio;
-
-struct OnSmol;
-
-impl Harness for OnTokio {
-    fn run(scenario: Scenario) {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let tokio = Tokio::new(runtime.handle().clone());
-        runtime.block_on(scenario.on(Arc::new(tokio)));
-    }
-}
-
-impl Harness for OnSmol {
-    fn run(scenario: Scenario) {
-        smol::block_on(scenario.on(Arc::new(Smol)));
-    }
-}
-
 /// Tests of each conversation: what this side does in either role, and the script the other one.
 macro_rules! conversations {
-    ($runtime:ident, $harness:ident: $($name:ident),* $(,)?) => {
+    ($($name:ident,)*) => {
+        conversations!(@runtime on_tokio, OnTokio, [$($name)*]);
+        conversations!(@runtime on_smol, OnSmol, [$($name)*]);
+    };
+    (@runtime $runtime:ident, $harness:ident, $names:tt) => {
         mod $runtime {
-            mod our_client {
-                $(
-                    #[test]
-                    fn $name() {
-                        crate::talk_to_server::<crate::$harness>(stringify!($name), |reader, writer| {
-                            Box::pin(crate::client::$name(reader, writer))
-                        });
-                    }
-                )*
+            mod tcp {
+                conversations!(@place $harness, Tcp, $names);
             }
 
-            mod our_server {
-                $(
-                    #[test]
-                    fn $name() {
-                        crate::talk_to_client::<crate::$harness>(stringify!($name), |reader, writer| {
-                            Box::pin(crate::server::$name(reader, writer))
-                        });
-                    }
-                )*
+            #[cfg(unix)]
+            mod unix {
+                conversations!(@place $harness, Unix, $names);
             }
         }
     };
-    ($($names:tt)*) => {
-        conversations!(on_tokio, OnTokio: $($names)*);
-        conversations!(on_smol, OnSmol: $($names)*);
+    (@place $harness:ident, $place:ident, $names:tt) => {
+        conversations!(@role our_client, client, talk_to_server, $harness, $place, $names);
+        conversations!(@role our_server, server, talk_to_client, $harness, $place, $names);
+        conversations!(
+            @role our_stream_server, server, talk_to_client_of_stream_server,
+            $harness, $place, $names
+        );
+    };
+    (
+        @role $role:ident, $side:ident, $talk:ident,
+        $harness:ident, $place:ident, [$($name:ident)*]
+    ) => {
+        mod $role {
+            $(
+                #[test]
+                fn $name() {
+                    crate::$talk::<crate::$harness>(
+                        crate::Place::$place,
+                        stringify!($name),
+                        |reader, writer| Box::pin(crate::$side::$name(reader, writer)),
+                    );
+                }
+            )*
+        }
     };
 }
 
@@ -234,16 +226,43 @@ mod server {
 
 type Conversation = fn(StreamReader, StreamWriter) -> BoxFuture<'static, io::Result<()>>;
 
+/// Where the two sides meet.
+#[derive(Clone, Copy)]
+enum Place {
+    Tcp,
+    #[cfg(unix)]
+    Unix,
+}
+
+impl Place {
+    /// Where to listen. A path is in the directory.
+    fn listen(self, _directory: &TempDir) -> Target<StdListener> {
+        match self {
+            Self::Tcp => (Ipv4Addr::LOCALHOST, 0).into(),
+            #[cfg(unix)]
+            Self::Unix => _directory.path().join("ours").into(),
+        }
+    }
+}
+
 /// The script is the server, this side the client.
-fn talk_to_server<H: Harness>(name: &'static str, conversation: Conversation) {
-    let Some(interpreter) = python::interpreter() else {
+fn talk_to_server<H: Harness>(place: Place, name: &'static str, conversation: Conversation) {
+    let Some(python) = find("python3") else {
         return;
     };
     run::<H>(name, move |runtime| {
         Box::pin(async move {
-            let mut peer = Peer::start(&interpreter, &["server", name]);
-            let address = (Ipv4Addr::LOCALHOST, peer.port());
-            let opening = millpond::open_connection(runtime.clone(), address);
+            let directory = tempfile::tempdir().unwrap();
+            let mut command = script(&python, &["server", name]);
+            match place {
+                Place::Tcp => {}
+                #[cfg(unix)]
+                Place::Unix => {
+                    command.arg(directory.path().join("theirs"));
+                }
+            }
+            let mut peer = Peer::start(command.stdout(Stdio::piped()));
+            let opening = millpond::open_connection(runtime.clone(), address(&mut peer));
             let (reader, writer) = opening.await.unwrap();
             conversation(reader, writer).await.unwrap();
             peer.succeed(&*runtime).await;
@@ -252,69 +271,96 @@ fn talk_to_server<H: Harness>(name: &'static str, conversation: Conversation) {
 }
 
 /// The script is the client, this side the server.
-fn talk_to_client<H: Harness>(name: &'static str, conversation: Conversation) {
-    let Some(interpreter) = python::interpreter() else {
+fn talk_to_client<H: Harness>(place: Place, name: &'static str, conversation: Conversation) {
+    let Some(python) = find("python3") else {
         return;
     };
     run::<H>(name, move |runtime| {
         Box::pin(async move {
-            let (sender, mut results) = mpsc::unbounded();
-            let handler = move |reader, writer| {
-                let sender = sender.clone();
-                async move {
-                    let result = conversation(reader, writer).await;
-                    sender.unbounded_send(result).unwrap();
-                }
-            };
-            let any_port = (Ipv4Addr::LOCALHOST, 0);
-            let server = millpond::start_server(runtime.clone(), any_port, handler);
+            let directory = tempfile::tempdir().unwrap();
+            let (sender, results) = mpsc::unbounded();
+            let handler = move |reader, writer| report(conversation(reader, writer), &sender);
+            let target = place.listen(&directory);
+            let server = millpond::start_server(runtime.clone(), target, handler);
             let server = server.await.unwrap();
-            let port = server.sockets()[0].tcp().unwrap().port().to_string();
-            let mut peer = Peer::start(&interpreter, &["client", name, &port]);
-            peer.succeed(&*runtime).await;
-            results.next().await.unwrap().unwrap();
+            serve_script(&python, name, &server.sockets()[0], results, &*runtime).await;
             server.close();
             server.wait_closed().await;
         })
     });
 }
 
-/// The script; killed when this is dropped.
-struct Peer(Child);
-
-impl Peer {
-    fn start(interpreter: &str, arguments: &[&str]) -> Self {
-        let child = Command::new(interpreter)
-            .arg(SCRIPT)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn();
-        Self(child.unwrap())
-    }
-
-    /// The port that it prints when it serves.
-    fn port(&mut self) -> u16 {
-        let mut line = String::new();
-        let stdout = self.0.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        line.trim().parse().expect("the script prints its port")
-    }
-
-    async fn succeed(&mut self, runtime: &dyn Runtime) {
-        let status = loop {
-            if let Some(status) = self.0.try_wait().unwrap() {
-                break status;
-            }
-            runtime.sleep(Duration::from_millis(5)).await;
-        };
-        assert!(status.success(), "the script ended with {status}");
-    }
+/// The same, with a server that can be bound, started and closed.
+fn talk_to_client_of_stream_server<H: Harness>(
+    place: Place,
+    name: &'static str,
+    conversation: Conversation,
+) {
+    let Some(python) = find("python3") else {
+        return;
+    };
+    run::<H>(name, move |runtime| {
+        Box::pin(async move {
+            let directory = tempfile::tempdir().unwrap();
+            let (sender, results) = mpsc::unbounded();
+            let target = place.listen(&directory);
+            let mut server = StreamServer::new(runtime.clone(), target, move |stream| {
+                let (reader, writer) = stream.into_split();
+                report(conversation(reader, writer), &sender)
+            });
+            server.start_serving().await.unwrap();
+            serve_script(&python, name, &server.sockets()[0], results, &*runtime).await;
+            let shutdown = server.close().await;
+            assert_eq!(shutdown.closed + shutdown.cancelled, 0);
+        })
+    });
 }
 
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // It fails if the script has ended, which is as good.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+type Results = mpsc::UnboundedReceiver<io::Result<()>>;
+
+/// What a handler does: it tells how the conversation went.
+fn report(
+    conversation: BoxFuture<'static, io::Result<()>>,
+    results: &mpsc::UnboundedSender<io::Result<()>>,
+) -> BoxFuture<'static, ()> {
+    let results = results.clone();
+    Box::pin(async move {
+        let result = conversation.await;
+        results.unbounded_send(result).unwrap();
+    })
+}
+
+async fn serve_script(
+    python: &str,
+    name: &str,
+    server: &Address,
+    mut results: Results,
+    runtime: &dyn Runtime,
+) {
+    let address = match server.tcp() {
+        Some(address) => address.port().to_string(),
+        None => server.to_string(),
+    };
+    let mut peer = Peer::start(&mut script(python, &["client", name, &address]));
+    peer.succeed(runtime).await;
+    results.next().await.unwrap().unwrap();
+}
+
+fn script(python: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(python);
+    command.arg(SCRIPT).args(arguments);
+    command
+}
+
+/// The port or path that the script prints when it serves.
+fn address(peer: &mut Peer) -> Target<Sock> {
+    let mut line = String::new();
+    let stdout = peer.0.stdout.take().unwrap();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    let address = line.trim();
+    assert!(!address.is_empty(), "the script prints its address");
+    match address.parse::<u16>() {
+        Ok(port) => (Ipv4Addr::LOCALHOST, port).into(),
+        Err(_) => std::path::Path::new(address).into(),
     }
 }

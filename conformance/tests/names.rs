@@ -1,8 +1,8 @@
 //! The list of asyncio's names, which the guide for its users covers, has those of the interpreter.
 //!
-//! Skipped where there is no `python3`; see `cpython.rs`.
+//! Skipped where there is no `python3`; see `common`.
 
-mod python;
+mod common;
 
 use std::{collections::BTreeMap, process::Command};
 
@@ -13,7 +13,7 @@ const NAMES: &str = include_str!("../../adapters/driver/tests/asyncio_names.txt"
 
 #[test]
 fn the_list_has_the_names_of_this_interpreter() {
-    let Some(interpreter) = python::interpreter() else {
+    let Some(interpreter) = common::find("python3") else {
         return;
     };
     let output = Command::new(interpreter).arg(SCRIPT).output().unwrap();

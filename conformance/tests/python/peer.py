@@ -1,7 +1,8 @@
 """One side of a conversation, as CPython's asyncio has it.
 
-    peer.py server NAME        prints its port, and serves one client
-    peer.py client NAME PORT
+    peer.py server NAME            prints its port, and serves one client
+    peer.py server NAME PATH       the same on a unix socket
+    peer.py client NAME PORT|PATH
 
 It ends with status 0 if the conversation went as it should. Works on Python 3.6 and later.
 """
@@ -10,8 +11,13 @@ import asyncio
 import sys
 
 
+# bytes((seed + 7 * i + 13 * (i >> 8)) & 255 for i in range(size)), a row of 256 at once
+ROWS = [bytes((start + 7 * i) & 255 for i in range(256)) for start in range(256)]
+
+
 def pattern(seed, size):
-    return bytes((seed + 7 * i + 13 * (i >> 8)) & 255 for i in range(size))
+    rows = (ROWS[(seed + 13 * row) & 255] for row in range(size // 256 + 1))
+    return b"".join(rows)[:size]
 
 
 QUESTION = pattern(1, 300000)
@@ -100,7 +106,7 @@ async def close(writer):
         await writer.wait_closed()
 
 
-async def serve(conversation):
+async def serve(conversation, path=None):
     ended = asyncio.get_event_loop().create_future()
 
     async def handle(reader, writer):
@@ -112,23 +118,30 @@ async def serve(conversation):
         else:
             ended.set_result(None)
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    if path is None:
+        server = await asyncio.start_server(handle, "127.0.0.1", 0)
+        print(server.sockets[0].getsockname()[1], flush=True)
+    else:
+        server = await asyncio.start_unix_server(handle, path)
+        print(path, flush=True)
     await ended
     server.close()
 
 
-async def connect(conversation, port):
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def connect(conversation, address):
+    if address.isdigit():
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(address))
+    else:
+        reader, writer = await asyncio.open_unix_connection(address)
     await conversation(reader, writer)
     await close(writer)
 
 
-def main(role, name, *port):
+def main(role, name, *address):
     if role == "server":
-        work = serve(getattr(Server, name))
+        work = serve(getattr(Server, name), *address)
     else:
-        work = connect(getattr(Client, name), int(port[0]))
+        work = connect(getattr(Client, name), *address)
     asyncio.new_event_loop().run_until_complete(work)
 
 
