@@ -1,0 +1,6 @@
+//! Conversations with netcat, socat, curl and Python's `http.server`, on each runtime.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod pipes;
