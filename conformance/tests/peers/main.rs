@@ -2,5 +2,6 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-
+mod curl;
+mod http_server;
 mod pipes;
