@@ -2,7 +2,8 @@
 //!
 //! Skipped where there is no `python3`; see `common`.
 
-mod common;
+#[path = "common/find.rs"]
+mod find;
 
 use std::{collections::BTreeMap, process::Command};
 
@@ -13,7 +14,7 @@ const NAMES: &str = include_str!("../../adapters/driver/tests/asyncio_names.txt"
 
 #[test]
 fn the_list_has_the_names_of_this_interpreter() {
-    let Some(interpreter) = common::find("python3") else {
+    let Some(interpreter) = find::find("python3") else {
         return;
     };
     let output = Command::new(interpreter).arg(SCRIPT).output().unwrap();

@@ -377,15 +377,10 @@ async fn local_addrs(
 
 /// Names the option that the target was given as.
 fn of_local_addr(error: OpenError) -> OpenError {
-    match error {
-        OpenError::Option { reason, .. } => OpenError::option("local_addr", reason),
-        OpenError::Resolve { .. }
-        | OpenError::Connect { .. }
-        | OpenError::Listen { .. }
-        | OpenError::TimedOut { .. }
-        | OpenError::Closed
-        | OpenError::Adopt { .. } => error,
+    if let OpenError::Option { reason, .. } = error {
+        return OpenError::option("local_addr", reason);
     }
+    error
 }
 
 fn take_over(

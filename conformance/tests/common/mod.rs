@@ -4,16 +4,18 @@
 //! with commas, names it. `MILLPOND_PYTHON` is the path of another `python3`.
 
 use std::{
-    env,
-    process::{Child, Command, Output},
+    process::{Child, Command},
     sync::Arc,
     time::Duration,
 };
 
+pub(crate) use find::find;
 use millpond::Runtime;
 use millpond_conformance::{Harness, Scenario};
 use millpond_smol::Smol;
 use millpond_tokio::Tokio;
+
+mod find;
 
 pub(crate) struct OnTokio;
 
@@ -31,39 +33,6 @@ impl Harness for OnSmol {
     fn run(scenario: Scenario) {
         smol::block_on(scenario.on(Arc::new(Smol)));
     }
-}
-
-/// What to run for `name`. `None` if it is not there, and is not required.
-pub(crate) fn find(name: &str) -> Option<String> {
-    // There are other programs of the name `nc`, which have other options.
-    let (argument, signature) = match name {
-        "curl" => ("--version", "curl "),
-        "nc" => ("-h", "OpenBSD netcat"),
-        "python3" => ("--version", "Python 3"),
-        "socat" => ("-V", "socat version"),
-        _ => panic!("{name} is not known"),
-    };
-    let chosen = env::var("MILLPOND_PYTHON")
-        .ok()
-        .filter(|_| name == "python3");
-    let required = env::var("MILLPOND_REQUIRE")
-        .is_ok_and(|list| list.split(',').any(|required| required.trim() == name));
-    let must_be_there = chosen.is_some() || required;
-    let program = chosen.unwrap_or_else(|| name.to_owned());
-    match Command::new(&program).arg(argument).output() {
-        Ok(output) if says(&output, signature) => Some(program),
-        problem if must_be_there => panic!("{program} cannot be run: {problem:?}"),
-        _ => {
-            eprintln!("skipped: there is no {program}");
-            None
-        }
-    }
-}
-
-fn says(output: &Output, signature: &str) -> bool {
-    [&output.stdout, &output.stderr]
-        .into_iter()
-        .any(|text| String::from_utf8_lossy(text).contains(signature))
 }
 
 /// A program that runs; killed when this is dropped.

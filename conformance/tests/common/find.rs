@@ -1,0 +1,39 @@
+//! Programs that are not Rust, and may not be there.
+
+use std::{
+    env,
+    process::{Command, Output},
+};
+
+/// What to run for `name`. `None` if it is not there, and is not required.
+pub(crate) fn find(name: &str) -> Option<String> {
+    // There are other programs of the name `nc`, which have other options.
+    let (argument, signature) = match name {
+        "curl" => ("--version", "curl "),
+        "nc" => ("-h", "OpenBSD netcat"),
+        "python3" => ("--version", "Python 3"),
+        "socat" => ("-V", "socat version"),
+        _ => panic!("{name} is not known"),
+    };
+    let chosen = env::var("MILLPOND_PYTHON")
+        .ok()
+        .filter(|_| name == "python3");
+    let required = env::var("MILLPOND_REQUIRE")
+        .is_ok_and(|list| list.split(',').any(|required| required.trim() == name));
+    let must_be_there = chosen.is_some() || required;
+    let program = chosen.unwrap_or_else(|| name.to_owned());
+    match Command::new(&program).arg(argument).output() {
+        Ok(output) if says(&output, signature) => Some(program),
+        problem if must_be_there => panic!("{program} cannot be run: {problem:?}"),
+        _ => {
+            eprintln!("skipped: there is no {program}");
+            None
+        }
+    }
+}
+
+fn says(output: &Output, signature: &str) -> bool {
+    [&output.stdout, &output.stderr]
+        .into_iter()
+        .any(|text| String::from_utf8_lossy(text).contains(signature))
+}
