@@ -335,6 +335,7 @@ macro_rules! __runtime {
                 any_socket_of_the_runtime_can_be_given,
                 both_halves_can_be_had_in_one,
                 attempts_that_lose_are_closed,
+                a_server_tells_where_it_listens_and_how_it_stands,
                 #[cfg(unix)]
                 descriptors_of_streams_can_be_taken_over,
                 #[cfg(unix)]

@@ -31,7 +31,8 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// An option cannot be used; the network was not touched.
+    /// An option cannot be used. Nothing was connected to or listened on, and nothing was looked up
+    /// unless it is the `family`, of which a host has no address.
     Option {
         /// The name of the option.
         name: &'static str,

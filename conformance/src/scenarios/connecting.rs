@@ -350,6 +350,21 @@ pub(crate) async fn attempts_that_lose_are_closed(setup: Setup) {
     assert_eq!(count_alive(&listeners, enough), 0);
 }
 
+pub(crate) async fn a_server_tells_where_it_listens_and_how_it_stands(mut setup: Setup) {
+    let (server, address) = start(&mut setup).await;
+    let text = format!("{server:?}");
+    for part in [
+        "Server",
+        &address.to_string(),
+        "serving: true",
+        "clients: 0",
+    ] {
+        assert!(text.contains(part), "{part} is missing in {text}");
+    }
+    server.close();
+    assert!(format!("{server:?}").contains("serving: false"));
+}
+
 #[cfg(unix)]
 pub(crate) async fn descriptors_of_streams_can_be_taken_over(mut setup: Setup) {
     use std::os::fd::OwnedFd;
