@@ -294,7 +294,14 @@ impl Connection {
     }
 
     pub(crate) fn let_go(self: &Arc<Self>) {
-        self.change(|sending, _| sending.corks -= 1);
+        let mut sending = self.lock();
+        sending.corks -= 1;
+        let held_back = sending.flusher == Flusher::None && sending.core.queued() > 0;
+        drop(sending);
+        // Without a reason nobody is woken: a handler that waits would wake itself again and again.
+        if held_back {
+            self.change(|_, _| ());
+        }
     }
 
     /// Sends what a cork holds back.
