@@ -52,7 +52,7 @@ impl Server {
     ///
     /// See [`Server`] for an example.
     pub fn sockets(&self) -> &[Address] {
-        match self.serving.is_closed() {
+        match self.is_closed() {
             false => &self.sockets,
             true => &[],
         }
@@ -71,6 +71,10 @@ impl Server {
     /// ```
     pub fn is_serving(&self) -> bool {
         self.serving.is_serving()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.serving.is_closed()
     }
 
     /// Begins to accept, if it does not yet: for a server that was started with
@@ -178,8 +182,10 @@ impl Server {
     ///
     /// Each of the last three stages may take as long as
     /// [`shutdown_timeout`](crate::StartServer::shutdown_timeout), and takes no longer than it needs.
-    /// A handler that is cancelled is dropped where it waits, its connection is reset, and it is
-    /// reported. One that never waits cannot be cancelled, and is left behind.
+    /// A handler that is cancelled is dropped where it waits, its connection is reset if it is still
+    /// open, and it is reported. A connection whose handler has ended, but whose peer does not take
+    /// what it is sent, goes through the same stages. A handler that never waits cannot be cancelled,
+    /// and is left behind.
     ///
     /// # Cancel safety
     ///

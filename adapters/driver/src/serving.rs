@@ -4,16 +4,17 @@ use std::{
     collections::HashMap,
     future::poll_fn,
     io, mem,
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use futures_util::{FutureExt, task::AtomicWaker};
+use futures_util::{FutureExt, future::select, task::AtomicWaker};
 use millpond_core::Writer;
 
 use crate::{
@@ -30,7 +31,6 @@ use crate::{
     socket::{Bound, Listener, Socket},
     socket_options::SocketOptions,
     turns::Turns,
-    waiters::Waiters,
     writer::StreamWriter,
 };
 
@@ -63,6 +63,8 @@ pub(crate) struct Serving {
     runtime: Arc<dyn Runtime>,
     config: Config,
     state: Mutex<State>,
+    /// The accepting task, if it waits.
+    acceptor: AtomicWaker,
 }
 
 struct State {
@@ -70,8 +72,10 @@ struct State {
     /// From their being accepted until they are closed.
     clients: HashMap<u64, Arc<Client>>,
     next_client: u64,
-    /// Those who wait for a change of this state, the accepting task included.
-    waiters: Waiters,
+    /// Those who wait for the end, each under a number of its own, so that one who gives up is
+    /// forgotten.
+    waiters: HashMap<u64, Waker>,
+    next_waiter: u64,
 }
 
 enum Phase {
@@ -80,6 +84,8 @@ enum Phase {
     /// The listeners are owned here and borrowed by the accepting task for each poll, so that
     /// closing closes at once.
     Serving(Vec<Arc<dyn Listener>>),
+    /// The accepting task may be in the middle of a poll, and with it the last of a listener.
+    Closing,
     Closed,
 }
 
@@ -100,24 +106,26 @@ pub(crate) enum Shutting {
     Aborted,
 }
 
-/// What it took to shut a server down; given by [`Server::shutdown`](crate::Server::shutdown).
+/// How many connections it took which stage to end, when a server was shut down; given by [`Server::shutdown`](crate::Server::shutdown).
 ///
 /// ```no_run
 /// # async fn example(server: millpond::Server) {
 /// let shutdown = server.shutdown().await;
 /// if shutdown.cancelled > 0 {
-///     eprintln!("{} handlers did not end by themselves", shutdown.cancelled);
+///     eprintln!("{} connections did not end by themselves", shutdown.cancelled);
 /// }
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Shutdown {
-    /// Connections that were closed, because their handlers had not ended in time.
+    /// Those that were closed, because their handlers had not ended in time, or what those had
+    /// written was not delivered.
     pub closed: usize,
-    /// Handlers that were cancelled, because they had not ended in time even then.
+    /// Those that had not ended in time even then: their handlers were cancelled, and what was not
+    /// delivered is lost.
     pub cancelled: usize,
-    /// Handlers that still run, because they never wait.
+    /// Those whose handlers still run, because they never wait.
     pub left: usize,
 }
 
@@ -134,8 +142,10 @@ impl Serving {
                 phase: Phase::Bound(bound),
                 clients: HashMap::new(),
                 next_client: 0,
-                waiters: Waiters::default(),
+                waiters: HashMap::new(),
+                next_waiter: 0,
             }),
+            acceptor: AtomicWaker::new(),
         }
     }
 
@@ -144,7 +154,7 @@ impl Serving {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        matches!(self.lock().phase, Phase::Closed)
+        self.lock().is_closed()
     }
 
     pub(crate) fn clients(&self) -> usize {
@@ -156,7 +166,7 @@ impl Serving {
         let mut state = self.lock();
         let bound = match &mut state.phase {
             Phase::Starting | Phase::Serving(_) => return Ok(()),
-            Phase::Closed => return Err(OpenError::Closed),
+            Phase::Closing | Phase::Closed => return Err(OpenError::Closed),
             Phase::Bound(bound) => mem::take(bound),
         };
         state.phase = Phase::Starting;
@@ -173,7 +183,7 @@ impl Serving {
         if let Phase::Starting = state.phase {
             state.phase = Phase::Serving(listeners);
             drop(state);
-            self.runtime.spawn(Box::pin(self.clone().accept()));
+            self.runtime.spawn(Box::pin(Accepting(self.clone()).run()));
         }
         Ok(())
     }
@@ -191,12 +201,21 @@ impl Serving {
 
     /// Stops accepting.
     pub(crate) fn close(&self) {
-        let mut state = self.lock();
-        let closed = mem::replace(&mut state.phase, Phase::Closed);
-        let waiters = state.waiters.take();
+        let state = self.lock();
+        let phase = match state.phase {
+            Phase::Serving(_) | Phase::Closing => Phase::Closing,
+            Phase::Bound(_) | Phase::Starting | Phase::Closed => Phase::Closed,
+        };
+        self.enter(phase, state);
+    }
+
+    fn enter(&self, phase: Phase, mut state: MutexGuard<'_, State>) {
+        let before = mem::replace(&mut state.phase, phase);
+        let waiters = mem::take(&mut state.waiters);
         drop(state);
-        drop(closed);
-        waiters.wake();
+        drop(before);
+        self.acceptor.wake();
+        wake_all(waiters);
     }
 
     /// Calls `work` with the connection of each client.
@@ -211,6 +230,7 @@ impl Serving {
         for client in &clients {
             client.cancelled.store(true, Ordering::Release);
             client.task.wake();
+            client.connection.abort();
         }
         clients.len()
     }
@@ -252,26 +272,20 @@ impl Serving {
 
     /// Waits until the server is closed.
     pub(crate) async fn closed(&self) {
-        self.wait_until(|state| matches!(state.phase, Phase::Closed))
-            .await;
+        self.wait_until(State::is_closed).await;
     }
 
     /// Waits until the server is closed and so are all its connections.
     pub(crate) async fn ended(&self) {
-        self.wait_until(|state| matches!(state.phase, Phase::Closed) && state.clients.is_empty())
-            .await;
+        self.wait_until(State::has_ended).await;
     }
 
-    async fn wait_until(&self, done: impl Fn(&State) -> bool) {
-        poll_fn(|cx| {
-            let mut state = self.lock();
-            if done(&state) {
-                return Poll::Ready(());
-            }
-            state.waiters.add(cx);
-            Poll::Pending
-        })
-        .await;
+    async fn wait_until(&self, done: fn(&State) -> bool) {
+        let mut waiting = Waiting {
+            serving: self,
+            number: None,
+        };
+        poll_fn(|cx| waiting.poll(cx, done)).await;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -279,34 +293,93 @@ impl Serving {
     }
 }
 
-/// Accepting.
-impl Serving {
-    async fn accept(self: Arc<Self>) {
+impl State {
+    fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closing | Phase::Closed)
+    }
+
+    fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Closed) && self.clients.is_empty()
+    }
+}
+
+/// One who waits for the end.
+struct Waiting<'a> {
+    serving: &'a Serving,
+    /// The one that its waker has, once it had to wait.
+    number: Option<u64>,
+}
+
+impl Waiting<'_> {
+    fn poll(&mut self, cx: &Context<'_>, done: fn(&State) -> bool) -> Poll<()> {
+        let mut state = self.serving.lock();
+        if done(&state) {
+            return Poll::Ready(());
+        }
+        let number = *self.number.get_or_insert(state.next_waiter);
+        state.next_waiter = state.next_waiter.max(number + 1);
+        let before = state.waiters.insert(number, cx.waker().clone());
+        drop(state);
+        drop(before);
+        Poll::Pending
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            let waker = self.serving.lock().waiters.remove(&number);
+            drop(waker);
+        }
+    }
+}
+
+fn wake_all(waiters: HashMap<u64, Waker>) {
+    waiters.into_values().for_each(Waker::wake);
+}
+
+/// The accepting task. When it ends, even because its runtime does, nobody listens any more.
+struct Accepting(Arc<Serving>);
+
+impl Accepting {
+    async fn run(self) {
+        let serving = &self.0;
         let mut turns = Turns::default();
         let mut next = 0;
         let mut pause = ACCEPT_PAUSE;
         loop {
             // Handlers must run, however fast connections come in.
             poll_fn(|cx| turns.poll_take(cx)).await;
-            match poll_fn(|cx| self.poll_accept(&mut next, cx)).await {
+            match poll_fn(|cx| serving.poll_accept(&mut next, cx)).await {
                 None => return,
                 Some(Ok(socket)) => {
                     pause = ACCEPT_PAUSE;
-                    self.serve(socket);
+                    serving.serve(socket);
                 }
                 Some(Err(error)) if is_of_one_connection(&error) => {}
                 Some(Err(error)) => {
                     if pause == ACCEPT_PAUSE {
                         log::accept_error(&error);
-                        (self.config.on_accept_error)(&error);
+                        tell(|| (serving.config.on_accept_error)(&error));
                     }
-                    self.runtime.sleep(pause).await;
+                    let closed = pin!(serving.closed());
+                    select(closed, serving.runtime.sleep(pause)).await;
                     pause = (2 * pause).min(ACCEPT_PAUSE_MAX);
                 }
             }
         }
     }
+}
 
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        let state = self.0.lock();
+        self.0.enter(Phase::Closed, state);
+    }
+}
+
+/// Accepting.
+impl Serving {
     /// The next connection of any listener, beginning with `next`, so that none comes short. `None`
     /// when the server is closed.
     fn poll_accept(
@@ -314,11 +387,11 @@ impl Serving {
         next: &mut usize,
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Box<dyn Socket>>>> {
+        // Before looking, so that closing in between wakes.
+        self.acceptor.register(cx.waker());
         let mut tried = 0;
         loop {
-            let mut state = self.lock();
-            // Before looking, so that closing in between wakes.
-            state.waiters.add(cx);
+            let state = self.lock();
             let Phase::Serving(listeners) = &state.phase else {
                 return Poll::Ready(None);
             };
@@ -349,9 +422,11 @@ impl Serving {
             .config
             .options
             .open_shared(socket, background, activity);
-        let handler = (self.config.handler)(reader, writer);
-        let running = Running::new(self.clone(), connection);
-        self.runtime.spawn(Box::pin(running.handle(handler, idle)));
+        // Who comes in while the server is closed has come too late.
+        if let Some(running) = Running::new(self.clone(), connection) {
+            let handler = (self.config.handler)(reader, writer);
+            self.runtime.spawn(Box::pin(running.handle(handler, idle)));
+        }
     }
 }
 
@@ -363,31 +438,32 @@ struct Running {
 }
 
 impl Running {
-    fn new(serving: Arc<Serving>, connection: Arc<Connection>) -> Self {
+    /// `None` if the server is closed.
+    fn new(serving: Arc<Serving>, connection: Arc<Connection>) -> Option<Self> {
         let client = Arc::new(Client {
             connection,
             cancelled: AtomicBool::new(false),
             task: AtomicWaker::new(),
         });
         let mut state = serving.lock();
+        if state.is_closed() {
+            return None;
+        }
         let id = state.next_client;
         state.next_client += 1;
         state.clients.insert(id, client.clone());
         drop(state);
-        Self {
+        Some(Self {
             serving,
             id,
             client,
-        }
+        })
     }
 
     async fn handle(self, handler: Handling, idle: Option<Idle>) {
         let ended = self.run(handler, idle).await;
         let connection = &self.client.connection;
-        match &ended {
-            Ended::Cancelled => connection.abort(),
-            Ended::Well | Ended::Badly(_) => connection.close(),
-        }
+        connection.close();
         let cause = match ended {
             Ended::Well => None,
             Ended::Badly(cause) => Some(cause),
@@ -429,22 +505,30 @@ impl Drop for Running {
         let mut state = self.serving.lock();
         let full = state.clients.len() == self.serving.config.max_connections;
         let client = state.clients.remove(&self.id);
-        let waiters = if full || state.clients.is_empty() {
-            state.waiters.take()
-        } else {
-            Waiters::default()
+        let waiters = match state.has_ended() {
+            true => mem::take(&mut state.waiters),
+            false => HashMap::new(),
         };
         drop(state);
         drop(client);
-        waiters.wake();
+        if full {
+            self.serving.acceptor.wake();
+        }
+        wake_all(waiters);
     }
 }
 
 impl Serving {
     fn report(&self, error: HandlerError) {
         log::handler_error(&error);
-        (self.config.on_handler_error)(error);
+        tell(|| (self.config.on_handler_error)(error));
     }
+}
+
+/// Calls what the program has to say to an error. If that panics, which was printed then, the server
+/// goes on nevertheless.
+fn tell(report: impl FnOnce()) {
+    let _panicked = catch_unwind(AssertUnwindSafe(report));
 }
 
 enum Ended {

@@ -105,7 +105,9 @@ impl StreamServer {
     ///
     /// # Errors
     ///
-    /// [`OpenError`], as [`start_server`](crate::start_server).
+    /// [`OpenError`], as [`start_server`](crate::start_server); [`OpenError::Closed`] if a
+    /// [`close`](Self::close) or an [`abort`](Self::abort) was dropped before it was done, which it
+    /// must be first.
     ///
     /// # Cancel safety
     ///
@@ -123,7 +125,11 @@ impl StreamServer {
             Some(server) => server,
             None => self.plan.bind().await?,
         };
-        Ok(self.server.insert(server))
+        let server = self.server.insert(server);
+        match server.is_closed() {
+            false => Ok(server),
+            true => Err(OpenError::Closed),
+        }
     }
 
     /// Whether it has taken its addresses.
@@ -136,7 +142,8 @@ impl StreamServer {
     /// # Ok(()) }
     /// ```
     pub fn is_bound(&self) -> bool {
-        self.server.is_some()
+        let server = self.server.as_ref();
+        server.is_some_and(|server| !server.is_closed())
     }
 
     /// Whether it accepts connections.
@@ -164,7 +171,7 @@ impl StreamServer {
     ///
     /// # Errors
     ///
-    /// [`OpenError`], as [`start_server`](crate::start_server).
+    /// As [`bind`](Self::bind). If an address cannot be listened on, it is not bound then.
     ///
     /// # Cancel safety
     ///
@@ -174,14 +181,18 @@ impl StreamServer {
     ///
     /// See [`StreamServer`].
     pub async fn start_serving(&mut self) -> Result<(), OpenError> {
-        self.bound().await?.start_serving()
+        let started = self.bound().await?.start_serving();
+        if started.is_err() {
+            self.server = None;
+        }
+        started
     }
 
     /// Binds and begins to accept, if need be, and goes on until it is dropped.
     ///
     /// # Errors
     ///
-    /// [`OpenError`], as [`start_server`](crate::start_server).
+    /// As [`start_serving`](Self::start_serving).
     ///
     /// # Cancel safety
     ///
@@ -191,6 +202,7 @@ impl StreamServer {
     ///
     /// See [`UnixStreamServer`].
     pub async fn serve_forever(&mut self) -> Result<(), OpenError> {
+        self.start_serving().await?;
         self.bound().await?.serve_forever().await
     }
 

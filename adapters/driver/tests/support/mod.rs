@@ -5,6 +5,7 @@
 
 pub mod made_up;
 pub mod plain;
+pub mod world;
 
 use std::{
     io::{self, ErrorKind, IoSlice},
@@ -155,6 +156,10 @@ pub struct Alarm(AtomicBool);
 impl Alarm {
     pub fn has_rung(&self) -> bool {
         self.0.load(Ordering::Acquire)
+    }
+
+    pub fn reset(&self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 
