@@ -125,7 +125,8 @@ impl Bound for Taken {
 }
 
 fn bind_tcp(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None);
+    let socket = socket.map_err(unavailable_without_family)?;
     set_buffers(&socket, &options.socket)?;
     set_tcp(&socket, &options.socket)?;
     if options.reuse_address {
@@ -139,6 +140,18 @@ fn bind_tcp(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> 
     }
     socket.bind(&address.into())?;
     Ok(socket)
+}
+
+/// A system without IPv6 has none of its addresses, though its resolver may name them.
+fn unavailable_without_family(error: io::Error) -> io::Error {
+    #[cfg(unix)]
+    let no_family = libc::EAFNOSUPPORT;
+    #[cfg(not(unix))]
+    let no_family = 10047; // WSAEAFNOSUPPORT
+    match error.raw_os_error() == Some(no_family) {
+        true => io::Error::new(io::ErrorKind::AddrNotAvailable, error),
+        false => error,
+    }
 }
 
 #[cfg(all(
@@ -204,6 +217,14 @@ mod tests {
         options.reuse_address = false;
         let socket = bind_tcp(here, &options).unwrap();
         assert!(!socket.reuse_address().unwrap());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn without_a_family_its_addresses_are_not_available() {
+        let kind = |code| unavailable_without_family(io::Error::from_raw_os_error(code)).kind();
+        assert_eq!(kind(libc::EAFNOSUPPORT), io::ErrorKind::AddrNotAvailable);
+        assert_eq!(kind(libc::EACCES), io::ErrorKind::PermissionDenied);
     }
 
     #[test]

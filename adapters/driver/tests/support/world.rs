@@ -40,6 +40,8 @@ struct State {
     gates: HashMap<SocketAddr, Gate>,
     frozen: bool,
     ended: bool,
+    /// How many addresses were ever bound.
+    bound: usize,
 }
 
 struct Task {
@@ -256,6 +258,11 @@ impl World {
         waker.into_iter().for_each(Waker::wake);
     }
 
+    /// How many addresses were ever bound.
+    pub fn bound(&self) -> usize {
+        self.lock().bound
+    }
+
     /// How many wait to be accepted.
     pub fn waiting(&self) -> usize {
         self.lock().gates.values().map(|it| it.waiting.len()).sum()
@@ -285,6 +292,7 @@ impl Listener for At {
     }
 }
 
+/// On any port but 80 somebody else listens already.
 impl Bound for At {
     fn local_addr(&self) -> io::Result<Address> {
         Listener::local_addr(self)
@@ -320,6 +328,7 @@ impl Runtime for World {
     }
 
     fn bind(&self, address: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
+        self.lock().bound += 1;
         Ok(Box::new(At(self.clone(), address.tcp().unwrap())))
     }
 
