@@ -37,7 +37,12 @@
 mod pipes;
 mod sockets;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 pub use millpond::*;
 #[cfg(unix)]
@@ -234,6 +239,12 @@ impl Runtime for Tokio {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         let _inside = self.handle.enter();
         Box::pin(tokio::time::sleep(duration))
+    }
+
+    /// tokio's time can be paused, for tests.
+    fn now(&self) -> Instant {
+        let _inside = self.handle.enter();
+        tokio::time::Instant::now().into_std()
     }
 }
 
