@@ -283,6 +283,19 @@ macro_rules! __servers {
                 a_handler_can_outlive_its_stream,
                 a_handler_can_abort_its_stream,
             }
+            shutting_down {
+                a_server_without_connections_is_shut_down_at_once,
+                what_busy_handlers_write_is_delivered_by_a_shutdown,
+                handlers_that_wait_for_their_client_are_ended_by_the_second_stage,
+                handlers_that_wait_for_ever_are_cancelled_and_reported,
+                a_client_that_takes_nothing_does_not_hold_up_a_shutdown,
+                a_shutdown_can_be_dropped_at_any_await_and_called_again,
+                a_server_can_be_shut_down_in_a_flood_of_connections,
+                wait_closed_waits_for_a_slow_client_to_get_everything,
+                a_slow_client_that_keeps_sending_gets_everything,
+                close_clients_ends_handlers_and_goes_on_accepting,
+                abort_clients_delivers_nothing_more,
+            }
         }
     };
 }
@@ -346,6 +359,22 @@ macro_rules! __runtime {
                 waiting_for_a_busy_server_ends_in_time,
                 #[cfg(any(target_os = "linux", target_os = "android"))]
                 an_abstract_address_can_be_connected_to,
+            }
+            binding {
+                nobody_can_connect_before_the_server_has_started,
+                serve_forever_starts_a_server,
+                a_server_that_never_started_can_be_closed,
+                a_stream_server_can_be_bound_started_and_closed_again_and_again,
+                a_stream_server_serves_for_ever_and_can_be_closed_then,
+                a_socket_that_was_given_can_be_bound_only_once,
+                all_addresses_of_hosts_get_the_same_port_and_each_is_taken_once,
+                an_empty_host_is_all_interfaces,
+                an_address_of_another_machine_is_left_out_if_one_is_left,
+                an_address_in_use_leaves_nothing_bound,
+                #[cfg(unix)]
+                servers_share_a_port_if_all_say_so,
+                a_flood_never_has_more_handlers_than_may_be,
+                a_silent_connection_is_ended_with_a_sentence,
             }
             duties {
                 sleep_takes_as_long_as_it_should,

@@ -1,6 +1,7 @@
 //! The scenarios. The suite's list says which of them there are, by module and name.
 
 pub(crate) mod aborting;
+pub(crate) mod binding;
 pub(crate) mod cancelling;
 pub(crate) mod closing;
 pub(crate) mod connecting;
@@ -15,8 +16,8 @@ pub(crate) mod opening;
 pub(crate) mod pipes;
 pub(crate) mod reading;
 pub(crate) mod resets;
-
 pub(crate) mod serving;
+pub(crate) mod shutting_down;
 pub(crate) mod streams;
 pub(crate) mod traffic;
 pub(crate) mod writing;

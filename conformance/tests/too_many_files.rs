@@ -1,0 +1,177 @@
+//! A server whose process may open no more files: it neither spins nor stops.
+#![cfg(target_os = "linux")]
+
+use std::{
+    env, fs,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use millpond::{Runtime, StreamReader, StreamWriter};
+
+/// More than a process of so few files can have at once.
+const CLIENTS: usize = 80;
+
+const FILES: usize = 64;
+
+/// How long the server is left without a file to open.
+const STARVING: Duration = Duration::from_millis(2500);
+
+/// Which runtime the server of this process is to run on, if it is one.
+const SERVE_ON: &str = "MILLPOND_SERVE_ON";
+
+#[test]
+fn a_server_on_tokio_outlasts_it() {
+    outlasts_it("tokio");
+}
+
+#[test]
+fn a_server_on_smol_outlasts_it() {
+    outlasts_it("smol");
+}
+
+/// This program once more, with few files.
+fn start_server(runtime: &str) -> Child {
+    let program = env::current_exe().unwrap();
+    Command::new("sh")
+        .args(["-c", &format!("ulimit -n {FILES}; exec \"$0\" \"$@\"")])
+        .arg(program)
+        .args(["--exact", "the_server", "--ignored", "--nocapture"])
+        .env(SERVE_ON, runtime)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn outlasts_it(runtime: &str) {
+    let mut server = start_server(runtime);
+    let mut output = BufReader::new(server.stdout.take().unwrap()).lines();
+    let mut say = |what: &str| {
+        let found = output.find_map(|line| Some(line.unwrap().strip_prefix(what)?.to_owned()));
+        found.unwrap_or_else(|| panic!("the server says {what}"))
+    };
+    let address = say("address ");
+
+    let mut waiting: Vec<TcpStream> = (0..CLIENTS)
+        .map(|_| {
+            let mut client = TcpStream::connect(&address).unwrap();
+            client.write_all(b"hello\n").unwrap();
+            client.set_nonblocking(true).unwrap();
+            client
+        })
+        .collect();
+    thread::sleep(STARVING);
+    let served = take_served(&mut waiting);
+    assert!(
+        served.len() > FILES / 2 && served.len() < FILES,
+        "{}",
+        served.len()
+    );
+    drop(served);
+
+    let began = Instant::now();
+    while !waiting.is_empty() {
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "{} wait",
+            waiting.len()
+        );
+        thread::sleep(Duration::from_millis(20));
+        drop(take_served(&mut waiting));
+    }
+
+    drop(server.stdin.take());
+    let figures = say("figures ");
+    assert!(server.wait().unwrap().success());
+    let figures: Vec<u64> = figures.split(' ').map(|n| n.parse().unwrap()).collect();
+    let [busy, lived, reports] = figures[..] else {
+        panic!("{figures:?}");
+    };
+    println!("{runtime}: {busy} of {lived} ms busy, {reports} errors reported");
+    assert!(busy * 5 < lived, "{busy} of {lived} ms busy");
+    assert!((1..=20).contains(&reports), "{reports} reports");
+}
+
+/// Those that have their answer.
+fn take_served(clients: &mut Vec<TcpStream>) -> Vec<TcpStream> {
+    let (served, waiting) = clients.drain(..).partition(|mut client| {
+        let mut answer = [0; 6];
+        match client.read(&mut answer) {
+            Ok(n) => {
+                assert_eq!(&answer[..n], b"hello\n");
+                true
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                false
+            }
+        }
+    });
+    *clients = waiting;
+    served
+}
+
+#[test]
+#[ignore = "a process of its own, which the others start"]
+fn the_server() {
+    let Ok(runtime) = env::var(SERVE_ON) else {
+        return;
+    };
+    match runtime.as_str() {
+        "tokio" => {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let tokio = millpond_tokio::Tokio::new(runtime.handle().clone());
+            runtime.block_on(serve(Arc::new(tokio)));
+        }
+        _ => smol::block_on(serve(Arc::new(millpond_smol::Smol))),
+    }
+}
+
+async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+    loop {
+        let line = reader.read_line().await?;
+        if line.is_empty() {
+            return Ok(());
+        }
+        writer.write_all(&line).await?;
+    }
+}
+
+/// Until standard input ends.
+async fn serve(runtime: Arc<dyn Runtime>) {
+    let began = Instant::now();
+    let reports = Arc::new(AtomicUsize::new(0));
+    let count = reports.clone();
+    let server = millpond::start_server(runtime, "127.0.0.1:0", echo);
+    let server = server.on_accept_error(move |_| {
+        count.fetch_add(1, Ordering::AcqRel);
+    });
+    let server = server.await.unwrap();
+    println!("\naddress {}", server.sockets()[0]);
+    let (ended, end) = futures_channel::oneshot::channel();
+    thread::spawn(move || {
+        io::stdin().read_to_end(&mut Vec::new()).unwrap();
+        ended.send(())
+    });
+    end.await.unwrap();
+    let lived = began.elapsed().as_millis();
+    let reports = reports.load(Ordering::Acquire);
+    println!("\nfigures {} {lived} {reports}", busy_millis());
+}
+
+/// The time that this process has kept processors busy for.
+fn busy_millis() -> u64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    let fields: Vec<&str> = fields.split(' ').collect();
+    let ticks = |at: usize| fields[at].parse::<u64>().unwrap();
+    10 * (ticks(11) + ticks(12))
+}
