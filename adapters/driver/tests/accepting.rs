@@ -300,9 +300,12 @@ fn a_connection_is_ended_though_its_handler_waits_for_something_else() {
 #[test]
 fn settings_that_cannot_be_are_refused_before_anything_is_bound() {
     let world = World::default();
-    let refused = |server: StartServer, option: &str| match world.run(server).unwrap_err() {
-        OpenError::Option { name, .. } => assert_eq!(name, option),
-        other => panic!("{other:?}"),
+    let refused = |server: StartServer, option: &str| {
+        let error = world.run(server).unwrap_err();
+        let OpenError::Option { name, .. } = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(name, option);
     };
     refused(starting(&world).max_connections(0), "max_connections");
     refused(

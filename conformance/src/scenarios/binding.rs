@@ -39,10 +39,10 @@ async fn assert_refuses(setup: &Setup, address: &Address) {
 }
 
 fn assert_refused_option(error: &OpenError, option: &str) {
-    match error {
-        OpenError::Option { name, .. } => assert_eq!(*name, option),
-        other => panic!("{other:?}"),
-    }
+    let OpenError::Option { name, .. } = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(*name, option);
 }
 
 fn has_ipv6() -> bool {
@@ -221,13 +221,12 @@ pub(crate) async fn an_address_of_another_machine_is_left_out_if_one_is_left(set
     let server = setup.serve_at(&[ELSEWHERE, here][..], echo).await.unwrap();
     assert_eq!(server.sockets().len(), 1);
     assert_echoes(&setup, &server.sockets()[0]).await;
-    match setup.serve_at(ELSEWHERE, echo).await.unwrap_err() {
-        OpenError::Listen { address, source } => {
-            assert_eq!(address, ELSEWHERE.into());
-            assert_eq!(source.kind(), ErrorKind::AddrNotAvailable);
-        }
-        other => panic!("{other:?}"),
-    }
+    let error = setup.serve_at(ELSEWHERE, echo).await.unwrap_err();
+    let OpenError::Listen { address, source } = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(address, ELSEWHERE.into());
+    assert_eq!(source.kind(), ErrorKind::AddrNotAvailable);
 }
 
 pub(crate) async fn an_address_in_use_leaves_nothing_bound(setup: Setup) {
