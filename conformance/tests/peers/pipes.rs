@@ -36,22 +36,32 @@ const LONG: &str = "60";
 
 /// Tests of each conversation, by runtime, tool, place and role.
 macro_rules! conversations {
-    (all { $($name:ident,)* } not_with_a_listening_netcat { $($more:ident,)* }) => {
+    (
+        all { $($all:ident,)* }
+        but_with_a_listening_netcat { $($some:ident,)* }
+        with_socat_only { $($socat:ident,)* }
+    ) => {
         mod on_tokio {
-            conversations!(@runtime OnTokio, [$($name)*], [$($name)* $($more)*]);
+            conversations!(
+                @runtime OnTokio,
+                [$($all)*], [$($all)* $($some)*], [$($all)* $($some)* $($socat)*]
+            );
         }
 
         mod on_smol {
-            conversations!(@runtime OnSmol, [$($name)*], [$($name)* $($more)*]);
+            conversations!(
+                @runtime OnSmol,
+                [$($all)*], [$($all)* $($some)*], [$($all)* $($some)* $($socat)*]
+            );
         }
     };
-    (@runtime $harness:ident, $some:tt, $all:tt) => {
+    (@runtime $harness:ident, $listening_netcat:tt, $netcat:tt, $socat:tt) => {
         mod netcat {
-            conversations!(@tool $harness, Netcat, $some, $all);
+            conversations!(@tool $harness, Netcat, $listening_netcat, $netcat);
         }
 
         mod socat {
-            conversations!(@tool $harness, Socat, $all, $all);
+            conversations!(@tool $harness, Socat, $socat, $socat);
         }
     };
     (@tool $harness:ident, $tool:ident, $with_server:tt, $with_client:tt) => {
@@ -104,8 +114,12 @@ conversations! {
         the_peer_ends_first,
     }
     // With `-l` it exits when this side has ended, whatever it still has to send.
-    not_with_a_listening_netcat {
+    but_with_a_listening_netcat {
         this_side_ends_first,
+    }
+    // It can have a program behind it.
+    with_socat_only {
+        the_peer_answers_when_this_side_has_ended,
     }
 }
 
@@ -125,8 +139,27 @@ enum Does {
     },
     /// Sends this when it has received that.
     Answer { sends: Vec<u8>, receives: Vec<u8> },
+    /// Says, when this side has ended, how many bytes came.
+    Count,
     /// Takes something, and is killed.
     Die,
+}
+
+impl Does {
+    fn half_closes(&self) -> bool {
+        match self {
+            Self::Send { half_closes, .. } => *half_closes,
+            Self::Answer { .. } | Self::Count | Self::Die => true,
+        }
+    }
+
+    /// What socat copies from and to.
+    fn behind_socat(&self) -> &'static str {
+        match self {
+            Self::Count => "SYSTEM:wc -c",
+            Self::Send { .. } | Self::Answer { .. } | Self::Die => "-",
+        }
+    }
 }
 
 fn theirs() -> Vec<u8> {
@@ -210,6 +243,22 @@ fn this_side_ends_first() -> Conversation {
                 send(&mut writer, &ours()).await?;
                 writer.write_eof()?;
                 expect_all(&mut reader, &pattern(1, LITTLE)).await?;
+                close(writer).await
+            })
+        },
+    }
+}
+
+fn the_peer_answers_when_this_side_has_ended() -> Conversation {
+    Conversation {
+        peer: Does::Count,
+        ours: |mut reader, mut writer| {
+            Box::pin(async move {
+                send(&mut writer, &ours()).await?;
+                writer.write_eof()?;
+                let answer = reader.read_to_eof().await?;
+                let count = String::from_utf8_lossy(&answer).trim().parse();
+                assert_eq!(count, Ok(MUCH));
                 close(writer).await
             })
         },
@@ -309,11 +358,11 @@ impl Tool {
     }
 
     /// Arguments to connect to a port, path or name.
-    fn connect(self, place: Place, half_closes: bool, meeting: &str) -> Vec<String> {
+    fn connect(self, place: Place, does: &Does, meeting: &str) -> Vec<String> {
         match self {
-            Self::Netcat => netcat(place, half_closes, meeting, &["-n"]),
+            Self::Netcat => netcat(place, does, meeting, &["-n"]),
             Self::Socat => socat(
-                half_closes,
+                does,
                 &match place {
                     Place::Tcp => format!("TCP:127.0.0.1:{meeting}"),
                     #[cfg(unix)]
@@ -326,11 +375,11 @@ impl Tool {
     }
 
     /// Arguments to listen, and to say so on standard error.
-    fn listen(self, place: Place, half_closes: bool, meeting: &str) -> Vec<String> {
+    fn listen(self, place: Place, does: &Does, meeting: &str) -> Vec<String> {
         match self {
-            Self::Netcat => netcat(place, half_closes, meeting, &["-n", "-l", "-v"]),
+            Self::Netcat => netcat(place, does, meeting, &["-n", "-l", "-v"]),
             Self::Socat => socat(
-                half_closes,
+                does,
                 &match place {
                     Place::Tcp => format!("TCP-LISTEN:{meeting},bind=127.0.0.1"),
                     #[cfg(unix)]
@@ -343,8 +392,8 @@ impl Tool {
     }
 }
 
-fn netcat(place: Place, half_closes: bool, meeting: &str, options: &[&str]) -> Vec<String> {
-    let at_eof: &[&str] = if half_closes { &["-N"] } else { &[] };
+fn netcat(place: Place, does: &Does, meeting: &str, options: &[&str]) -> Vec<String> {
+    let at_eof: &[&str] = if does.half_closes() { &["-N"] } else { &[] };
     let name = format!("@{meeting}");
     let address = match place {
         Place::Tcp => ["127.0.0.1", meeting],
@@ -357,10 +406,10 @@ fn netcat(place: Place, half_closes: bool, meeting: &str, options: &[&str]) -> V
     all.into_iter().map(ToOwned::to_owned).collect()
 }
 
-fn socat(half_closes: bool, address: &str) -> Vec<String> {
-    let at_eof = if half_closes { "" } else { ",shut-none" };
+fn socat(does: &Does, address: &str) -> Vec<String> {
+    let at_eof = if does.half_closes() { "" } else { ",shut-none" };
     let address = format!("{address}{at_eof}");
-    ["-d", "-d", "-t", LONG, "-", &address]
+    ["-d", "-d", "-t", LONG, does.behind_socat(), &address]
         .map(ToOwned::to_owned)
         .to_vec()
 }
@@ -401,7 +450,9 @@ fn talk<H: Harness, F>(
 /// The peer is the server, this side the client.
 async fn talk_to_server(talk: Talk) {
     let meeting = talk.meeting();
-    let arguments = talk.tool.listen(talk.place, talk.half_closes(), &meeting);
+    let arguments = talk
+        .tool
+        .listen(talk.place, &talk.conversation.peer, &meeting);
     let mut peer = talk.start(&arguments);
     let port = listening(&mut peer);
     let target: Target<Sock> = talk.place.target(match talk.place {
@@ -435,7 +486,9 @@ async fn talk_to_client(talk: Talk) {
         .tcp()
         .map(|address| address.port().to_string());
     let meeting = port.unwrap_or(meeting);
-    let arguments = talk.tool.connect(talk.place, talk.half_closes(), &meeting);
+    let arguments = talk
+        .tool
+        .connect(talk.place, &talk.conversation.peer, &meeting);
     let peer = talk.start(&arguments);
     let (result, ()) = join(results.next(), talk.attend(peer)).await;
     result.unwrap().unwrap();
@@ -457,13 +510,6 @@ impl Talk {
         self.directory.path().join(name)
     }
 
-    fn half_closes(&self) -> bool {
-        match self.conversation.peer {
-            Does::Send { half_closes, .. } => half_closes,
-            Does::Answer { .. } | Does::Die => true,
-        }
-    }
-
     fn start(&self, arguments: &[String]) -> Peer {
         let mut command = Command::new(&self.program);
         command.args(arguments).stderr(Stdio::piped());
@@ -475,6 +521,7 @@ impl Talk {
                 command.stdin(input).stdout(output())
             }
             Does::Answer { .. } => command.stdin(Stdio::piped()).stdout(output()),
+            Does::Count => command.stdin(Stdio::null()),
             Does::Die => command.stdin(Stdio::piped()).stdout(Stdio::piped()),
         })
     }
@@ -496,6 +543,7 @@ impl Talk {
                 peer.succeed(&*self.runtime).await;
                 self.expect_output(receives);
             }
+            Does::Count => peer.succeed(&*self.runtime).await,
             Does::Die => {
                 let mut stdout = peer.0.stdout.take().unwrap();
                 stdout.read_exact(&mut [0; LITTLE]).unwrap();
