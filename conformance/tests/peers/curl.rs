@@ -15,7 +15,10 @@ use millpond::{ReadError, Runtime, Server, StdListener, StreamReader, StreamWrit
 use millpond_conformance::{Harness, run};
 use tempfile::TempDir;
 
-use crate::common::{OnSmol, OnTokio, Peer, find};
+use crate::{
+    common::{OnSmol, OnTokio, Peer, find},
+    pattern,
+};
 
 /// Of an upload: more than the system buffers, less than a closed stream reads and drops.
 const UPLOAD: usize = 8 << 20;
@@ -104,12 +107,6 @@ async fn respond(writer: &mut StreamWriter, status: &str, body: &[u8]) -> io::Re
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n");
     writer.write(head.as_bytes())?;
     Ok(writer.write_all(body).await?)
-}
-
-fn pattern(seed: usize, len: usize) -> Vec<u8> {
-    (0..len)
-        .map(|i| (seed + 7 * i + 13 * (i >> 8) + 29 * (i >> 16)).to_le_bytes()[0])
-        .collect()
 }
 
 /// A server of ours, and curl in a directory of its own.

@@ -13,7 +13,10 @@ use millpond::{Runtime, Stream};
 use millpond_conformance::{Harness, run};
 use tempfile::TempDir;
 
-use crate::common::{OnSmol, OnTokio, Peer, find};
+use crate::{
+    common::{OnSmol, OnTokio, Peer, find},
+    pattern,
+};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/http_server.py");
 
@@ -31,9 +34,7 @@ struct Server {
 impl Server {
     fn start(command: &mut Command) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let file: Vec<u8> = (0..FILE_LEN)
-            .map(|i| (7 * i + 13 * (i >> 8) + 29 * (i >> 16)).to_le_bytes()[0])
-            .collect();
+        let file = pattern(0, FILE_LEN);
         fs::write(directory.path().join("file"), &file).unwrap();
         command.current_dir(&directory).stdout(Stdio::piped());
         let mut peer = Peer::start(command.stderr(Stdio::null())); // where it logs

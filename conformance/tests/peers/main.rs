@@ -5,3 +5,10 @@ mod common;
 mod curl;
 mod http_server;
 mod pipes;
+
+/// Bytes in which a loss or a swap shows.
+fn pattern(seed: usize, len: usize) -> Vec<u8> {
+    (0..len)
+        .map(|i| (seed + 7 * i + 13 * (i >> 8) + 29 * (i >> 16)).to_le_bytes()[0])
+        .collect()
+}

@@ -23,7 +23,10 @@ use millpond::{
 use millpond_conformance::{Harness, run};
 use tempfile::TempDir;
 
-use crate::common::{Peer, find};
+use crate::{
+    common::{Peer, find},
+    pattern,
+};
 
 /// More than the system buffers on the way, usually.
 const MUCH: usize = 1 << 20;
@@ -168,12 +171,6 @@ fn theirs() -> Vec<u8> {
 
 fn ours() -> Vec<u8> {
     pattern(2, MUCH)
-}
-
-fn pattern(seed: usize, len: usize) -> Vec<u8> {
-    (0..len)
-        .map(|i| (seed + 7 * i + 13 * (i >> 8) + 29 * (i >> 16)).to_le_bytes()[0])
-        .collect()
 }
 
 fn both_send_much_at_once() -> Conversation {
@@ -394,15 +391,14 @@ impl Tool {
 
 fn netcat(place: Place, does: &Does, meeting: &str, options: &[&str]) -> Vec<String> {
     let at_eof: &[&str] = if does.half_closes() { &["-N"] } else { &[] };
-    let name = format!("@{meeting}");
-    let address = match place {
-        Place::Tcp => ["127.0.0.1", meeting],
+    let (first, last) = match place {
+        Place::Tcp => ("127.0.0.1", meeting.to_owned()),
         #[cfg(unix)]
-        Place::Unix => ["-U", meeting],
+        Place::Unix => ("-U", meeting.to_owned()),
         #[cfg(target_os = "linux")]
-        Place::Abstract => ["-U", &name],
+        Place::Abstract => ("-U", format!("@{meeting}")),
     };
-    let all = [options, at_eof, &address].concat();
+    let all = [options, at_eof, &[first, &last]].concat();
     all.into_iter().map(ToOwned::to_owned).collect()
 }
 

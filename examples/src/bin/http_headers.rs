@@ -69,11 +69,11 @@ fn main() -> io::Result<()> {
         let mut lines = stream.lines();
         while let Some(line) = lines.next().await {
             let line = line?;
-            // A terminal is no place for whatever else a server may send.
             let header = line.trim_ascii_end();
             if header.is_empty() {
                 break;
             }
+            // A terminal is no place for whatever a server may send.
             println!("HTTP header> {}", header.escape_ascii());
         }
 

@@ -16,7 +16,7 @@ use millpond::{Runtime, StreamReader, StreamWriter, connect_unix, start_unix_ser
 use millpond_examples::{RuntimeName, run};
 
 /// How long each stage of the shutdown may take, for clients that have nothing to say.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A line is a command and a number.
 const LIMIT: usize = 100;
@@ -117,7 +117,7 @@ impl Tally {
     fn answer(&self, line: &str) -> String {
         match line.split_once(' ').unwrap_or((line, "")) {
             ("add", number) => match number.parse::<u32>() {
-                Ok(number) => (self.add(number)).to_string(),
+                Ok(number) => self.add(number).to_string(),
                 Err(error) => format!("error: {number:?}: {error}"),
             },
             ("total", "") => self.add(0).to_string(),
