@@ -3,6 +3,7 @@
 use std::{
     io::{self, BufRead, BufReader},
     net::Ipv4Addr,
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -227,7 +228,7 @@ mod server {
 type Conversation = fn(StreamReader, StreamWriter) -> BoxFuture<'static, io::Result<()>>;
 
 /// Where the two sides meet.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 enum Place {
     Tcp,
     #[cfg(unix)]
@@ -235,12 +236,14 @@ enum Place {
 }
 
 impl Place {
-    /// Where to listen. A path is in the directory.
-    fn listen(self, _directory: &TempDir) -> Target<StdListener> {
-        match self {
-            Self::Tcp => (Ipv4Addr::LOCALHOST, 0).into(),
-            #[cfg(unix)]
-            Self::Unix => _directory.path().join("ours").into(),
+    fn path(self, directory: &TempDir) -> Option<PathBuf> {
+        (self != Self::Tcp).then(|| directory.path().join("socket"))
+    }
+
+    fn listen(self, directory: &TempDir) -> Target<StdListener> {
+        match self.path(directory) {
+            Some(path) => path.into(),
+            None => (Ipv4Addr::LOCALHOST, 0).into(),
         }
     }
 }
@@ -254,13 +257,7 @@ fn talk_to_server<H: Harness>(place: Place, name: &'static str, conversation: Co
         Box::pin(async move {
             let directory = tempfile::tempdir().unwrap();
             let mut command = script(&python, &["server", name]);
-            match place {
-                Place::Tcp => {}
-                #[cfg(unix)]
-                Place::Unix => {
-                    command.arg(directory.path().join("theirs"));
-                }
-            }
+            command.args(place.path(&directory));
             let mut peer = Peer::start(command.stdout(Stdio::piped()));
             let opening = millpond::open_connection(runtime.clone(), address(&mut peer));
             let (reader, writer) = opening.await.unwrap();
@@ -361,6 +358,6 @@ fn address(peer: &mut Peer) -> Target<Sock> {
     assert!(!address.is_empty(), "the script prints its address");
     match address.parse::<u16>() {
         Ok(port) => (Ipv4Addr::LOCALHOST, port).into(),
-        Err(_) => std::path::Path::new(address).into(),
+        Err(_) => PathBuf::from(address).into(),
     }
 }
