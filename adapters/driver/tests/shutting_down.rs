@@ -63,7 +63,9 @@ fn starting(world: &World) -> (StartServer, Reports) {
     .on_handler_error(move |error: HandlerError| {
         let cause = match error.cause {
             HandlerErrorCause::Cancelled => "cancelled".to_owned(),
-            other => other.to_string(),
+            other @ (HandlerErrorCause::Failed(_) | HandlerErrorCause::Panicked(_) | _) => {
+                other.to_string()
+            }
         };
         reported.lock().unwrap().push(cause);
     });
