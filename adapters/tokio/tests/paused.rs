@@ -10,14 +10,16 @@ use millpond_tokio::{StreamReader, StreamWriter, open_connection, start_server};
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_ends_by_a_clock_that_is_paused() {
+    let time = tokio::time::Instant::now();
     let began = Instant::now();
     let failed = Arc::new(Mutex::new(None));
     let result = failed.clone();
     let server = start_server(
         "127.0.0.1:0",
-        move |mut reader: StreamReader, _writer: StreamWriter| {
+        move |mut reader: StreamReader, writer: StreamWriter| {
             let result = result.clone();
             async move {
+                let _writer = writer; // or the stream would end at once
                 let error = std::io::Error::from(reader.read(1).await.unwrap_err());
                 *result.lock().unwrap() = Some(error.kind());
             }
@@ -33,5 +35,6 @@ async fn an_idle_connection_ends_by_a_clock_that_is_paused() {
     server.close();
     server.wait_closed().await;
     assert_eq!(*failed.lock().unwrap(), Some(ErrorKind::TimedOut));
+    assert!(time.elapsed() >= Duration::from_secs(3600));
     assert!(began.elapsed() < Duration::from_secs(600));
 }
