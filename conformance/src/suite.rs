@@ -375,6 +375,14 @@ macro_rules! __runtime {
                 servers_share_a_port_if_all_say_so,
                 a_flood_never_has_more_handlers_than_may_be,
                 a_silent_connection_is_ended_with_a_sentence,
+                #[cfg(unix)]
+                clients_of_a_path_wait_until_the_server_has_started,
+                #[cfg(unix)]
+                a_path_is_taken_from_the_dead_and_not_from_the_living,
+                #[cfg(unix)]
+                only_a_path_of_its_own_is_removed,
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                an_abstract_address_can_be_listened_on,
             }
             duties {
                 sleep_takes_as_long_as_it_should,

@@ -320,3 +320,77 @@ pub(crate) async fn a_silent_connection_is_ended_with_a_sentence(setup: Setup) {
         "{sentence}"
     );
 }
+
+#[cfg(unix)]
+pub(crate) async fn clients_of_a_path_wait_until_the_server_has_started(mut setup: Setup) {
+    let path = setup.new_path();
+    let starting = setup.serve_at(&*path, echo).start_serving(false);
+    let server = starting.await.unwrap();
+    let (mut reader, mut writer) = setup.open(&*path).await.unwrap();
+    writer.write(b"hello\n").unwrap();
+    setup.stays_pending(reader.read_line()).await;
+    server.start_serving().unwrap();
+    assert_eq!(reader.read_line().await.unwrap(), "hello\n");
+    server.close();
+    server.wait_closed().await;
+    assert!(!path.exists());
+}
+
+#[cfg(unix)]
+pub(crate) async fn a_path_is_taken_from_the_dead_and_not_from_the_living(mut setup: Setup) {
+    let path = setup.new_path();
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let server = setup.serve_at(&*path, echo).await.unwrap();
+    let address = server.sockets()[0].clone();
+    let error = setup.serve_at(&*path, echo).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    let name = path.display().to_string();
+    assert!(error.to_string().contains(&name), "{error}");
+    assert_echoes(&setup, &address).await;
+    server.close();
+    server.wait_closed().await;
+    assert!(!path.exists());
+}
+
+#[cfg(unix)]
+pub(crate) async fn only_a_path_of_its_own_is_removed(mut setup: Setup) {
+    let path = setup.new_path();
+    let kept = setup.serve_at(&*path, echo).cleanup_socket(false);
+    let kept = kept.await.unwrap();
+    kept.close();
+    kept.wait_closed().await;
+    assert!(path.exists());
+
+    let stolen = setup.serve_at(&*path, echo).await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "precious").unwrap();
+    stolen.close();
+    stolen.wait_closed().await;
+    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+    std::fs::remove_file(&path).unwrap();
+
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let adopted = setup.serve_at(listener, echo).await.unwrap();
+    adopted.close();
+    adopted.wait_closed().await;
+    assert!(path.exists());
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) async fn an_abstract_address_can_be_listened_on(setup: Setup) {
+    let name = format!(
+        "\0millpond of {}, {:p}",
+        std::process::id(),
+        &raw const setup
+    );
+    let path = std::path::Path::new(&name);
+    let server = setup.serve_at(path, echo).await.unwrap();
+    let address = server.sockets()[0].clone();
+    assert!(matches!(address, Address::Abstract(_)), "{address:?}");
+    assert_echoes(&setup, &address).await;
+    let error = setup.serve_at(path, echo).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    server.close();
+    server.wait_closed().await;
+    assert_refuses(&setup, &address).await;
+}
