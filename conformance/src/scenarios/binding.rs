@@ -293,6 +293,8 @@ pub(crate) async fn a_flood_never_has_more_handlers_than_may_be(setup: Setup) {
     let server = server.max_connections(4).await.unwrap();
     let clients = (0..50).map(|i| assert_echoes(&setup, &server.sockets()[i % 2]));
     join_all(clients).await;
+    server.close();
+    server.wait_closed().await;
     assert_eq!(now.load(Ordering::Acquire), 0);
     let most = most.load(Ordering::Acquire);
     assert!((1..=4).contains(&most), "{most}");
