@@ -372,9 +372,10 @@ impl Connection {
         self.lose(sending, error, |socket| socket.abort());
     }
 
-    /// Nothing has moved for too long: the stream has failed, and the connection is closed.
+    /// Nothing has moved for too long: the stream has failed, and the connection is reset, so that the
+    /// peer does not take it for the end of what it was sent.
     pub(crate) fn time_out(&self, error: io::Error) {
-        self.lose(self.lock(), error, |_| {});
+        self.lose(self.lock(), error, |socket| socket.abort());
         self.bell.0.wake(); // nothing is left for the flusher: let it end
     }
 

@@ -116,9 +116,11 @@ impl Server {
 
 /// Ending.
 impl Server {
-    /// Stops accepting, at once. `As in asyncio:` connections and their handlers go on.
+    /// Stops accepting, at once: who calls from now on is not served. `As in asyncio:` connections and
+    /// their handlers go on.
     ///
-    /// It does nothing after the first time. See [`wait_closed`](Self::wait_closed) for an example.
+    /// The addresses are free as soon as no other thread is in the middle of accepting, and certainly
+    /// when [`wait_closed`](Self::wait_closed) has returned. It does nothing after the first time. See [`wait_closed`](Self::wait_closed) for an example.
     pub fn close(&self) {
         self.serving.close();
     }

@@ -1,6 +1,13 @@
 //! Starting servers: what they listen on and how.
 
-use std::{fmt, future::IntoFuture, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::IntoFuture,
+    io::{self, Write},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
     error::{BoxError, HandlerError, OpenError},
@@ -226,7 +233,7 @@ macro_rules! server_options {
             max_connections(max: usize) => "max_connections(1000)",
             |plan| plan.config.max_connections = max;
 
-            /// Ends a connection on which no byte was read or written for so long: what its handler
+            /// Resets a connection on which no byte was read or written for so long: what its handler
             /// asks of the stream then fails as timed out. Not bounded by default.
             ///
             /// asyncio has no counterpart.
@@ -479,7 +486,9 @@ fn port(address: &Address) -> Option<u16> {
 /// Where there is no other place to tell.
 fn print(event: &dyn fmt::Display) {
     if !cfg!(feature = "tracing") {
-        eprintln!("millpond: {event}");
+        // In one piece, because others may write there, too; and if it cannot be written, there is
+        // nobody to tell.
+        let _ = io::stderr().write_all(format!("millpond: {event}\n").as_bytes());
     }
 }
 

@@ -94,7 +94,8 @@ pub(crate) async fn the_path_that_a_dead_server_left_is_replaced(mut setup: Setu
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let server = setup.serve_at(&*path, echo).await.unwrap();
     assert_connects(setup.open(&*path)).await;
-    drop(server);
+    server.close();
+    server.wait_closed().await;
     assert!(!path.exists());
 }
 
