@@ -33,6 +33,7 @@ pub enum ReadError {
     ///
     /// `As in asyncio:` what was left has been removed from the buffer and is handed over here, so
     /// asking again gives an empty `partial`.
+    #[doc(alias = "IncompleteReadError")]
     Incomplete {
         /// The bytes before the end.
         partial: Bytes,
@@ -48,6 +49,7 @@ pub enum ReadError {
     ///
     /// `Differs from asyncio:` `consumed` is always the limit and one byte more. In CPython it
     /// depends on how the input was cut.
+    #[doc(alias = "LimitOverrunError")]
     LimitOverrun {
         /// How many bytes can be consumed without cutting a separator in two.
         consumed: usize,

@@ -10,7 +10,7 @@
 ///
 /// How `millpond-smol` begins:
 ///
-/// ```ignore
+/// ```text
 /// pub use millpond::*;
 ///
 /// millpond::functions!("millpond_smol", std::sync::Arc::new(Smol));

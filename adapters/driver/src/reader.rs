@@ -516,6 +516,23 @@ impl StreamReader {
         self.core.at_eof()
     }
 
+    /// Why the transport has failed, if it has and a read has come upon it; what arrived before can
+    /// still be read.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// assert!(reader.error().is_none());
+    /// writer.abort();
+    /// assert!(reader.read(1).await.is_err());
+    /// assert_eq!(reader.error().unwrap().kind(), std::io::ErrorKind::ConnectionReset);
+    /// # });
+    /// ```
+    #[doc(alias = "exception")]
+    pub fn error(&self) -> Option<&TransportError> {
+        self.core.error()
+    }
+
     /// The most bytes there may be before a separator.
     ///
     /// ```

@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, io::IoSlice, sync::Arc};
 
 use bytes::Bytes;
-use millpond_core::{ReadError, Reader, Separator, Status, WriteError};
+use millpond_core::{ReadError, Reader, Separator, Status, TransportError, WriteError};
 
 use crate::{
     cork::Cork,
@@ -331,6 +331,12 @@ impl Stream {
     /// As [`StreamReader::at_eof`].
     pub fn at_eof(&self) -> bool {
         self.reader.at_eof()
+    }
+
+    /// As [`StreamReader::error`].
+    #[doc(alias = "exception")]
+    pub fn error(&self) -> Option<&TransportError> {
+        self.reader.error()
     }
 
     /// As [`StreamReader::limit`].

@@ -94,6 +94,48 @@ impl Transport {
         self.inspect(Writer::queued).unwrap_or(0)
     }
 
+    /// Whether the writer is asked to pause: as
+    /// [`StreamWriter::is_paused`](crate::StreamWriter::is_paused).
+    ///
+    /// ```
+    /// let ((_reader, mut writer), _peer) = millpond::StreamOptions::new().watermarks(0, 0).pair(10);
+    /// writer.write(&[0; 11])?;
+    /// assert!(writer.transport().is_paused());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn is_paused(&self) -> bool {
+        self.inspect(Writer::is_paused).unwrap_or(false)
+    }
+
+    /// As [`StreamWriter::set_watermarks`](crate::StreamWriter::set_watermarks).
+    ///
+    /// ```
+    /// let ((_reader, writer), _peer) = millpond::pair();
+    /// writer.transport().set_watermarks(0, 1 << 20);
+    /// assert_eq!(writer.watermarks(), (0, 1 << 20));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `low` is above `high`.
+    #[doc(alias = "set_write_buffer_limits")]
+    pub fn set_watermarks(&self, low: usize, high: usize) {
+        if let Some(connection) = self.connection.upgrade() {
+            connection.set_watermarks(low, high);
+        }
+    }
+
+    /// Whether the stream can end this direction and leave the other one open.
+    ///
+    /// ```
+    /// let ((reader, _writer), _peer) = millpond::pair();
+    /// assert!(reader.transport().can_write_eof());
+    /// ```
+    pub fn can_write_eof(&self) -> bool {
+        let connection = self.connection.upgrade();
+        connection.is_some_and(|connection| connection.can_write_eof())
+    }
+
     /// Which directions the stream has.
     ///
     /// See [`StreamMode`] for an example.

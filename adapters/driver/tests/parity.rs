@@ -285,9 +285,9 @@ fn reading() -> Vec<String> {
             method Feeder::feed,
             method Feeder::feed_eof,
             method Feeder::is_paused,
-            method Reader::error,
             method Reader::feed,
             method Reader::feed_eof,
+            method StreamReader::error,
             method StreamReader::at_eof,
             method StreamReader::lines,
             method StreamReader::read,
@@ -345,6 +345,7 @@ fn writing() -> Vec<String> {
 fn whole_streams() -> Vec<String> {
     [
         there![
+            method Stream::error,
             method Stream::abort,
             method Stream::at_eof,
             method Stream::can_write_eof,
@@ -372,7 +373,6 @@ fn whole_streams() -> Vec<String> {
         ],
         there![
             call Stream::read_until(this: &mut Stream) this.read_until("x"),
-            call Stream::read_with(this: &mut Stream) this.read_with(parse),
         ],
     ]
     .concat()
@@ -382,6 +382,8 @@ fn information_and_errors() -> Vec<String> {
     [
         there![
             method ExtraInfo::get,
+            method Transport::set_watermarks,
+            method Transport::can_write_eof,
             method Transport::abort,
             method Transport::close,
             method Transport::extra_info,
