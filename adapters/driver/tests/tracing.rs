@@ -1,0 +1,80 @@
+//! What is told to `tracing`, when that feature is on: `cargo test -p millpond --features tracing`.
+
+#![cfg(feature = "tracing")]
+
+mod support;
+
+use std::{
+    fmt, io,
+    sync::{Arc, Mutex},
+};
+
+use millpond::start_server;
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+
+use crate::support::world::{World, address};
+
+/// Keeps the level and the error of each event.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<(Level, String)>>>);
+
+impl Subscriber for Events {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("millpond")
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut error = Error(String::new());
+        event.record(&mut error);
+        let event = (*event.metadata().level(), error.0);
+        self.0.lock().unwrap().push(event);
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+struct Error(String);
+
+impl Visit for Error {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "error" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
+
+#[test]
+fn handlers_that_fail_and_accepting_that_rests_are_events() {
+    let events = Events::default();
+    let seen = events.clone();
+    tracing::subscriber::with_default(events, || {
+        let world = World::default();
+        let handler = async |_, _| Err::<(), _>("it was told to");
+        let _server = world.serve(start_server(world.runtime(), address(1), handler));
+        let _peer = world.call();
+        world.settle();
+        world.fail(io::Error::from_raw_os_error(24)); // too many open files
+        world.settle();
+    });
+    let seen = seen.0.lock().unwrap();
+    let [(error, failed), (warning, rests)] = &seen[..] else {
+        panic!("{seen:?}");
+    };
+    assert_eq!((*error, *warning), (Level::ERROR, Level::WARN));
+    assert!(failed.ends_with("failed: it was told to"), "{failed}");
+    assert!(rests.contains("Too many open files"), "{rests}");
+}
