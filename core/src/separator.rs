@@ -1,7 +1,7 @@
 //! What ends a message: one needle, or the first of several.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::fmt;
+use core::{fmt, slice};
 
 use memchr::memmem::Finder;
 
@@ -190,6 +190,23 @@ impl Separator {
             Kind::Byte(_) => 1,
             Kind::Pattern(pattern) => pattern.longest,
         }
+    }
+
+    /// The sequences it was built from, each once, shorter ones first.
+    ///
+    /// ```
+    /// use millpond_core::Separator;
+    ///
+    /// let separator = Separator::any(["\r\n", "\n", "\n"]);
+    /// assert!(separator.needles().eq([&b"\n"[..], b"\r\n"]));
+    /// ```
+    pub fn needles(&self) -> impl Iterator<Item = &[u8]> {
+        let (byte, several) = match &self.0 {
+            Kind::Byte(byte) => (Some(slice::from_ref(byte)), &[][..]),
+            Kind::Pattern(pattern) => (None, &pattern.needles[..]),
+        };
+        byte.into_iter()
+            .chain(several.iter().map(|needle| &**needle))
     }
 
     #[inline]
