@@ -85,6 +85,7 @@ mod polling;
 mod scenarios;
 mod setup;
 mod suite;
+pub mod trace;
 
 pub use harness::{Harness, Scenario, run};
 

@@ -1,0 +1,242 @@
+//! A conversation as a page with a picture; it needs nothing beside it.
+
+use std::fmt::Write;
+
+use millpond_conformance::trace::{Answer, Line, Moment, Trace, timeline};
+
+use crate::show::{describe, scale};
+
+const HEIGHT: usize = 220;
+
+const STYLE: &str = "
+:root { color-scheme: light dark; --ink: #1c2430; --paper: #fbfbf9; --faint: #78818d;
+  --water: #2f7fb8; --fill: #2f7fb833; --pause: #e0a02033; --limit: #b8562f; --bad: #c0262d; --good: #2c8a4b; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e8ee; --paper: #14181e; --faint: #8b95a3;
+  --water: #5cb0ea; --fill: #5cb0ea33; --pause: #e0a02040; --limit: #ef8d63; --bad: #ff6b70; --good: #5fce85; } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+  max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.2rem; } h2 { font-size: 1rem; margin: 2.5rem 0 .3rem; }
+svg { width: 100%; height: auto; } svg text { font: 11px system-ui, sans-serif; fill: var(--faint); }
+.level { fill: var(--fill); stroke: none; } .edge { fill: none; stroke: var(--water); stroke-width: 2; }
+.pause { fill: var(--pause); } .limit { stroke: var(--limit); stroke-dasharray: 5 4; }
+.twice { stroke: var(--limit); stroke-dasharray: 1 4; } .axis { stroke: var(--faint); }
+.feed { fill: var(--water); } .ok { fill: var(--good); } .waits { fill: var(--faint); } .bad { fill: var(--bad); }
+svg .limit-name { fill: var(--limit); }
+table { border-collapse: collapse; width: 100%; font: 13px/1.5 ui-monospace, monospace; }
+td, th { padding: .1rem .6rem; text-align: left; white-space: pre-wrap; overflow-wrap: anywhere; vertical-align: top; }
+th { font-family: system-ui, sans-serif; font-weight: 500; color: var(--faint); }
+tr:nth-child(even) td { background: #8881; } td.n { text-align: right; color: var(--faint); }
+td.feed { color: var(--water); } td.ok { color: var(--good); } td.waits { color: var(--faint); }
+td.bad, .wrong { color: var(--bad); }
+";
+
+/// The page of all of these.
+pub(crate) fn page(title: &str, traces: &[&Trace]) -> String {
+    let title = escaped(title);
+    let mut page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n\
+         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
+    );
+    for (index, trace) in traces.iter().enumerate() {
+        let moments = timeline(trace);
+        let limit = trace.limit();
+        page += &format!(
+            "<h2>Conversation {} of {}: limit {limit}, {} lines</h2>\n",
+            index + 1,
+            traces.len(),
+            moments.len(),
+        );
+        page += &picture(trace, &moments);
+        page += &table(trace, &moments);
+    }
+    page += "</body>\n</html>\n";
+    page
+}
+
+/// Where things are in a picture.
+struct Frame {
+    /// Width of one line of the trace.
+    step: f64,
+    top: usize,
+    width: f64,
+}
+
+impl Frame {
+    const LEFT: f64 = 60.0;
+    const ABOVE: f64 = 24.0;
+
+    fn x(&self, index: usize) -> f64 {
+        Self::LEFT + self.step * index as f64
+    }
+
+    fn y(&self, level: usize) -> f64 {
+        let height = HEIGHT as f64;
+        Self::ABOVE + height - height * level.min(self.top) as f64 / self.top as f64
+    }
+}
+
+/// The level of the buffer after each line, with the limit, what happened, and pauses.
+fn picture(trace: &Trace, moments: &[Moment]) -> String {
+    let step = (1000.0 / moments.len().max(1) as f64).clamp(6.0, 60.0);
+    let frame = Frame {
+        step,
+        top: scale(trace, moments),
+        width: Frame::LEFT + step * moments.len() as f64,
+    };
+    let height = Frame::ABOVE + HEIGHT as f64 + 40.0;
+    let width = frame.width.max(400.0) + 130.0;
+    let mut svg = format!(
+        "<svg viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" \
+         aria-label=\"How full the buffer was after each line\">\n"
+    );
+    svg += &pauses(&frame, moments);
+    svg += &levels(&frame, moments);
+    svg += &limits(&frame, trace);
+    svg += &marks(&frame, moments);
+    svg += "</svg>\n";
+    svg
+}
+
+fn pauses(frame: &Frame, moments: &[Moment]) -> String {
+    let mut svg = String::new();
+    for (index, _) in moments.iter().enumerate().filter(|(_, at)| at.paused) {
+        let (x, y, step) = (frame.x(index), Frame::ABOVE, frame.step);
+        let _ = writeln!(
+            svg,
+            "<rect class=\"pause\" x=\"{x:.1}\" y=\"{y}\" width=\"{step:.1}\" height=\"{HEIGHT}\">\
+             <title>reading is paused</title></rect>"
+        );
+    }
+    svg
+}
+
+fn levels(frame: &Frame, moments: &[Moment]) -> String {
+    let (left, floor) = (frame.x(0), frame.y(0));
+    let mut path = format!("M{left:.1} {floor:.1}");
+    for (index, moment) in moments.iter().enumerate() {
+        let (y, right) = (frame.y(moment.buffered), frame.x(index + 1));
+        let _ = write!(path, "V{y:.1}H{right:.1}");
+    }
+    let right = frame.width;
+    format!(
+        "<path class=\"level\" d=\"{path}V{floor:.1}Z\"/>\n<path class=\"edge\" d=\"{path}\"/>\n\
+         <line class=\"axis\" x1=\"{left:.1}\" y1=\"{floor:.1}\" x2=\"{right:.1}\" y2=\"{floor:.1}\"/>\n"
+    )
+}
+
+fn limits(frame: &Frame, trace: &Trace) -> String {
+    let limit = trace.limit();
+    let mut svg = format!(
+        "<text x=\"{x:.1}\" y=\"{top:.1}\" text-anchor=\"end\">{}</text>\n\
+         <text x=\"{x:.1}\" y=\"{floor:.1}\" text-anchor=\"end\">0 bytes</text>\n",
+        frame.top,
+        x = Frame::LEFT - 6.0,
+        top = frame.y(frame.top) + 4.0,
+        floor = frame.y(0) + 4.0,
+    );
+    let lines = [
+        ("limit", limit, format!("limit {limit}")),
+        ("twice", 2 * limit, format!("pauses above {}", 2 * limit)),
+    ];
+    for (class, level, name) in lines
+        .into_iter()
+        .filter(|(_, level, _)| *level <= frame.top)
+    {
+        let (left, y, right) = (Frame::LEFT, frame.y(level), frame.width);
+        let _ = writeln!(
+            svg,
+            "<line class=\"{class}\" x1=\"{left:.1}\" y1=\"{y:.1}\" x2=\"{right:.1}\" y2=\"{y:.1}\"/>\
+             <text class=\"limit-name\" x=\"{:.1}\" y=\"{:.1}\">{name}</text>",
+            right + 6.0,
+            y + 4.0,
+        );
+    }
+    svg
+}
+
+/// What happened: inputs above, answers below.
+fn marks(frame: &Frame, moments: &[Moment]) -> String {
+    let mut svg = String::new();
+    for (index, moment) in moments.iter().enumerate() {
+        let x = frame.x(index) + frame.step / 2.0;
+        let (y, shape) = match moment.line {
+            Line::Feed(_) => (12.0, "v"),
+            Line::FeedEof | Line::Fail(_) => (12.0, "end"),
+            Line::Ask(..) | Line::Buffered(_) | Line::Consume(_) | Line::SetLimit(_) | _ => {
+                (frame.y(0) + 16.0, "dot")
+            }
+        };
+        let class = class(&moment.line);
+        let title = escaped(&describe(&moment.line));
+        let drawn = match shape {
+            "v" => format!("<path d=\"M{:.1} {:.1}h8l-4 8z\"", x - 4.0, y - 4.0),
+            "end" => format!(
+                "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"4\" height=\"12\"",
+                x - 2.0,
+                y - 6.0
+            ),
+            _ => format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\""),
+        };
+        let _ = writeln!(
+            svg,
+            "{drawn} class=\"{class}\"><title>{title}</title></{}>",
+            name_of(&drawn)
+        );
+    }
+    let _ = writeln!(
+        svg,
+        "<text x=\"{x:.1}\" y=\"16\" text-anchor=\"end\">arrives</text>\
+         <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"end\">asks</text>",
+        frame.y(0) + 20.0,
+        x = Frame::LEFT - 6.0,
+    );
+    svg
+}
+
+/// The name of an element that begins so.
+fn name_of(element: &str) -> &str {
+    let name = element.trim_start_matches('<');
+    name.split(' ').next().unwrap_or(name)
+}
+
+fn table(trace: &Trace, moments: &[Moment]) -> String {
+    let mut html = String::from(
+        "<table>\n<tr><th>line</th><th>buffered</th><th>paused</th><th>what happened</th></tr>\n",
+    );
+    for (index, (said, moment)) in trace.lines().iter().zip(moments).enumerate() {
+        let expected = if *said == moment.line {
+            String::new()
+        } else {
+            let said = escaped(&describe(said));
+            format!("<br><span class=\"wrong\">expected: {said}</span>")
+        };
+        let _ = writeln!(
+            html,
+            "<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"{}\">{}{expected}</td></tr>",
+            index + 1,
+            moment.buffered,
+            if moment.paused { "paused" } else { "" },
+            class(&moment.line),
+            escaped(&describe(&moment.line)),
+        );
+    }
+    html + "</table>\n"
+}
+
+fn class(line: &Line) -> &'static str {
+    match line {
+        Line::Feed(_) | Line::FeedEof => "feed",
+        Line::Ask(_, Answer::Pending) => "waits",
+        Line::Ask(_, Answer::Ok(_) | Answer::Ready(_)) => "ok",
+        Line::Ask(..) | Line::Fail(_) => "bad",
+        Line::Buffered(_) | Line::Consume(_) | Line::SetLimit(_) | _ => "",
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
