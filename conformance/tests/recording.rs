@@ -28,7 +28,7 @@ impl Harness for Recorded {
     }
 }
 
-suite!(Recorded: tcp, unix, sock, futures_io, tcp_server);
+suite!(Recorded: tcp, unix, sock, tcp_server);
 
 struct Recorder<R>(R);
 

@@ -328,7 +328,7 @@ fn recorded(trace: &Trace, choices: &[u8]) -> Trace {
                     }
                     Request::UpTo(n) if choose() % 3 == 0 => core::Request::Peek(*n),
                     Request::UpTo(n) => core::Request::UpTo(*n),
-                    other => panic!("{other:?}"),
+                    Request::Peek(_) | _ => panic!("{request:?}"),
                 };
                 let answer = plain.poll(request);
                 assert_eq!(reader.poll(request), answer);
@@ -348,7 +348,7 @@ fn recorded(trace: &Trace, choices: &[u8]) -> Trace {
                     }
                 }
             }
-            _ => {
+            Line::Buffered(_) | Line::Consume(_) | Line::SetLimit(_) | _ => {
                 let limit = 1 + usize::from(choose());
                 plain.set_limit(limit);
                 reader.set_limit(limit);

@@ -48,7 +48,7 @@ pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
     let started = Instant::now();
     let mut python = options.source.start()?;
     let mut conversations = options.source.conversations(&python, options.count)?;
-    let progress = progress_bar(options);
+    let progress = progress_bar(conversations.size_hint().0);
     let mut figures = Figures::default();
     loop {
         let batch: Vec<Trace> = conversations.by_ref().take(BATCH).collect();
@@ -69,11 +69,11 @@ pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(figures.unexplained > 0)))
 }
 
-fn progress_bar(options: &Options) -> ProgressBar {
+fn progress_bar(count: usize) -> ProgressBar {
     let style = ProgressStyle::with_template(
         "{bar:40} {human_pos} of {human_len} conversations, {per_sec}, {eta} left",
     );
-    let bar = ProgressBar::new(options.count as u64);
+    let bar = ProgressBar::new(count as u64);
     match style {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use millpond_conformance::trace::{Answer, Line, Moment, Trace, timeline};
 
-use crate::show::{describe, scale};
+use crate::show::{describe, expected, scale};
 
 const HEIGHT: usize = 220;
 
@@ -205,15 +205,15 @@ fn table(trace: &Trace, moments: &[Moment]) -> String {
         "<table>\n<tr><th>line</th><th>buffered</th><th>paused</th><th>what happened</th></tr>\n",
     );
     for (index, (said, moment)) in trace.lines().iter().zip(moments).enumerate() {
-        let expected = if *said == moment.line {
+        let wrong = if *said == moment.line {
             String::new()
         } else {
-            let said = escaped(&describe(said));
+            let said = escaped(&expected(said, moment));
             format!("<br><span class=\"wrong\">expected: {said}</span>")
         };
         let _ = writeln!(
             html,
-            "<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"{}\">{}{expected}</td></tr>",
+            "<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"{}\">{}{wrong}</td></tr>",
             index + 1,
             moment.buffered,
             if moment.paused { "paused" } else { "" },

@@ -78,7 +78,7 @@ impl Source {
         let traces = self.files.iter().map(|path| read(path));
         let traces = traces.collect::<io::Result<Vec<_>>>()?;
         let all = traces.into_iter().flatten().map(|(trace, _)| trace);
-        Ok(Box::new(all))
+        Ok(Box::new(all.collect::<Vec<_>>().into_iter()))
     }
 }
 

@@ -76,7 +76,12 @@ fn print(out: &mut impl Write, trace: &Trace, numbers: &[usize]) -> io::Result<(
         };
         writeln!(out, "{style}{what}{style:#}")?;
         if *said != moment.line {
-            writeln!(out, "{:>48} {BAD}expected: {}{BAD:#}", "", describe(said))?;
+            writeln!(
+                out,
+                "{:>46} {BAD}expected: {}{BAD:#}",
+                "",
+                expected(said, moment)
+            )?;
         }
     }
     writeln!(out)
@@ -106,6 +111,15 @@ fn bar(moment: &Moment, top: usize) -> String {
             _ => '·',
         })
         .collect()
+}
+
+/// What a trace says that did not happen, in words, or as it is if words do not tell the difference.
+pub(crate) fn expected(said: &Line, moment: &Moment) -> String {
+    let words = describe(said);
+    if words == describe(&moment.line) {
+        return said.to_string();
+    }
+    words
 }
 
 /// A line in words.

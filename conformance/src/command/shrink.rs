@@ -27,18 +27,18 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
     let traces = read(&options.file)?;
-    let mut traces = traces.into_iter().map(|(trace, _)| trace);
+    let traces: Vec<Trace> = traces.into_iter().map(|(trace, _)| trace).collect();
     let small = match &options.python {
         Some(path) => {
             let mut python = Python::start(path).map_err(|error| about(path, &error))?;
-            traces
-                .find(|trace| is_unexplained(&mut python, trace))
-                .map(|trace| with_python(&mut python, &trace))
+            let failing = traces
+                .iter()
+                .find(|trace| is_unexplained(&mut python, trace));
+            failing
+                .map(|trace| with_python(&mut python, trace))
                 .transpose()?
         }
-        None => traces
-            .find(|trace| judge(trace).is_some() || !replay(trace).is_empty())
-            .map(|trace| alone(&trace)),
+        None => alone(&traces),
     };
     match small {
         Some(trace) => {
@@ -56,17 +56,17 @@ fn with_python(python: &mut Python, trace: &Trace) -> io::Result<Trace> {
     Ok(python.answer(&[small])?.remove(0))
 }
 
-/// With the answers that there should be.
-fn alone(trace: &Trace) -> Trace {
-    if judge(trace).is_some() {
+fn alone(traces: &[Trace]) -> Option<Trace> {
+    if let Some(trace) = traces.iter().find(|trace| judge(trace).is_some()) {
         let small = shrink(trace, |candidate| judge(candidate).is_some());
-        return judge(&small).unwrap_or(small);
+        return judge(&small);
     }
     // The core is right and the trace is not: keep the line and what came of it.
+    let trace = traces.iter().find(|trace| !replay(trace).is_empty())?;
     let unexpected: Vec<(Line, Line)> = surprises(trace).collect();
-    shrink(trace, |candidate| {
+    Some(shrink(trace, |candidate| {
         surprises(candidate).any(|surprise| unexpected.contains(&surprise))
-    })
+    }))
 }
 
 /// What was expected, and what happened.

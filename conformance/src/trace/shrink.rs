@@ -34,6 +34,7 @@ pub fn shrink(trace: &Trace, mut still_fails: impl FnMut(&Trace) -> bool) -> Tra
             with_joined_feeds,
             with_smaller_limit,
             with_smaller_lines,
+            with_less_of_both,
         ] {
             best = pass(best, &mut still_fails);
         }
@@ -100,6 +101,23 @@ fn with_smaller_lines(mut best: Trace, still_fails: StillFails<'_>) -> Trace {
         match smaller {
             Some(smaller) => best = smaller,
             None => at += 1,
+        }
+    }
+    best
+}
+
+/// One byte less of the limit and of a line: what fails just at the limit still does.
+fn with_less_of_both(best: Trace, still_fails: StillFails<'_>) -> Trace {
+    let Some(limit) = best.limit().checked_sub(1).filter(|limit| *limit > 0) else {
+        return best;
+    };
+    for (at, line) in best.lines().iter().enumerate() {
+        for line in smaller_lines(line) {
+            let mut lines = best.lines().to_vec();
+            lines[at] = line;
+            if let Some(smaller) = rebuilt(&best, limit, lines).filter(&mut *still_fails) {
+                return smaller;
+            }
         }
     }
     best

@@ -1,0 +1,152 @@
+//! The command, as a user sees it.
+#![cfg(feature = "cli")]
+
+use std::{
+    io::Write,
+    process::{Command, Output, Stdio},
+};
+
+const RIGHT: &str = r#"{"trace":1,"limit":3}
+{"feed":"610a"}
+{"read_line":true,"ok":"610a"}
+"#;
+
+const WRONG: &str = r#"{"trace":1,"limit":3}
+{"read":2,"pending":true}
+{"feed":"61620a63"}
+{"read_line":true,"ok":"61"}
+{"feed_eof":true}
+"#;
+
+/// What CPython says of a line that is too long.
+const OF_CPYTHON: &str = r#"{"trace":1,"limit":2}
+{"feed":"616263"}
+{"read_line":true,"overrun":true,"consumed":3}
+{"feed":"640a"}
+{"read_line":true,"ok":"640a"}
+"#;
+
+/// Runs the command with this on its standard input.
+fn run(arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_millpond-conformance"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[track_caller]
+fn assert_prints(output: &Output, status: i32, expected: &str) {
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        (&*printed, output.status.code()),
+        (expected, Some(status)),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn a_replay_without_a_difference_succeeds() {
+    let output = run(&["replay", "-"], &RIGHT.repeat(2));
+    assert_prints(&output, 0, "2 traces, 4 lines: 0 differ\n");
+}
+
+#[test]
+fn a_replay_prints_each_difference_with_its_line_and_fails() {
+    let output = run(&["replay", "-"], &[RIGHT, WRONG].concat());
+    let expected = r#"-:7
+  expected {"read_line":true,"ok":"61"}
+       got {"read_line":true,"ok":"61620a"}
+2 traces, 6 lines: 1 differ
+"#;
+    assert_prints(&output, 1, expected);
+}
+
+#[test]
+fn answers_of_cpython_may_differ_on_purpose() {
+    let output = run(&["replay", "-"], OF_CPYTHON);
+    assert_eq!(output.status.code(), Some(1));
+    let output = run(&["replay", "--cpython", "-"], OF_CPYTHON);
+    assert_prints(
+        &output,
+        0,
+        "1 traces, 4 lines: 0 differ, 1 differ on purpose\n",
+    );
+    let output = run(&["replay", "--cpython", "-"], WRONG);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    for (arguments, input, said) in [
+        (
+            &["replay", "-"][..],
+            "{",
+            "error: -: line 1: expected one JSON object, but ",
+        ),
+        (&["replay", "/there/is/none"], "", "error: /there/is/none: "),
+        (
+            &["record", "--python", "/there/is/none"],
+            "",
+            "error: /there/is/none: ",
+        ),
+        (&["replay"], "", "error: "),
+    ] {
+        let output = run(arguments, input);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(complaint.starts_with(said), "{complaint}");
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+#[test]
+fn shrinking_keeps_what_the_trace_does_not_expect() {
+    let output = run(&["shrink", "-"], &[RIGHT, WRONG].concat());
+    let expected = r#"{"trace":1,"limit":2}
+{"feed":"61620a"}
+{"read_line":true,"ok":"61"}
+"#;
+    assert_prints(&output, 0, expected);
+    assert_prints(&run(&["shrink", "-"], RIGHT), 0, "");
+}
+
+#[test]
+fn a_timeline_shows_levels_pauses_and_answers() {
+    let output = run(
+        &["show", "-"],
+        "{\"trace\":1,\"limit\":1}\n{\"feed\":\"610a62\"}\n{\"read_line\":true,\"ok\":\"61\"}\n",
+    );
+    let expected = r#"limit 1, pauses above 2; a full bar is 3 bytes, | is the limit
+    2 ███████┃████████████████      3 paused ⟵ "a\nb" (3)
+    3 ███████┃················      1        read_line() → "a\n"
+                                               expected: read_line() → "a"
+
+"#;
+    assert_prints(&output, 0, expected);
+}
+
+#[test]
+fn a_page_needs_nothing_beside_it_and_trusts_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("page.html");
+    let path = page.to_str().unwrap();
+    let script = "{\"trace\":1,\"limit\":9}\n{\"feed\":\"3c7363726970743e\"}\n{\"fail\":\"<b>\"}\n";
+    let output = run(&["show", "-", "--html", path], &[script, WRONG].concat());
+    assert_prints(&output, 0, "");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert_eq!(page.matches("<svg").count(), 2);
+    assert!(page.contains("expected: read_line() → &quot;a&quot;"));
+    for not_there in ["<script", "<b>", "http:", "https:", "src=", "href=", "NaN"] {
+        assert!(!page.contains(not_there), "{not_there}");
+    }
+}
