@@ -2,7 +2,8 @@
 
 The first line of the output says which version this is. Then each line of the input is a list of
 conversations, {"limit": N, "lines": [..]} with the lines of a trace, and each line of the output the
-list of the lists of what came of their requests. Any CPython from 3.6 on.
+list of what came of them: the answers to their requests, and whether reading was paused after each
+line. Any CPython from 3.6 on.
 """
 
 import asyncio
@@ -101,9 +102,11 @@ def answer_of(task):
 def converse(conversation):
     loop = Loop()
     reader = asyncio.StreamReader(limit=conversation["limit"], loop=loop)
-    reader.set_transport(Transport())
+    transport = Transport()
+    reader.set_transport(transport)
     waiting = None
     answers = []
+    paused = []
     for line in conversation["lines"]:
         if "feed" in line:
             reader.feed_data(bytes.fromhex(line["feed"]))
@@ -126,10 +129,11 @@ def converse(conversation):
             loop.run_until_idle()
             waiting = None if task.done() else (request, task)
             answers.append({"pending": True} if waiting else answer_of(task))
+        paused.append(transport.paused)
     if waiting is not None:
         waiting[1].cancel()
         loop.run_until_idle()
-    return answers
+    return {"answers": answers, "paused": paused}
 
 
 def main():

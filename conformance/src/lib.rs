@@ -1,4 +1,5 @@
-//! One suite of tests that any runtime adapter of [`millpond`] passes.
+//! One suite of tests that any runtime adapter of [`millpond`] passes, and conversations with a
+//! reader that can be recorded, replayed and compared with CPython.
 //!
 //! # Overview
 //!
@@ -70,6 +71,18 @@
 //!
 //! Scenarios use the loopback interface, ports that the system chooses, temporary directories, and on
 //! unix the programs `cat`, `mkfifo` and `sh`.
+//!
+//! # Traces
+//!
+//! The module [`trace`] keeps what a reader was fed and asked as a file that replays without a
+//! socket, and compares it with what CPython does. There is a command for all of it:
+//! `millpond-conformance --help`. It is built with the feature `cli`, which is on by default; an
+//! adapter's tests do without:
+//!
+//! ```toml
+//! [dev-dependencies]
+//! millpond-conformance = { version = "0.1", default-features = false }
+//! ```
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

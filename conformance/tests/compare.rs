@@ -11,7 +11,9 @@ use std::{
     process::Command,
 };
 
-use millpond_conformance::trace::{Conversations, Deliberate, Python, Trace, Verdict, compare};
+use millpond_conformance::trace::{
+    Conversations, Deliberate, Python, Trace, Verdict, compare, pauses_differ,
+};
 
 const COUNT: usize = 5_000;
 
@@ -36,7 +38,7 @@ fn random_conversations_differ_from_cpython_only_on_purpose() {
         return;
     };
     let mut seen = BTreeSet::new();
-    let mut same = 0;
+    let (mut same, mut pauses) = (0, 0);
     let mut conversations = Conversations::new(8)
         .with_sets(python.has_sets())
         .take(COUNT);
@@ -45,7 +47,9 @@ fn random_conversations_differ_from_cpython_only_on_purpose() {
         if batch.is_empty() {
             break;
         }
-        for trace in python.answer(&batch).unwrap() {
+        for (trace, paused) in python.answer_and_pause(&batch).unwrap() {
+            pauses += usize::from(paused.contains(&true));
+            assert_eq!(pauses_differ(&trace, &paused), None, "\n{trace}{paused:?}");
             match compare(&trace) {
                 Verdict::Broken(differences) => {
                     panic!("CPython {}:\n{trace}{differences:?}", python.version())
@@ -55,6 +59,7 @@ fn random_conversations_differ_from_cpython_only_on_purpose() {
             }
         }
     }
+    assert!(pauses > COUNT / 20, "{pauses} of {COUNT}");
     assert!(same > COUNT / 2, "{same} of {COUNT}");
     assert!(
         seen.into_iter().eq(Deliberate::all()),

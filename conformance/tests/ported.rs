@@ -448,7 +448,7 @@ mod withdrawn {
             assert!(server.is_bound() && !server.is_serving());
             let address = server.sockets()[0].clone();
             server.bind().await?;
-            assert_eq!(server.sockets(), [address.clone()]);
+            assert_eq!(server.sockets(), std::slice::from_ref(&address));
             server.close().await;
             assert!(!server.is_bound());
             assert!(server.sockets().is_empty());

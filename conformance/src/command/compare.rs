@@ -11,7 +11,7 @@ use anstream::stdout;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use millpond_conformance::trace::{
-    Deliberate, Difference, Python, Trace, Verdict, compare, shrink,
+    Deliberate, Difference, Python, Trace, Verdict, compare, pauses_differ, shrink,
 };
 
 use crate::{
@@ -41,6 +41,8 @@ struct Figures {
     same: usize,
     on_purpose: usize,
     by_reason: BTreeMap<Deliberate, usize>,
+    /// In which CPython paused.
+    pauses: usize,
     unexplained: usize,
 }
 
@@ -55,11 +57,17 @@ pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
         if batch.is_empty() {
             break;
         }
-        for trace in python.answer(&batch)? {
-            if let Some(differences) = figures.count(&trace) {
-                if figures.unexplained <= options.show {
-                    progress.suspend(|| report(&mut python, &trace, &differences))?;
-                }
+        for (trace, paused) in python.answer_and_pause(&batch)? {
+            let differences = figures.count(&trace);
+            let pause = figures.count_pause(&trace, &paused);
+            if figures.unexplained > options.show {
+                continue;
+            }
+            if let Some(differences) = differences {
+                progress.suspend(|| report(&mut python, &trace, &differences))?;
+            }
+            if let Some(index) = pause {
+                progress.suspend(|| report_pause(&trace, index))?;
             }
         }
         progress.inc(batch.len() as u64);
@@ -104,6 +112,13 @@ fn report(python: &mut Python, trace: &Trace, differences: &[Difference]) -> io:
     Ok(())
 }
 
+fn report_pause(trace: &Trace, index: usize) -> io::Result<()> {
+    let mut out = stdout().lock();
+    let line = &trace.lines()[index];
+    writeln!(out, "{BAD}paused on one side alone{BAD:#} after {line} in")?;
+    write!(out, "{trace}")
+}
+
 /// Whether CPython and the core differ in this conversation, and not on purpose.
 pub(crate) fn is_unexplained(python: &mut Python, conversation: &Trace) -> bool {
     let answered = python.answer(std::slice::from_ref(conversation));
@@ -135,6 +150,14 @@ impl Figures {
         None
     }
 
+    /// The line after which reading was paused on one side alone.
+    fn count_pause(&mut self, trace: &Trace, paused: &[bool]) -> Option<usize> {
+        self.pauses += usize::from(paused.contains(&true));
+        let differs = pauses_differ(trace, paused);
+        self.unexplained += usize::from(differs.is_some());
+        differs
+    }
+
     fn print(&self, version: &str, started: Instant) -> io::Result<()> {
         let mut out = stdout().lock();
         let seconds = started.elapsed().as_secs_f64();
@@ -151,6 +174,7 @@ impl Figures {
             writeln!(out, "{count:>9}   {difference}")?;
             writeln!(out, "{:>9}   {FAINT}{}{FAINT:#}", "", difference.reason())?;
         }
+        writeln!(out, "{:>9} in which reading was paused", self.pauses)?;
         let style = if self.unexplained > 0 { BAD } else { GOOD };
         writeln!(out, "{style}{:>9} unexplained{style:#}", self.unexplained)
     }

@@ -20,10 +20,11 @@ svg { width: 100%; height: auto; } svg text { font: 11px system-ui, sans-serif; 
 .level { fill: var(--fill); stroke: none; } .edge { fill: none; stroke: var(--water); stroke-width: 2; }
 .pause { fill: var(--pause); } .limit { stroke: var(--limit); stroke-dasharray: 5 4; }
 .twice { stroke: var(--limit); stroke-dasharray: 1 4; } .axis { stroke: var(--faint); }
-.feed { fill: var(--water); } .ok { fill: var(--good); } .waits { fill: var(--faint); } .bad { fill: var(--bad); }
+circle { fill: var(--faint); } .feed { fill: var(--water); } .ok { fill: var(--good); } .waits { fill: var(--faint); } .bad { fill: var(--bad); }
 svg .limit-name { fill: var(--limit); }
 table { border-collapse: collapse; width: 100%; font: 13px/1.5 ui-monospace, monospace; }
-td, th { padding: .1rem .6rem; text-align: left; white-space: pre-wrap; overflow-wrap: anywhere; vertical-align: top; }
+td, th { padding: .1rem .6rem; text-align: left; vertical-align: top; }
+td:last-child { width: 100%; white-space: pre-wrap; overflow-wrap: anywhere; }
 th { font-family: system-ui, sans-serif; font-weight: 500; color: var(--faint); }
 tr:nth-child(even) td { background: #8881; } td.n { text-align: right; color: var(--faint); }
 td.feed { color: var(--water); } td.ok { color: var(--good); } td.waits { color: var(--faint); }
@@ -64,7 +65,7 @@ struct Frame {
 
 impl Frame {
     const LEFT: f64 = 60.0;
-    const ABOVE: f64 = 24.0;
+    const ABOVE: f64 = 34.0;
 
     fn x(&self, index: usize) -> f64 {
         Self::LEFT + self.step * index as f64
@@ -85,7 +86,7 @@ fn picture(trace: &Trace, moments: &[Moment]) -> String {
         width: Frame::LEFT + step * moments.len() as f64,
     };
     let height = Frame::ABOVE + HEIGHT as f64 + 40.0;
-    let width = frame.width.max(400.0) + 130.0;
+    let width = frame.width.max(1060.0) + 130.0;
     let mut svg = format!(
         "<svg viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" \
          aria-label=\"How full the buffer was after each line\">\n"

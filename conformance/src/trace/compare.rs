@@ -4,6 +4,7 @@ use super::{
     deliberate::{Deliberate, Selection},
     model::answered_by_model,
     replay::{Difference, answered_by_core, differences},
+    timeline::timeline,
     types::{Answer, Line, Request, Trace},
 };
 
@@ -66,6 +67,33 @@ pub fn compare(of_cpython: &Trace) -> Verdict {
         answered_by_model(of_cpython, others) != *of_cpython
     };
     Verdict::Deliberate(Deliberate::all().filter(matters).collect())
+}
+
+/// The index of the first line after which reading was paused on one side alone, given whether it was
+/// in CPython after each line.
+///
+/// It is looked at only where both sides hold the same bytes: until the stream ends, while no read to
+/// EOF waits, and if no answer differs, on purpose or not, in what it takes.
+pub fn pauses_differ(of_cpython: &Trace, paused: &[bool]) -> Option<usize> {
+    match compare(of_cpython) {
+        Verdict::Same => {}
+        Verdict::Deliberate(reasons) if reasons == [Deliberate::Consumed] => {}
+        Verdict::Broken(_) | Verdict::Deliberate(_) => return None,
+    }
+    let mut waits_for_all = false;
+    for (index, (moment, paused)) in timeline(of_cpython).iter().zip(paused).enumerate() {
+        match &moment.line {
+            Line::FeedEof | Line::Fail(_) => return None,
+            Line::Ask(request, answer) => {
+                waits_for_all = (request, answer) == (&Request::ToEof, &Answer::Pending);
+            }
+            Line::Buffered(_) | Line::Consume(_) | Line::Feed(_) | Line::SetLimit(_) => {}
+        }
+        if !waits_for_all && moment.paused != *paused {
+            return Some(index);
+        }
+    }
+    None
 }
 
 impl Trace {

@@ -56,7 +56,7 @@ mod shrink;
 mod timeline;
 mod types;
 
-pub use compare::{Verdict, compare, judge};
+pub use compare::{Verdict, compare, judge, pauses_differ};
 pub use deliberate::Deliberate;
 pub use generate::Conversations;
 pub use json::ParseError;

@@ -82,6 +82,16 @@ impl Python {
     ///
     /// If a trace asks what this CPython does not have, or the process has ended.
     pub fn answer(&mut self, traces: &[Trace]) -> io::Result<Vec<Trace>> {
+        let answered = self.answer_and_pause(traces)?;
+        Ok(answered.into_iter().map(|(trace, _)| trace).collect())
+    }
+
+    /// As [`answer`](Self::answer), and whether reading was paused after each line.
+    ///
+    /// # Errors
+    ///
+    /// As [`answer`](Self::answer).
+    pub fn answer_and_pause(&mut self, traces: &[Trace]) -> io::Result<Vec<(Trace, Vec<bool>)>> {
         let conversations = traces
             .iter()
             .map(conversation)
@@ -99,9 +109,12 @@ impl Python {
             return Err(invalid("the interpreter lost a conversation"));
         }
         let pairs = traces.iter().zip(answers);
-        pairs
-            .map(|(trace, answers)| answered(trace, answers))
-            .collect()
+        let answered = pairs.map(|(trace, came)| {
+            let paused = came["paused"].as_array().map_or(&[][..], Vec::as_slice);
+            let paused = paused.iter().map(|paused| *paused == true).collect();
+            Ok((answered(trace, &came["answers"])?, paused))
+        });
+        answered.collect()
     }
 
     fn line(&mut self) -> io::Result<Value> {
