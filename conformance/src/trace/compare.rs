@@ -2,11 +2,12 @@
 
 use super::{
     deliberate::{Deliberate, Selection},
-    model::answered_by_model,
-    replay::{Difference, answered_by_core, differences},
-    timeline::timeline,
+    model::{Model, answered_by_model},
+    replay::{Difference, Replay, answered_by_core, differences},
     types::{Answer, Line, Request, Trace},
 };
+
+pub(crate) const UNKNOWN: &str = "asyncio has no cap, no look ahead and one limit";
 
 /// What became of a comparison.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -46,10 +47,7 @@ pub enum Verdict {
 /// # Ok::<(), millpond_conformance::trace::ParseError>(())
 /// ```
 pub fn compare(of_cpython: &Trace) -> Verdict {
-    assert!(
-        of_cpython.is_known_to_asyncio(),
-        "asyncio has no cap, no look ahead and one limit"
-    );
+    assert!(of_cpython.is_known_to_asyncio(), "{UNKNOWN}");
     let of_core = answered_by_core(of_cpython);
     let as_it_should_be = answered_by_model(of_cpython, Selection::NONE);
     if of_core != as_it_should_be {
@@ -72,28 +70,38 @@ pub fn compare(of_cpython: &Trace) -> Verdict {
 /// The index of the first line after which reading was paused on one side alone, given whether it was
 /// in CPython after each line.
 ///
-/// It is looked at only where both sides hold the same bytes: until the stream ends, while no read to
-/// EOF waits, and if no answer differs, on purpose or not, in what it takes.
+/// It is looked at as long as both sides have answered the same, hold the same bytes, and the stream is
+/// open; but not while a read to EOF waits: in CPython, what that has seen does not count.
+///
+/// # Panics
+///
+/// As [`compare`].
 pub fn pauses_differ(of_cpython: &Trace, paused: &[bool]) -> Option<usize> {
-    match compare(of_cpython) {
-        Verdict::Same => {}
-        Verdict::Deliberate(reasons) if reasons == [Deliberate::Consumed] => {}
-        Verdict::Broken(_) | Verdict::Deliberate(_) => return None,
-    }
+    assert!(of_cpython.is_known_to_asyncio(), "{UNKNOWN}");
+    let mut core = Replay::new(of_cpython);
+    let mut cpython = Model::new(of_cpython.limit(), Selection::ALL);
     let mut waits_for_all = false;
-    for (index, (moment, paused)) in timeline(of_cpython).iter().zip(paused).enumerate() {
-        match &moment.line {
-            Line::FeedEof | Line::Fail(_) => return None,
-            Line::Ask(request, answer) => {
-                waits_for_all = (request, answer) == (&Request::ToEof, &Answer::Pending);
-            }
-            Line::Buffered(_) | Line::Consume(_) | Line::Feed(_) | Line::SetLimit(_) => {}
+    for (index, (line, paused)) in of_cpython.lines().iter().zip(paused).enumerate() {
+        let as_told = tell_the_same(&core.step(line), &cpython.step(line));
+        let reader = core.reader();
+        if !as_told || !reader.is_open() || reader.buffered() != cpython.held() {
+            return None;
         }
-        if !waits_for_all && moment.paused != *paused {
+        if let Line::Ask(request, answer) = line {
+            waits_for_all = (request, answer) == (&Request::ToEof, &Answer::Pending);
+        }
+        if !waits_for_all && reader.wants_read() == *paused {
             return Some(index);
         }
     }
     None
+}
+
+/// Whether these took the same, whatever an overrun says of what could be consumed.
+fn tell_the_same(one: &Line, other: &Line) -> bool {
+    let is_overrun = |line: &Line| matches!(line, Line::Ask(_, Answer::Overrun { .. }));
+    let is_statement = |line: &Line| matches!(line, Line::Buffered(_));
+    one == other || (is_overrun(one) && is_overrun(other)) || is_statement(one)
 }
 
 impl Trace {

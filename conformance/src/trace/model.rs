@@ -54,7 +54,7 @@ pub(crate) fn answered_by_model(trace: &Trace, as_cpython: Selection) -> Trace {
 }
 
 impl Model {
-    fn new(limit: usize, as_cpython: Selection) -> Self {
+    pub(crate) fn new(limit: usize, as_cpython: Selection) -> Self {
         Self {
             as_cpython,
             limit,
@@ -66,7 +66,13 @@ impl Model {
         }
     }
 
-    fn step(&mut self, line: &Line) -> Line {
+    /// What has arrived and was not taken, wherever it is kept.
+    pub(crate) fn held(&self) -> Vec<u8> {
+        let collected = self.waiting.as_ref().map(|waiting| &waiting.collected[..]);
+        [collected.unwrap_or_default(), &self.buffer].concat()
+    }
+
+    pub(crate) fn step(&mut self, line: &Line) -> Line {
         match line {
             Line::Ask(request, _) => return Line::Ask(request.clone(), self.ask(request)),
             Line::Buffered(_) => return Line::Buffered(self.buffer.clone()),

@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::types::{Line, Trace};
+use super::{
+    compare::UNKNOWN,
+    types::{Line, Trace},
+};
 
 const SCRIPT: &str = include_str!("../../python/asyncio_answers.py");
 
@@ -129,7 +132,7 @@ impl Python {
 
 fn conversation(trace: &Trace) -> io::Result<Value> {
     if !trace.is_known_to_asyncio() {
-        return Err(invalid("asyncio has no cap, no look ahead and one limit"));
+        return Err(invalid(UNKNOWN));
     }
     let lines = trace
         .lines()
