@@ -2,7 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
     time::Instant,
 };
@@ -32,6 +34,16 @@ pub(crate) struct Options {
     /// How many unexplained differences are shrunk and printed.
     #[arg(long, default_value_t = 5)]
     show: usize,
+    /// Where to write them, as traces with CPython's answers that can be replayed.
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+}
+
+/// What CPython and the core do not agree on.
+enum Problem {
+    Answers(Vec<Difference>),
+    /// After the line with this index.
+    Pause(usize),
 }
 
 #[derive(Default)]
@@ -52,22 +64,22 @@ pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
     let mut conversations = options.source.conversations(&python, options.count)?;
     let progress = progress_bar(conversations.size_hint().0);
     let mut figures = Figures::default();
+    let mut save = options.save.as_ref().map(File::create).transpose()?;
     loop {
         let batch: Vec<Trace> = conversations.by_ref().take(BATCH).collect();
         if batch.is_empty() {
             break;
         }
         for (trace, paused) in python.answer_and_pause(&batch)? {
-            let differences = figures.count(&trace);
-            let pause = figures.count_pause(&trace, &paused);
-            if figures.unexplained > options.show {
+            let Some(problem) = figures.judge(&trace, &paused) else {
                 continue;
-            }
-            if let Some(differences) = differences {
-                progress.suspend(|| report(&mut python, &trace, &differences))?;
-            }
-            if let Some(index) = pause {
-                progress.suspend(|| report_pause(&trace, index))?;
+            };
+            if figures.unexplained <= options.show {
+                let small = problem.shrunk(&mut python, trace)?;
+                progress.suspend(|| problem.print(&small))?;
+                if let Some(file) = &mut save {
+                    small.write(file)?;
+                }
             }
         }
         progress.inc(batch.len() as u64);
@@ -88,35 +100,40 @@ fn progress_bar(count: usize) -> ProgressBar {
     }
 }
 
-/// Prints a difference as a trace that can be replayed, with a comment on standard error.
-fn report(python: &mut Python, trace: &Trace, differences: &[Difference]) -> io::Result<()> {
-    let small = shrink(trace, |candidate| is_unexplained(python, candidate));
-    let answered = python.answer(&[small])?;
-    let mut out = stdout().lock();
-    writeln!(out, "{BAD}unexplained{BAD:#} at first:")?;
-    for difference in differences {
-        writeln!(out, "  {difference}")?;
+impl Problem {
+    fn shrunk(&self, python: &mut Python, trace: Trace) -> io::Result<Trace> {
+        match self {
+            Self::Answers(_) => {
+                let small = shrink(&trace, |candidate| is_unexplained(python, candidate));
+                Ok(python.answer(&[small])?.remove(0))
+            }
+            Self::Pause(_) => Ok(trace),
+        }
     }
-    writeln!(
-        out,
-        "{BAD}unexplained{BAD:#} when shrunk, as CPython answers:"
-    )?;
-    for trace in &answered {
-        write!(out, "{trace}")?;
-        if let Verdict::Broken(differences) = compare(trace) {
+
+    fn print(&self, small: &Trace) -> io::Result<()> {
+        let mut out = stdout().lock();
+        match self {
+            Self::Answers(differences) => {
+                writeln!(
+                    out,
+                    "{BAD}unexplained{BAD:#}, of {} differences, when shrunk:",
+                    differences.len()
+                )?;
+            }
+            Self::Pause(index) => {
+                let line = &small.lines()[*index];
+                writeln!(out, "{BAD}paused on one side alone{BAD:#} after {line} in")?;
+            }
+        }
+        write!(out, "{small}")?;
+        if let Verdict::Broken(differences) = compare(small) {
             for difference in differences {
                 writeln!(out, "  {difference}")?;
             }
         }
+        writeln!(out)
     }
-    Ok(())
-}
-
-fn report_pause(trace: &Trace, index: usize) -> io::Result<()> {
-    let mut out = stdout().lock();
-    let line = &trace.lines()[index];
-    writeln!(out, "{BAD}paused on one side alone{BAD:#} after {line} in")?;
-    write!(out, "{trace}")
 }
 
 /// Whether CPython and the core differ in this conversation, and not on purpose.
@@ -130,32 +147,26 @@ pub(crate) fn is_unexplained(python: &mut Python, conversation: &Trace) -> bool 
 }
 
 impl Figures {
-    /// The differences, if they are not explained.
-    fn count(&mut self, trace: &Trace) -> Option<Vec<Difference>> {
+    fn judge(&mut self, trace: &Trace, paused: &[bool]) -> Option<Problem> {
         self.conversations += 1;
         self.requests += trace.requests();
-        match compare(trace) {
-            Verdict::Broken(differences) => {
-                self.unexplained += 1;
-                return Some(differences);
-            }
+        self.pauses += usize::from(paused.contains(&true));
+        let problem = match compare(trace) {
+            Verdict::Broken(differences) => Some(Problem::Answers(differences)),
             Verdict::Deliberate(reasons) => {
                 self.on_purpose += 1;
                 for reason in reasons {
                     *self.by_reason.entry(reason).or_default() += 1;
                 }
+                pauses_differ(trace, paused).map(Problem::Pause)
             }
-            Verdict::Same | _ => self.same += 1,
-        }
-        None
-    }
-
-    /// The line after which reading was paused on one side alone.
-    fn count_pause(&mut self, trace: &Trace, paused: &[bool]) -> Option<usize> {
-        self.pauses += usize::from(paused.contains(&true));
-        let differs = pauses_differ(trace, paused);
-        self.unexplained += usize::from(differs.is_some());
-        differs
+            Verdict::Same | _ => {
+                self.same += 1;
+                pauses_differ(trace, paused).map(Problem::Pause)
+            }
+        };
+        self.unexplained += usize::from(problem.is_some());
+        problem
     }
 
     fn print(&self, version: &str, started: Instant) -> io::Result<()> {
