@@ -71,12 +71,8 @@ pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
             break;
         }
         for (trace, paused) in python.answer_and_pause(&batch)? {
-            let Some(problem) = figures.judge(&trace, &paused) else {
-                continue;
-            };
-            if figures.unexplained <= options.show {
-                let small = problem.shrunk(&mut python, trace)?;
-                progress.suspend(|| problem.print(&small))?;
+            if figures.count(&trace, &paused) && figures.unexplained <= options.show {
+                let small = progress.suspend(|| report(&mut python, &trace))?;
                 if let Some(file) = &mut save {
                     small.write(file)?;
                 }
@@ -101,72 +97,76 @@ fn progress_bar(count: usize) -> ProgressBar {
 }
 
 impl Problem {
-    fn shrunk(&self, python: &mut Python, trace: Trace) -> io::Result<Trace> {
-        match self {
-            Self::Answers(_) => {
-                let small = shrink(&trace, |candidate| is_unexplained(python, candidate));
-                Ok(python.answer(&[small])?.remove(0))
+    fn of(trace: &Trace, paused: &[bool]) -> Option<Self> {
+        match compare(trace) {
+            Verdict::Broken(differences) => Some(Self::Answers(differences)),
+            Verdict::Deliberate(_) | Verdict::Same | _ => {
+                pauses_differ(trace, paused).map(Self::Pause)
             }
-            Self::Pause(_) => Ok(trace),
         }
     }
 
-    fn print(&self, small: &Trace) -> io::Result<()> {
-        let mut out = stdout().lock();
+    fn print(&self, out: &mut impl Write, trace: &Trace) -> io::Result<()> {
         match self {
-            Self::Answers(differences) => {
+            Self::Answers(differences) => differences
+                .iter()
+                .try_for_each(|difference| writeln!(out, "  {difference}")),
+            Self::Pause(index) => {
+                let line = &trace.lines()[*index];
                 writeln!(
                     out,
-                    "{BAD}unexplained{BAD:#}, of {} differences, when shrunk:",
-                    differences.len()
-                )?;
-            }
-            Self::Pause(index) => {
-                let line = &small.lines()[*index];
-                writeln!(out, "{BAD}paused on one side alone{BAD:#} after {line} in")?;
+                    "  line {}: paused on one side alone after {line}",
+                    index + 2
+                )
             }
         }
-        write!(out, "{small}")?;
-        if let Verdict::Broken(differences) = compare(small) {
-            for difference in differences {
-                writeln!(out, "  {difference}")?;
-            }
-        }
-        writeln!(out)
     }
+}
+
+/// Shrinks and prints what is not explained.
+fn report(python: &mut Python, trace: &Trace) -> io::Result<Trace> {
+    let small = shrink(trace, |candidate| is_unexplained(python, candidate));
+    let (small, paused) = python.answer_and_pause(&[small])?.remove(0);
+    let mut out = stdout().lock();
+    writeln!(out, "{BAD}unexplained{BAD:#}, when shrunk:")?;
+    write!(out, "{small}")?;
+    if let Some(problem) = Problem::of(&small, &paused) {
+        problem.print(&mut out, &small)?;
+    }
+    writeln!(out)?;
+    Ok(small)
 }
 
 /// Whether CPython and the core differ in this conversation, and not on purpose.
 pub(crate) fn is_unexplained(python: &mut Python, conversation: &Trace) -> bool {
-    let answered = python.answer(std::slice::from_ref(conversation));
-    answered.is_ok_and(|traces| {
-        traces
+    let answered = python.answer_and_pause(std::slice::from_ref(conversation));
+    answered.is_ok_and(|answered| {
+        answered
             .iter()
-            .any(|trace| matches!(compare(trace), Verdict::Broken(_)))
+            .any(|(trace, paused)| Problem::of(trace, paused).is_some())
     })
 }
 
 impl Figures {
-    fn judge(&mut self, trace: &Trace, paused: &[bool]) -> Option<Problem> {
+    /// Whether it is one that is not explained.
+    fn count(&mut self, trace: &Trace, paused: &[bool]) -> bool {
         self.conversations += 1;
         self.requests += trace.requests();
         self.pauses += usize::from(paused.contains(&true));
-        let problem = match compare(trace) {
-            Verdict::Broken(differences) => Some(Problem::Answers(differences)),
+        if Problem::of(trace, paused).is_some() {
+            self.unexplained += 1;
+            return true;
+        }
+        match compare(trace) {
             Verdict::Deliberate(reasons) => {
                 self.on_purpose += 1;
                 for reason in reasons {
                     *self.by_reason.entry(reason).or_default() += 1;
                 }
-                pauses_differ(trace, paused).map(Problem::Pause)
             }
-            Verdict::Same | _ => {
-                self.same += 1;
-                pauses_differ(trace, paused).map(Problem::Pause)
-            }
-        };
-        self.unexplained += usize::from(problem.is_some());
-        problem
+            Verdict::Broken(_) | Verdict::Same | _ => self.same += 1,
+        }
+        false
     }
 
     fn print(&self, version: &str, started: Instant) -> io::Result<()> {
