@@ -2,8 +2,8 @@
 
 use millpond::millpond_core::{self as core, Reader, Separator};
 use millpond_conformance::trace::{
-    Answer, Conversations, Kind, Line, RecordedReader, Request, Trace, compare, judge, replay,
-    shrink,
+    Answer, Conversations, Kind, Line, RecordedReader, Request, Trace, compare, judge,
+    pauses_differ, replay, shrink,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -373,5 +373,34 @@ proptest! {
             let differences = replay(&trace);
             prop_assert!(differences.is_empty(), "{}\n{:?}", trace, differences);
         }
+    }
+}
+
+#[test]
+fn a_pause_on_one_side_alone_is_found_while_both_hold_the_same() {
+    let trace: Trace = r#"{"trace":1,"limit":1}
+{"feed":"616161"}
+{"read":2,"ok":"6161"}
+{"feed":"6262"}
+{"read":-1,"pending":true}
+{"feed":"6363"}
+{"read":1,"ok":"63"}
+"#
+    .parse()
+    .unwrap();
+    // What is collected by a read to EOF and lost when it is given up ends the comparison.
+    let right = [true, false, true, false, false, false];
+    assert_eq!(pauses_differ(&trace, &right), None);
+    for (index, found) in [true, true, true, false, false, false]
+        .into_iter()
+        .enumerate()
+    {
+        let mut wrong = right;
+        wrong[index] = !wrong[index];
+        assert_eq!(
+            pauses_differ(&trace, &wrong),
+            found.then_some(index),
+            "{index}"
+        );
     }
 }
