@@ -374,7 +374,7 @@ macro_rules! __runtime {
                 #[cfg(unix)]
                 servers_share_a_port_if_all_say_so,
                 a_flood_never_has_more_handlers_than_may_be,
-                a_silent_connection_is_ended_with_a_sentence,
+                a_silent_connection_is_reset_and_its_handler_told_why,
                 #[cfg(unix)]
                 clients_of_a_path_wait_until_the_server_has_started,
                 #[cfg(unix)]

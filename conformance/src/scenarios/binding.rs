@@ -300,7 +300,7 @@ pub(crate) async fn a_flood_never_has_more_handlers_than_may_be(setup: Setup) {
     assert!((1..=4).contains(&most), "{most}");
 }
 
-pub(crate) async fn a_silent_connection_is_ended_with_a_sentence(setup: Setup) {
+pub(crate) async fn a_silent_connection_is_reset_and_its_handler_told_why(setup: Setup) {
     let (told, mut sentence) = futures_channel::mpsc::unbounded();
     let server = setup
         .serve_at("127.0.0.1:0", echo)
@@ -312,7 +312,8 @@ pub(crate) async fn a_silent_connection_is_ended_with_a_sentence(setup: Setup) {
         .await
         .unwrap();
     let (mut reader, _writer) = setup.open(&server.sockets()[0]).await.unwrap();
-    assert_eq!(reader.read_to_eof().await.unwrap(), "");
+    let ended = reader.read_to_eof().await;
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::ConnectionReset);
     server.close();
     server.wait_closed().await;
     let sentence = futures_util::StreamExt::next(&mut sentence).now_or_never();
