@@ -1,0 +1,110 @@
+//! Everything that could go one way or another, drawn from one source.
+
+/// Where choices come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// SplitMix64: the same numbers on every machine.
+    Seed(u64),
+    /// What a fuzzer gives. When it is used up, the calmest choice is taken.
+    Bytes(Vec<u8>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Choices {
+    source: Source,
+    /// How many bytes are used up.
+    used: usize,
+}
+
+impl Choices {
+    pub(crate) fn new(source: Source) -> Self {
+        Self { source, used: 0 }
+    }
+
+    /// Less than `n`; 0 is the calmest.
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
+        if n <= 1 {
+            return 0; // no choice
+        }
+        match &mut self.source {
+            Source::Seed(state) => scale(split_mix(state), n),
+            Source::Bytes(bytes) => {
+                let wanted = usize::try_from((n - 1).ilog2() / 8 + 1).unwrap_or(8);
+                let from = self.used.min(bytes.len());
+                let to = (from + wanted).min(bytes.len());
+                self.used = to;
+                let number = |sum: u64, byte: &u8| (sum << 8) | u64::from(*byte);
+                bytes[from..to].iter().fold(0, number) % n
+            }
+        }
+    }
+
+    pub(crate) fn index(&mut self, len: usize) -> usize {
+        usize::try_from(self.below(len as u64)).unwrap_or(0)
+    }
+
+    /// True once in `n` times; never if that is 0.
+    pub(crate) fn one_in(&mut self, n: u32) -> bool {
+        n > 0 && self.below(n.into()) == u64::from(n) - 1
+    }
+
+    /// At least 1 and at most `max`, which is the calmest; 0 if that is 0.
+    pub(crate) fn up_to(&mut self, max: usize) -> usize {
+        max - self.index(max)
+    }
+}
+
+fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A number of 64 bits as one below `n`.
+fn scale(number: u64, n: u64) -> u64 {
+    ((u128::from(number) * u128::from(n)) >> 64) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_the_numbers_of_splitmix64() {
+        // From the reference implementation.
+        let mut state = 1_234_567;
+        let numbers: Vec<_> = (0..3).map(|_| split_mix(&mut state)).collect();
+        let expected = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+        ];
+        assert_eq!(numbers, expected);
+    }
+
+    #[test]
+    fn choices_stay_in_their_range_and_reach_all_of_it() {
+        let mut choices = Choices::new(Source::Seed(1));
+        let mut seen = [0; 7];
+        for _ in 0..1000 {
+            seen[choices.index(7)] += 1;
+            assert!((1..=3).contains(&choices.up_to(3)));
+        }
+        assert!(seen.iter().all(|times| *times > 100), "{seen:?}");
+        assert!(!(0..1000).any(|_| choices.one_in(0)));
+        assert!((0..10).all(|_| choices.one_in(1)));
+    }
+
+    #[test]
+    fn bytes_that_are_used_up_leave_the_calmest_choice() {
+        let mut choices = Choices::new(Source::Bytes(vec![5, 1, 0]));
+        assert_eq!(choices.below(256), 5);
+        assert_eq!(choices.below(1), 0);
+        assert_eq!(choices.below(300), 256);
+        assert_eq!(choices.below(9), 0);
+        assert!(!choices.one_in(2));
+        assert_eq!(choices.up_to(9), 9);
+    }
+}

@@ -1,0 +1,213 @@
+//! What goes wrong with a connection, and when.
+
+use std::time::Duration;
+
+use crate::world::State;
+
+/// A fault by chance strikes within so many bytes.
+const REACH: u32 = 17;
+
+/// The longest stall by chance that ends.
+const MAX_STALL: Duration = Duration::from_secs(100);
+
+/// A direction of a connection.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a stream has two directions")]
+pub enum Direction {
+    /// From the server to who has connected.
+    ToClient,
+    /// From who has connected to the server.
+    ToServer,
+}
+
+impl Direction {
+    /// The side that writes.
+    pub(crate) fn writer(self) -> usize {
+        match self {
+            Self::ToServer => 0,
+            Self::ToClient => 1,
+        }
+    }
+}
+
+/// Something that goes wrong with a connection, at a moment that does not depend on who waits for
+/// what.
+///
+/// Attempts to connect are numbered from 1 on in the order in which they are made; what does not say
+/// which one it means strikes all.
+///
+/// # Examples
+///
+/// ```
+/// use millpond_sim::{Direction, Fault, Sim};
+///
+/// // The second connection is reset when the client has sent 1017 bytes.
+/// let fault = Fault::reset().connection(2).after(Direction::ToServer, 1017);
+/// let sim = Sim::new(1).fault(fault);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    pub(crate) kind: Kind,
+    connection: Option<u32>,
+    pub(crate) direction: Direction,
+    pub(crate) after: u64,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Refuse,
+    BlackHole,
+    Stream(StreamFault),
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum StreamFault {
+    Reset,
+    Eof,
+    Stall(Option<Duration>),
+}
+
+impl StreamFault {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::Eof => "end of the stream",
+            Self::Stall(_) => "stall",
+        }
+    }
+}
+
+impl Fault {
+    fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            connection: None,
+            direction: Direction::ToServer,
+            after: 0,
+        }
+    }
+
+    /// Both sides are reset, as by somebody between them: what has arrived can be read, what is on
+    /// its way is lost.
+    ///
+    /// ```
+    /// # use millpond_sim::{Direction, Fault};
+    /// let after_a_kilobyte = Fault::reset().after(Direction::ToClient, 1024);
+    /// ```
+    pub fn reset() -> Self {
+        Self::new(Kind::Stream(StreamFault::Reset))
+    }
+
+    /// The reader of the direction sees the end of the stream, as if the writer's process had ended;
+    /// the writer itself finds the connection reset.
+    ///
+    /// ```
+    /// # use millpond_sim::{Direction, Fault};
+    /// let within_the_answer = Fault::eof().after(Direction::ToClient, 10);
+    /// ```
+    pub fn eof() -> Self {
+        Self::new(Kind::Stream(StreamFault::Eof))
+    }
+
+    /// Nothing more arrives in the direction for so long. Then it goes on.
+    ///
+    /// ```
+    /// # use millpond_sim::{Direction, Fault};
+    /// use std::time::Duration;
+    ///
+    /// let a_slow_peer = Fault::stall(Duration::from_secs(20)).after(Direction::ToServer, 3);
+    /// ```
+    pub fn stall(duration: Duration) -> Self {
+        Self::new(Kind::Stream(StreamFault::Stall(Some(duration))))
+    }
+
+    /// Nothing more ever arrives in the direction.
+    ///
+    /// ```
+    /// let silence = millpond_sim::Fault::stall_forever().connection(1);
+    /// ```
+    pub fn stall_forever() -> Self {
+        Self::new(Kind::Stream(StreamFault::Stall(None)))
+    }
+
+    /// An attempt to connect is refused.
+    ///
+    /// ```
+    /// let fault = millpond_sim::Fault::refuse().connection(1);
+    /// ```
+    pub fn refuse() -> Self {
+        Self::new(Kind::Refuse)
+    }
+
+    /// An attempt to connect gets no answer. It fails after 127 s, as on Linux.
+    ///
+    /// ```
+    /// let fault = millpond_sim::Fault::black_hole().connection(1);
+    /// ```
+    pub fn black_hole() -> Self {
+        Self::new(Kind::BlackHole)
+    }
+
+    /// Strikes only that attempt to connect, or what becomes of it; counted from 1.
+    ///
+    /// See [`Fault`] for an example.
+    pub fn connection(mut self, number: u32) -> Self {
+        self.connection = Some(number);
+        self
+    }
+
+    /// Strikes when the writer of the direction has sent so many bytes, which still arrive. By
+    /// default it is at once, and for [`eof`](Self::eof) and stalls the direction is that to the
+    /// server.
+    ///
+    /// See [`Fault`] for an example.
+    pub fn after(mut self, direction: Direction, bytes: u64) -> Self {
+        self.direction = direction;
+        self.after = bytes;
+        self
+    }
+
+    pub(crate) fn strikes(&self, number: u32) -> bool {
+        self.connection.is_none_or(|which| which == number)
+    }
+}
+
+/// Chance.
+impl State {
+    /// A fault for a new connection, once in a while. Small offsets are as likely as large ones.
+    pub(crate) fn draw_fault(&mut self) -> Option<Fault> {
+        if !self.choices.one_in(self.settings.random_faults) {
+            return None;
+        }
+        let magnitude = self.choices.below(REACH.into());
+        let after = self.choices.below(1 << magnitude);
+        let direction = match self.choices.below(2) {
+            0 => Direction::ToServer,
+            _ => Direction::ToClient,
+        };
+        let fault = match self.choices.below(8) {
+            0..3 => Fault::reset(),
+            3..6 => Fault::eof(),
+            6 => Fault::stall_forever(),
+            _ => {
+                let micros = self.choices.below(MAX_STALL.as_micros() as u64);
+                Fault::stall(Duration::from_micros(micros))
+            }
+        };
+        Some(fault.after(direction, after))
+    }
+
+    /// What goes wrong with an attempt to connect, once in a while.
+    pub(crate) fn draw_connect_fault(&mut self) -> Option<Kind> {
+        if !self
+            .choices
+            .one_in(self.settings.random_faults.saturating_mul(2))
+        {
+            return None;
+        }
+        match self.choices.below(2) {
+            0 => Some(Kind::Refuse),
+            _ => Some(Kind::BlackHole),
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! A host: a runtime for the programs that run on it.
+
+use std::{
+    fmt, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use millpond::{
+    Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Runtime, Socket,
+    Spawn, StdListener, StdSocket,
+};
+
+use crate::{
+    port::Attempt,
+    socket::{SimBound, SimSocket},
+    task::Wait,
+    world::{Due, TimerKey},
+    world_handle::{Shared, unsupported},
+};
+
+/// How long is waited for an answer before each attempt is repeated; Linux's times. Then it is given
+/// up.
+const PATIENCE: [u64; 7] = [1, 2, 4, 8, 16, 32, 64];
+
+/// A machine of a world: it has a name, addresses, ports and paths of its own, and tasks that run on
+/// it.
+///
+/// It is the [`Runtime`] of those tasks. In them, this crate's functions without a runtime, such as
+/// [`open_connection`](crate::open_connection()), mean this host.
+///
+/// # Examples
+///
+/// ```
+/// use millpond_sim::{Sim, open_connection, start_server, world};
+///
+/// let sim = Sim::new(1).host("shop", ["10.0.0.80".parse().unwrap()]);
+/// sim.run(async {
+///     world().host("shop").spawn(async {
+///         let server = start_server("10.0.0.80:80", async |_, mut writer| writer.write(b"hello"));
+///         server.await.unwrap().serve_forever().await.unwrap();
+///     });
+///     world().sleep(std::time::Duration::from_millis(1)).await;
+///     let client = world().host("localhost");
+///     assert!(open_connection("shop:80").await.is_err()); // no address but those of loopback
+/// });
+/// ```
+#[derive(Clone)]
+pub struct Host {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) id: u32,
+}
+
+impl Host {
+    pub(crate) fn new(shared: Arc<Shared>, id: u32) -> Self {
+        Self { shared, id }
+    }
+
+    /// The runtime of programs on this host.
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, world};
+    ///
+    /// Sim::new(1).run(async {
+    ///     let runtime = world().host("localhost").runtime();
+    ///     millpond::open_connection(runtime, "127.0.0.1:1").await.unwrap_err();
+    /// });
+    /// ```
+    pub fn runtime(&self) -> Arc<dyn Runtime> {
+        Arc::new(self.clone())
+    }
+
+    /// Runs a task on this host.
+    ///
+    /// See [`Host`] for an example.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        Spawn::spawn(self, Box::pin(task));
+    }
+
+    fn sleep_until(&self, at: u64) -> Sleep {
+        Sleep {
+            shared: self.shared.clone(),
+            at,
+            timer: None,
+        }
+    }
+
+    fn sleep_for(&self, duration: Duration) -> Sleep {
+        let at = self.shared.lock().in_future(duration);
+        self.sleep_until(at)
+    }
+
+    /// The way to the peer, or back.
+    async fn travel(&self, address: &Address) {
+        if address.tcp().is_some() {
+            let at = {
+                let mut state = self.shared.lock();
+                let latency = state.draw_latency();
+                state.in_future(Duration::from_nanos(latency))
+            };
+            self.sleep_until(at).await;
+        }
+    }
+
+    async fn try_to_connect(
+        &self,
+        address: &Address,
+        options: &ConnectOptions,
+    ) -> io::Result<SimSocket> {
+        let number = self.shared.lock().begin_attempt();
+        for patience in PATIENCE {
+            let mut sleep = self.sleep_for(Duration::from_secs(patience));
+            self.travel(address).await;
+            let attempt = self
+                .shared
+                .with(|state, after| state.attempt(number, self.id, address, options, after));
+            match attempt {
+                Attempt::Connected(end) => {
+                    // Dropped meanwhile, the connection is closed.
+                    let socket = SimSocket::new(self.shared.clone(), end);
+                    self.travel(address).await;
+                    return Ok(socket);
+                }
+                Attempt::Failed(error) => {
+                    self.travel(address).await;
+                    return Err(error);
+                }
+                Attempt::Lost => {
+                    std::future::poll_fn(|cx| {
+                        self.shared.lock().waits.push(Wait::Connect(number));
+                        Pin::new(&mut sleep).poll(cx)
+                    })
+                    .await;
+                }
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    fn look_up(&self, lookup: &Lookup) -> io::Result<Vec<SocketAddr>> {
+        let v6 = |ip: Ipv6Addr| IpAddr::from(ip);
+        let v4 = |ip: Ipv4Addr| IpAddr::from(ip);
+        let addresses = match &lookup.host {
+            None if lookup.passive => vec![v6(Ipv6Addr::UNSPECIFIED), v4(Ipv4Addr::UNSPECIFIED)],
+            None => vec![v6(Ipv6Addr::LOCALHOST), v4(Ipv4Addr::LOCALHOST)],
+            Some(host) => self.addresses_of(host),
+        };
+        let wanted = addresses.into_iter().filter(|ip| {
+            lookup
+                .family
+                .is_none_or(|family| family.matches(&SocketAddr::new(*ip, 0)))
+        });
+        let found: Vec<_> = wanted.map(|ip| SocketAddr::new(ip, lookup.port)).collect();
+        if found.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "name or service not known",
+            ));
+        }
+        Ok(found)
+    }
+
+    fn addresses_of(&self, name: &str) -> Vec<IpAddr> {
+        if let Ok(ip) = name.parse() {
+            return vec![ip];
+        }
+        let state = self.shared.lock();
+        if let Some(answer) = state.settings.names.get(name) {
+            return answer.clone();
+        }
+        if name == "localhost" {
+            return vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
+        }
+        let host = state.hosts.iter().find(|host| host.name == name);
+        host.map(|host| host.addresses.clone()).unwrap_or_default()
+    }
+}
+
+impl Spawn for Host {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        let spawned = self.shared.lock().spawn(&self.shared.ready, self.id, task);
+        // What is spawned when the world has ended is dropped, without the lock.
+        drop(spawned);
+    }
+}
+
+impl Runtime for Host {
+    fn connect<'a>(
+        &'a self,
+        address: &'a Address,
+        options: &'a ConnectOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
+        Box::pin(async move {
+            let socket = self.try_to_connect(address, options).await?;
+            Ok(Box::new(socket) as Box<dyn Socket>)
+        })
+    }
+
+    fn bind(&self, address: &Address, options: &ListenOptions) -> io::Result<Box<dyn Bound>> {
+        let id = self.shared.lock().bind(self.id, address, options)?;
+        Ok(Box::new(SimBound::new(self.shared.clone(), id)))
+    }
+
+    fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
+        Err(unsupported())
+    }
+
+    fn adopt_listener(&self, _: StdListener) -> io::Result<Box<dyn Listener>> {
+        Err(unsupported())
+    }
+
+    fn resolve<'a>(&'a self, lookup: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        let delay = self.shared.lock().settings.resolve_delay;
+        let sleep = self.sleep_for(delay);
+        Box::pin(async move {
+            sleep.await;
+            self.look_up(lookup)
+        })
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(self.sleep_for(duration))
+    }
+
+    fn now(&self) -> Instant {
+        self.shared.now()
+    }
+}
+
+/// Ends at a time of the world.
+struct Sleep {
+    shared: Arc<Shared>,
+    at: u64,
+    timer: Option<TimerKey>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let mut state = this.shared.lock();
+        if state.now >= this.at {
+            return Poll::Ready(());
+        }
+        let timer = this.timer.and_then(|key| state.timer_mut(key));
+        let mut old = None;
+        match timer {
+            Some(Due::Wake(waker)) if waker.will_wake(cx.waker()) => {}
+            Some(due) => old = Some(std::mem::replace(due, Due::Wake(cx.waker().clone()))),
+            None => this.timer = state.add_timer(this.at, Due::Wake(cx.waker().clone())),
+        }
+        drop(state);
+        drop(old); // it may run anything
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some(key) = self.timer {
+            let timer = self.shared.lock().remove_timer(key);
+            drop(timer);
+        }
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.shared.lock().hosts[self.id as usize].name.clone();
+        f.debug_tuple("Host").field(&name).finish()
+    }
+}

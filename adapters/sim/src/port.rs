@@ -1,0 +1,477 @@
+//! Addresses that are listened on, and those who connect to them.
+
+use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
+    task::{Context, Poll, Waker},
+};
+
+use millpond::{Address, ConnectOptions, ListenOptions, SocketOptions};
+
+use crate::{
+    connection::{Connection, EndState, Pipe, Transport},
+    fault::Kind,
+    task::Wait,
+    trace::{End, Event},
+    world::{Afterwards, FIRST_PORT, State},
+};
+
+/// As many connections wait at a unix path until its server says how many may.
+const FIRST_BACKLOG: u32 = 4096;
+
+/// As Linux cuts it.
+const MAX_BACKLOG: u32 = 4096;
+
+/// An address that is taken.
+pub(crate) struct Port {
+    host: u32,
+    pub(crate) address: Address,
+    options: ListenOptions,
+    backlog: Option<Backlog>,
+}
+
+/// Those who wait to be accepted.
+struct Backlog {
+    max: usize,
+    queue: VecDeque<u32>,
+    errors: VecDeque<ErrorKind>,
+    acceptor: Option<Waker>,
+}
+
+/// What is at a path.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum File {
+    /// The socket of a port, which may be gone.
+    Socket(usize),
+    Regular,
+}
+
+/// What becomes of an attempt to connect.
+pub(crate) enum Attempt {
+    Connected(End),
+    Failed(io::Error),
+    /// Nobody answers.
+    Lost,
+}
+
+/// Listening.
+impl State {
+    pub(crate) fn bind(
+        &mut self,
+        host: u32,
+        address: &Address,
+        options: &ListenOptions,
+    ) -> io::Result<usize> {
+        let id = self.ports.len();
+        let mut port = Port {
+            host,
+            address: address.clone(),
+            options: options.clone(),
+            backlog: None,
+        };
+        match address {
+            Address::Tcp(address) => {
+                port.address = self.free_address(host, *address, options)?.into();
+            }
+            Address::Unix(Some(path)) => {
+                self.make_room(host, path)?;
+                self.files.insert((host, path.clone()), File::Socket(id));
+                // It is found as soon as it is there.
+                port.backlog = Some(Backlog::new(FIRST_BACKLOG));
+            }
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Address::Abstract(_) => {
+                if self.find_port(host, address).is_some() {
+                    return Err(ErrorKind::AddrInUse.into());
+                }
+            }
+            _ => return Err(ErrorKind::Unsupported.into()),
+        }
+        self.ports.push(Some(port));
+        Ok(id)
+    }
+
+    fn free_address(
+        &mut self,
+        host: u32,
+        address: SocketAddr,
+        options: &ListenOptions,
+    ) -> io::Result<SocketAddr> {
+        let ip = address.ip();
+        if !ip.is_unspecified() && !self.has_address(host, ip) {
+            return Err(ErrorKind::AddrNotAvailable.into());
+        }
+        if address.port() != 0 {
+            return if self.is_taken(host, address, options.reuse_port) {
+                Err(ErrorKind::AddrInUse.into())
+            } else {
+                Ok(address)
+            };
+        }
+        for _ in FIRST_PORT..=u16::MAX {
+            let address = SocketAddr::new(ip, self.next_port(host));
+            if !self.is_taken(host, address, false) {
+                return Ok(address);
+            }
+        }
+        Err(ErrorKind::AddrInUse.into())
+    }
+
+    fn is_taken(&self, host: u32, address: SocketAddr, shared: bool) -> bool {
+        self.ports.iter().flatten().any(|port| {
+            let Some(taken) = port.address.tcp() else {
+                return false;
+            };
+            port.host == host
+                && taken.port() == address.port()
+                && taken.is_ipv4() == address.is_ipv4()
+                && (taken.ip() == address.ip()
+                    || taken.ip().is_unspecified()
+                    || address.ip().is_unspecified())
+                && !(shared && port.options.reuse_port)
+        })
+    }
+
+    fn next_port(&mut self, host: u32) -> u16 {
+        let host = &mut self.hosts[host as usize];
+        let port = host.next_port;
+        host.next_port = port.checked_add(1).unwrap_or(FIRST_PORT);
+        port
+    }
+
+    /// Removes what a dead server has left at a path.
+    fn make_room(&mut self, host: u32, path: &Path) -> io::Result<()> {
+        let key = (host, path.to_owned());
+        let why = match self.files.get(&key) {
+            None => return Ok(()),
+            Some(File::Socket(id)) if self.ports.get(*id).is_none_or(Option::is_none) => {
+                self.files.remove(&key);
+                return Ok(());
+            }
+            Some(File::Socket(_)) => "a server listens on it",
+            Some(File::Regular) => "it is a regular file",
+        };
+        Err(io::Error::new(ErrorKind::AddrInUse, why))
+    }
+
+    pub(crate) fn port(&self, id: usize) -> Option<&Port> {
+        self.ports.get(id).and_then(Option::as_ref)
+    }
+
+    pub(crate) fn listen(&mut self, id: usize, backlog: u32) {
+        let Some(Some(port)) = self.ports.get_mut(id) else {
+            return;
+        };
+        match &mut port.backlog {
+            Some(listening) => listening.max = places(backlog),
+            None => port.backlog = Some(Backlog::new(backlog)),
+        }
+    }
+
+    pub(crate) fn poll_accept(
+        &mut self,
+        id: usize,
+        cx: &Context<'_>,
+        after: &mut Afterwards,
+    ) -> Poll<io::Result<End>> {
+        if self.choices.one_in(self.settings.hesitation) {
+            after.wake(Some(cx.waker().clone()));
+            return Poll::Pending;
+        }
+        let backlog = self.ports.get_mut(id).and_then(Option::as_mut);
+        let Some(backlog) = backlog.and_then(|port| port.backlog.as_mut()) else {
+            return Poll::Ready(Err(ErrorKind::InvalidInput.into()));
+        };
+        if let Some(error) = backlog.errors.pop_front() {
+            self.note(Event::AcceptFailed(id as u64));
+            return Poll::Ready(Err(error.into()));
+        }
+        if let Some(connection) = backlog.queue.pop_front() {
+            self.note(Event::Accepted(connection));
+            return Poll::Ready(Ok(End {
+                connection,
+                side: 1,
+            }));
+        }
+        after.wait(&mut backlog.acceptor, cx.waker());
+        self.waits.push(Wait::Accept(id));
+        Poll::Pending
+    }
+
+    /// Nobody listens any more. Those who wait to be accepted are reset.
+    pub(crate) fn close_port(&mut self, id: usize, after: &mut Afterwards) {
+        let Some(port) = self.ports.get_mut(id).and_then(Option::take) else {
+            return;
+        };
+        if let Address::Unix(Some(path)) = &port.address {
+            let key = (port.host, path.clone());
+            if port.options.cleanup_socket && self.files.get(&key) == Some(&File::Socket(id)) {
+                self.files.remove(&key);
+            }
+        }
+        let Some(backlog) = port.backlog else { return };
+        after.wake(backlog.acceptor);
+        for connection in backlog.queue {
+            let end = End {
+                connection,
+                side: 1,
+            };
+            self.refuse_late(end, after);
+            self.close(end, after);
+        }
+    }
+
+    pub(crate) fn take_acceptors(&mut self) -> Vec<Waker> {
+        let ports = self.ports.iter_mut().flatten();
+        let backlogs = ports.filter_map(|port| port.backlog.as_mut());
+        backlogs
+            .filter_map(|backlog| backlog.acceptor.take())
+            .collect()
+    }
+
+    /// Makes the next calls of accept fail.
+    pub(crate) fn fail_accepts(&mut self, kind: ErrorKind, times: usize, after: &mut Afterwards) {
+        for port in self.ports.iter_mut().flatten() {
+            if let Some(backlog) = &mut port.backlog {
+                backlog.errors.extend(std::iter::repeat_n(kind, times));
+                after.wake(backlog.acceptor.take());
+            }
+        }
+    }
+}
+
+impl Backlog {
+    fn new(backlog: u32) -> Self {
+        Self {
+            max: places(backlog),
+            queue: VecDeque::new(),
+            errors: VecDeque::new(),
+            acceptor: None,
+        }
+    }
+}
+
+/// Linux has room for one more than it is told.
+fn places(backlog: u32) -> usize {
+    backlog.min(MAX_BACKLOG) as usize + 1
+}
+
+/// Connecting.
+impl State {
+    /// Attempts are numbered when they begin.
+    pub(crate) fn begin_attempt(&mut self) -> u32 {
+        let number = u32::try_from(self.connections.len()).expect("fewer than 2^32 connections");
+        self.connections.push(None);
+        self.note(Event::Connecting(number));
+        number
+    }
+
+    /// The request to connect reaches whoever it is for.
+    pub(crate) fn attempt(
+        &mut self,
+        number: u32,
+        from: u32,
+        target: &Address,
+        options: &ConnectOptions,
+        after: &mut Afterwards,
+    ) -> Attempt {
+        for fault in self.faults.iter().filter(|fault| fault.strikes(number)) {
+            match fault.kind {
+                Kind::Refuse => return self.refuse(number),
+                Kind::BlackHole => return self.lose(number),
+                Kind::Stream(_) => {}
+            }
+        }
+        match self.draw_connect_fault() {
+            Some(Kind::Refuse) => return self.refuse(number),
+            Some(Kind::BlackHole) => return self.lose(number),
+            Some(Kind::Stream(_)) | None => {}
+        }
+        let (to, target) = match self.route(from, target) {
+            Ok(route) => route,
+            Err(error) => return Attempt::Failed(error),
+        };
+        if self.is_cut(from, to) {
+            return self.lose(number);
+        }
+        let id = match self.find_server(to, &target) {
+            Ok(Some(id)) => id,
+            Ok(None) => return self.refuse(number),
+            Err(error) => return Attempt::Failed(error),
+        };
+        let local = match self.local_address(from, to, &target, options) {
+            Ok(local) => local,
+            Err(error) => return Attempt::Failed(error),
+        };
+        let Some(Some(Port {
+            backlog: Some(backlog),
+            options: listen,
+            ..
+        })) = self.ports.get_mut(id)
+        else {
+            return self.refuse(number);
+        };
+        if backlog.queue.len() >= backlog.max {
+            return match target {
+                Address::Tcp(_) => self.lose(number),
+                _ => Attempt::Failed(ErrorKind::WouldBlock.into()),
+            };
+        }
+        backlog.queue.push_back(number);
+        after.wake(backlog.acceptor.take());
+        let server_options = listen.socket.clone();
+        let connection = Connection {
+            kind: if target.tcp().is_some() {
+                Transport::Tcp
+            } else {
+                Transport::Unix
+            },
+            ends: [EndState::new(from, local), EndState::new(to, target)],
+            pipes: [
+                self.pipe(&options.socket, &server_options),
+                self.pipe(&server_options, &options.socket),
+            ],
+        };
+        self.connections[number as usize] = Some(Box::new(connection));
+        self.note(Event::Connected(number));
+        self.doom(number, after);
+        Attempt::Connected(End {
+            connection: number,
+            side: 0,
+        })
+    }
+
+    fn pipe(&self, sender: &SocketOptions, receiver: &SocketOptions) -> Pipe {
+        Pipe::new(
+            sender.send_buffer.unwrap_or(self.settings.send_buffer),
+            receiver
+                .receive_buffer
+                .unwrap_or(self.settings.receive_buffer),
+        )
+    }
+
+    fn refuse(&mut self, number: u32) -> Attempt {
+        self.note(Event::Refused(number));
+        Attempt::Failed(ErrorKind::ConnectionRefused.into())
+    }
+
+    fn lose(&mut self, number: u32) -> Attempt {
+        self.note(Event::Lost(number));
+        Attempt::Lost
+    }
+
+    /// The host that an address leads to, and the address as that host knows it.
+    fn route(&self, from: u32, target: &Address) -> io::Result<(u32, Address)> {
+        let Address::Tcp(address) = target else {
+            return Ok((from, target.clone()));
+        };
+        let ip = match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        let target = Address::Tcp(SocketAddr::new(ip, address.port()));
+        if self.has_address(from, ip) {
+            return Ok((from, target));
+        }
+        let host = (0..self.hosts.len())
+            .find(|host| !ip.is_loopback() && self.hosts[*host].addresses.contains(&ip));
+        match host.and_then(|host| u32::try_from(host).ok()) {
+            Some(host) => Ok((host, target)),
+            None => Err(ErrorKind::HostUnreachable.into()),
+        }
+    }
+
+    /// Every host has the loopback addresses.
+    pub(crate) fn has_address(&self, host: u32, ip: IpAddr) -> bool {
+        ip.is_loopback() || self.hosts[host as usize].addresses.contains(&ip)
+    }
+
+    /// Who listens there; `None` if nobody does.
+    fn find_server(&self, host: u32, target: &Address) -> io::Result<Option<usize>> {
+        let Address::Unix(path) = target else {
+            return Ok(self.find_port(host, target));
+        };
+        let Some(path) = path else {
+            return Err(ErrorKind::Unsupported.into());
+        };
+        match self.files.get(&(host, path.clone())) {
+            Some(File::Socket(id)) => Ok(Some(*id)),
+            Some(File::Regular) => Ok(None),
+            None => Err(ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn find_port(&self, host: u32, target: &Address) -> Option<usize> {
+        let mut found = None;
+        for (id, port) in self.ports.iter().enumerate() {
+            let Some(port) = port.as_ref().filter(|port| port.host == host) else {
+                continue;
+            };
+            if port.address == *target {
+                return Some(id);
+            }
+            if let (Some(here), Some(target)) = (port.address.tcp(), target.tcp()) {
+                let same_kind = here.is_ipv4() == target.is_ipv4();
+                if same_kind && here.port() == target.port() && here.ip().is_unspecified() {
+                    found = Some(id);
+                }
+            }
+        }
+        found
+    }
+
+    fn local_address(
+        &mut self,
+        from: u32,
+        to: u32,
+        target: &Address,
+        options: &ConnectOptions,
+    ) -> io::Result<Address> {
+        let Address::Tcp(target) = target else {
+            return Ok(Address::Unix(None));
+        };
+        if !options.local_addrs.is_empty() {
+            return self.first_usable(from, *target, &options.local_addrs);
+        }
+        let ip = if from == to {
+            target.ip()
+        } else {
+            let addresses = &self.hosts[from as usize].addresses;
+            let mut usable = addresses
+                .iter()
+                .filter(|ip| ip.is_ipv4() == target.is_ipv4());
+            let Some(ip) = usable.find(|ip| !ip.is_loopback()) else {
+                return Err(ErrorKind::NetworkUnreachable.into());
+            };
+            *ip
+        };
+        Ok(SocketAddr::new(ip, self.next_port(from)).into())
+    }
+
+    fn first_usable(
+        &mut self,
+        from: u32,
+        target: SocketAddr,
+        locals: &[SocketAddr],
+    ) -> io::Result<Address> {
+        let mut kind = ErrorKind::AddrNotAvailable;
+        for local in locals
+            .iter()
+            .filter(|local| local.is_ipv4() == target.is_ipv4())
+        {
+            match self.free_address(from, *local, &ListenOptions::default()) {
+                Ok(mut address) => {
+                    if address.ip().is_unspecified() {
+                        address.set_ip(target.ip());
+                    }
+                    return Ok(address.into());
+                }
+                Err(error) => kind = error.kind(),
+            }
+        }
+        Err(kind.into())
+    }
+}

@@ -1,0 +1,374 @@
+//! Running a world to its end.
+
+use std::{
+    fmt, mem,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    thread,
+    time::Duration,
+};
+
+use millpond::BoxFuture;
+
+use crate::{
+    choice::{Choices, Source},
+    host::Host,
+    settings::Settings,
+    task::{ROOT, Ready, Slot},
+    trace::{Event, Trace},
+    world::{Due, State},
+    world_handle::{Entered, Shared, World},
+};
+
+/// What became of a world; given by [`Sim::record`](crate::Sim::record).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use millpond_sim::{Sim, world};
+///
+/// let run = Sim::new(1).record(async {
+///     world().sleep(Duration::from_secs(5)).await;
+///     42
+/// });
+/// assert_eq!(run.output.unwrap(), 42);
+/// assert_eq!(run.elapsed, Duration::from_secs(5));
+/// assert!(run.leaks.is_empty());
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Run<T> {
+    /// What the program gave, if it ended.
+    pub output: Result<T, Stuck>,
+    /// How old the world became, by its own clock.
+    pub elapsed: Duration,
+    /// How often a task was polled.
+    pub polls: u64,
+    /// What happened.
+    pub trace: Trace,
+    /// The tasks that had not ended when the program did, and the ends of connections that were not
+    /// closed, in words. With [`Sim::no_leaks`](crate::Sim::no_leaks) they had time to do so.
+    pub leaks: Vec<String>,
+}
+
+/// A world in which nothing can ever happen any more, or in which something happens for ever.
+///
+/// Its `Display` says who waits for what.
+///
+/// # Examples
+///
+/// ```
+/// use millpond_sim::{Sim, open_connection, start_server};
+///
+/// let run = Sim::new(1).record(async {
+///     let server = start_server("127.0.0.1:7", async |mut reader, _writer| {
+///         reader.read(1).await.map(drop) // waits for the client
+///     });
+///     let server = server.await.unwrap();
+///     let (mut reader, _writer) = open_connection(&server.sockets()[0]).await.unwrap();
+///     reader.read_line().await.unwrap(); // waits for the server
+/// });
+/// let stuck = run.output.unwrap_err().to_string();
+/// assert!(stuck.contains("the main task waits to read as the client of connection 1"), "{stuck}");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Stuck(pub(crate) String);
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Stuck {}
+
+/// What there is to be done next.
+enum Next {
+    Root,
+    Task(usize, BoxFuture<'static, ()>, Waker),
+    Due(Due),
+    Nothing,
+    TooMuch,
+}
+
+/// A world, and the thread that runs it.
+struct Driver {
+    shared: Arc<Shared>,
+    entered: Entered,
+    polls: u64,
+    max_polls: u64,
+}
+
+pub(crate) type Deed = (Duration, Box<dyn FnOnce(&World) + Send>);
+
+/// Runs a future in a new world.
+pub(crate) fn run<F: Future>(
+    settings: Settings,
+    source: &Source,
+    deeds: Vec<Deed>,
+    future: F,
+) -> Run<F::Output> {
+    let ready = Arc::new(Ready::new());
+    let max_polls = settings.max_polls;
+    let mut state = State::new(settings, Choices::new(source.clone()));
+    let root = Slot::new(&ready, ROOT, 0, 0, None);
+    root.alarm.ring();
+    state.tasks.push(root);
+    let shared = Arc::new(Shared::new(state, ready));
+    let world = World {
+        shared: shared.clone(),
+    };
+    for (time, deed) in deeds {
+        world.at(time, deed);
+    }
+    let mut driver = Driver {
+        entered: Entered::new(Host::new(shared.clone(), 0)),
+        shared,
+        polls: 0,
+        max_polls,
+    };
+    let result = catch_unwind(AssertUnwindSafe(|| driver.run(future)));
+    match result {
+        Ok(run) => run,
+        Err(payload) => {
+            report(source, &driver.shared.lock().trace);
+            driver.end();
+            resume_unwind(payload);
+        }
+    }
+}
+
+impl Driver {
+    fn run<F: Future>(&mut self, future: F) -> Run<F::Output> {
+        let output = self.run_root(future);
+        let settings = {
+            let mut state = self.shared.lock();
+            state.tasks[ROOT].alive = false;
+            (state.settings.no_leaks, state.now)
+        };
+        let (settle, now) = settings;
+        if settle {
+            while !matches!(self.step(&mut || true), Step::Idle | Step::TooMuch) {}
+        }
+        let leaks = self.leaks();
+        let state = self.shared.lock();
+        let run = Run {
+            output,
+            elapsed: Duration::from_nanos(now),
+            polls: self.polls,
+            trace: state.trace.clone(),
+            leaks,
+        };
+        drop(state);
+        self.end();
+        run
+    }
+
+    fn run_root<F: Future>(&mut self, future: F) -> Result<F::Output, Stuck> {
+        let mut future = pin!(future);
+        let waker = Waker::from(self.shared.lock().tasks[ROOT].alarm.clone());
+        let mut cx = Context::from_waker(&waker);
+        let mut output = None;
+        loop {
+            let mut poll_root = || match future.as_mut().poll(&mut cx) {
+                Poll::Ready(ended) => {
+                    output = Some(ended);
+                    true
+                }
+                Poll::Pending => false,
+            };
+            match self.step(&mut poll_root) {
+                Step::Done => {}
+                Step::Idle if self.wait_for_other_threads() => {}
+                Step::Idle => return Err(self.stuck("nothing can ever happen any more")),
+                Step::TooMuch => {
+                    return Err(self.stuck(&format!("there is no end after {} polls", self.polls)));
+                }
+            }
+            if let Some(output) = output.take() {
+                return Ok(output);
+            }
+        }
+    }
+
+    fn step(&mut self, poll_root: &mut dyn FnMut() -> bool) -> Step {
+        match self.next() {
+            Next::Root => {
+                let ended = poll_root();
+                self.after_root(ended);
+            }
+            Next::Task(place, mut future, waker) => {
+                let ended = future
+                    .as_mut()
+                    .poll(&mut Context::from_waker(&waker))
+                    .is_ready();
+                self.after_task(place, future, waker, ended);
+            }
+            Next::Due(Due::Wake(waker)) => waker.wake(),
+            Next::Due(Due::Arrival(number, side)) => {
+                self.shared
+                    .with(|state, after| state.deliver(number, side, after));
+            }
+            Next::Due(Due::Call(deed)) => deed(&World {
+                shared: self.shared.clone(),
+            }),
+            Next::Nothing => return Step::Idle,
+            Next::TooMuch => return Step::TooMuch,
+        }
+        Step::Done
+    }
+
+    /// What is due comes before what is ready, and what is ready before time goes on.
+    fn next(&mut self) -> Next {
+        let mut state = self.shared.lock();
+        let state = &mut *state;
+        loop {
+            if let Some(due) = state.next_due() {
+                return Next::Due(due);
+            }
+            let Some(place) = state.pick(&self.shared.ready) else {
+                if state.skip_to_next_timer() {
+                    continue;
+                }
+                return Next::Nothing;
+            };
+            let slot = &mut state.tasks[place];
+            let number = slot.number;
+            let host = slot.host;
+            let next = match slot.work.take() {
+                _ if place == ROOT && slot.alive => Next::Root,
+                Some((future, waker)) => Next::Task(place, future, waker),
+                None => continue, // woken too late
+            };
+            if self.polls == self.max_polls {
+                return Next::TooMuch;
+            }
+            self.polls += 1;
+            state.waits.clear();
+            state.spend_time();
+            state.note(Event::Polled(number));
+            state.wake_somebody();
+            self.entered.go_to(host);
+            return next;
+        }
+    }
+
+    fn after_root(&self, ended: bool) {
+        let mut state = self.shared.lock();
+        let state = &mut *state;
+        if ended {
+            state.note(Event::Ended(0));
+        } else {
+            mem::swap(&mut state.tasks[ROOT].waits, &mut state.waits);
+        }
+    }
+
+    fn after_task(&self, place: usize, future: BoxFuture<'static, ()>, waker: Waker, ended: bool) {
+        let mut state = self.shared.lock();
+        let state = &mut *state;
+        let slot = &mut state.tasks[place];
+        if !ended {
+            slot.work = Some((future, waker));
+            mem::swap(&mut slot.waits, &mut state.waits);
+            return;
+        }
+        slot.alive = false;
+        let number = slot.number;
+        state.free_tasks.push(place);
+        state.note(Event::Ended(number));
+    }
+
+    /// Whether there may be something to do that no task of the world has woken.
+    fn wait_for_other_threads(&self) -> bool {
+        let Some(time) = self.shared.lock().settings.other_threads else {
+            return false;
+        };
+        if self.shared.ready.queue().is_empty() {
+            thread::park_timeout(time);
+        }
+        !self.shared.ready.queue().is_empty()
+    }
+
+    fn stuck(&self, why: &str) -> Stuck {
+        let state = self.shared.lock();
+        Stuck(format!("{why}; {}", Waiting(&state)))
+    }
+
+    fn leaks(&self) -> Vec<String> {
+        let state = self.shared.lock();
+        let tasks = state
+            .live_tasks()
+            .map(|slot| Line(&state, slot).to_string());
+        let ends = state.open_ends().map(|end| format!("{end} is open"));
+        tasks.chain(ends).collect()
+    }
+
+    /// Drops everything that is left, which may spawn, write and wake.
+    fn end(&mut self) {
+        self.shared.lock().ended = true;
+        loop {
+            let mut state = self.shared.lock();
+            let work: Vec<_> = state
+                .tasks
+                .iter_mut()
+                .filter_map(|slot| slot.work.take())
+                .collect();
+            let timers = state.take_timers();
+            let wakers = state.take_wakers();
+            drop(state);
+            if work.is_empty() && timers.is_empty() && wakers.is_empty() {
+                return;
+            }
+            drop((work, timers, wakers));
+        }
+    }
+}
+
+enum Step {
+    Done,
+    /// Nothing is left to do.
+    Idle,
+    TooMuch,
+}
+
+/// Who waits for what.
+struct Waiting<'a>(&'a State);
+
+impl fmt::Display for Waiting<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let alive = self.0.tasks.iter().filter(|slot| slot.alive);
+        for (index, slot) in alive.enumerate() {
+            f.write_str(if index == 0 { "" } else { "; " })?;
+            slot.describe(self.0, f)?;
+        }
+        Ok(())
+    }
+}
+
+struct Line<'a>(&'a State, &'a Slot);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.1.describe(self.0, f)
+    }
+}
+
+/// Tells what a failure needs to be repeated.
+pub(crate) fn report(source: &Source, trace: &Trace) {
+    let seed = crate::check::variable(source);
+    let variable = crate::check::VARIABLE;
+    eprintln!(
+        "the last of {} events in a world that failed:\n{trace}",
+        trace.len()
+    );
+    match thread::current().name() {
+        Some(test) if test != "main" => {
+            eprintln!("to repeat it: {variable}={seed} cargo test {test}\n");
+        }
+        _ => eprintln!("to repeat it: {variable}={seed}\n"),
+    }
+}

@@ -1,0 +1,60 @@
+//! What a world is like.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
+
+use crate::fault::Fault;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The first one is where a program runs that says nothing else.
+    pub(crate) hosts: Vec<(String, Vec<IpAddr>)>,
+    /// Answers that are not those of a host. With none, resolving fails.
+    pub(crate) names: BTreeMap<String, Vec<IpAddr>>,
+    pub(crate) resolve_delay: Duration,
+    /// In nanoseconds, each way; the second is not less than the first.
+    pub(crate) latency: (u64, u64),
+    /// Bytes a second, each way of each connection.
+    pub(crate) bandwidth: Option<u64>,
+    pub(crate) send_buffer: usize,
+    pub(crate) receive_buffer: usize,
+    pub(crate) partial_io: bool,
+    /// One in so many; 0 is never.
+    pub(crate) hesitation: u32,
+    pub(crate) spurious_wakeups: u32,
+    pub(crate) random_faults: u32,
+    pub(crate) in_order: bool,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) no_leaks: bool,
+    pub(crate) other_threads: Option<Duration>,
+    pub(crate) kept_events: usize,
+    pub(crate) max_polls: u64,
+}
+
+impl Settings {
+    pub(crate) fn new() -> Self {
+        let loopback = vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
+        Self {
+            hosts: vec![("localhost".to_owned(), loopback)],
+            names: BTreeMap::new(),
+            resolve_delay: Duration::ZERO,
+            latency: (0, 0),
+            bandwidth: None,
+            send_buffer: 64 * 1024,
+            receive_buffer: 64 * 1024,
+            partial_io: false,
+            hesitation: 0,
+            spurious_wakeups: 0,
+            random_faults: 0,
+            in_order: false,
+            faults: Vec::new(),
+            no_leaks: false,
+            other_threads: None,
+            kept_events: crate::trace::KEPT,
+            max_polls: 100_000_000,
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! Making a world.
+
+use std::{fmt, net::IpAddr, ops::RangeInclusive, time::Duration};
+
+use crate::{
+    choice::Source,
+    fault::Fault,
+    run::{self, Deed, Run},
+    settings::Settings,
+    world::nanos,
+    world_handle::World,
+};
+
+/// A deterministic world that a program is to be run in.
+///
+/// It has one thread, a clock of its own that skips the time in which nothing happens, and a network
+/// of its own. Everything that could go one way or another, such as which task runs next, is drawn
+/// from a seed: the same seed gives the same world, event by event, on every machine.
+///
+/// By default the network is instant and does not fail. [`rough`](Self::rough) makes it as awkward as
+/// a network that works may be; faults are added by hand ([`fault`](Self::fault)), by chance
+/// ([`random_faults`](Self::random_faults)), or by the program ([`World::inject`]).
+///
+/// # Examples
+///
+/// ```
+/// use millpond_sim::{Sim, open_connection, start_server};
+///
+/// Sim::new(1).run(async {
+///     let server = start_server("127.0.0.1:7", async |mut reader, mut writer| {
+///         writer.write(&reader.read_line().await.unwrap())
+///     });
+///     let server = server.await.unwrap();
+///     let (mut reader, mut writer) = open_connection(&server.sockets()[0]).await.unwrap();
+///     writer.write(b"hello\n").unwrap();
+///     assert_eq!(reader.read_line().await.unwrap(), "hello\n");
+/// });
+/// ```
+#[must_use = "does nothing unless something is run in it"]
+pub struct Sim {
+    source: Source,
+    settings: Settings,
+    deeds: Vec<Deed>,
+}
+
+/// Making one, and running it.
+impl Sim {
+    /// The world of a seed.
+    ///
+    /// See [`Sim`] for an example.
+    pub fn new(seed: u64) -> Self {
+        Self::of(Source::Seed(seed))
+    }
+
+    /// A world whose choices are made by some bytes, such as those of a fuzzer. When they are used
+    /// up, everything goes the calmest way.
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, world};
+    ///
+    /// fn fuzz(data: &[u8]) {
+    ///     Sim::from_bytes(data).rough().run(async { /* the program */ });
+    /// }
+    /// fuzz(&[1, 2, 3]);
+    /// ```
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::of(Source::Bytes(bytes.into()))
+    }
+
+    pub(crate) fn of(source: Source) -> Self {
+        Self {
+            source,
+            settings: Settings::new(),
+            deeds: Vec::new(),
+        }
+    }
+
+    /// Runs a program until it ends, and drops what it has left behind.
+    ///
+    /// # Panics
+    ///
+    /// If the program or one of its tasks does. If nothing can ever happen any more: the message says
+    /// who waits for what. If something leaks, with [`no_leaks`](Self::no_leaks). In all cases the
+    /// last events and the seed are printed.
+    ///
+    /// # Examples
+    ///
+    /// See [`Sim`].
+    #[track_caller]
+    pub fn run<F: Future>(self, program: F) -> F::Output {
+        let no_leaks = self.settings.no_leaks;
+        let source = self.source.clone();
+        let run = self.record(program);
+        let fail = |why: &str| {
+            run::report(&source, &run.trace);
+            panic!("{why}");
+        };
+        if no_leaks && !run.leaks.is_empty() {
+            fail(&format!("something is left: {}", run.leaks.join("; ")));
+        }
+        match run.output {
+            Ok(output) => output,
+            Err(stuck) => fail(&stuck.0),
+        }
+    }
+
+    /// Like [`run`](Self::run), but tells what happened, and gives a world that got stuck as an
+    /// error.
+    ///
+    /// # Panics
+    ///
+    /// If the program or one of its tasks does.
+    ///
+    /// # Examples
+    ///
+    /// See [`Run`].
+    pub fn record<F: Future>(self, program: F) -> Run<F::Output> {
+        run::run(self.settings, &self.source, self.deeds, program)
+    }
+}
+
+/// The network.
+impl Sim {
+    /// Adds a host with a name and addresses. Every host has the loopback addresses besides; the
+    /// first one is called `localhost` and has no others unless it is named here.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use millpond_sim::{Sim, open_connection, start_server, timeout, world};
+    ///
+    /// let sim = Sim::new(1)
+    ///     .host("localhost", ["10.0.0.1".parse().unwrap()])
+    ///     .host("shop", ["10.0.0.80".parse().unwrap()]);
+    /// sim.run(async {
+    ///     world().host("shop").spawn(async {
+    ///         let server = start_server(":80", async |_, mut writer| writer.write(b"hello"));
+    ///         server.await.unwrap().serve_forever().await.unwrap();
+    ///     });
+    ///     world().sleep(Duration::from_secs(1)).await;
+    ///     let (mut reader, _writer) = open_connection("shop:80").await.unwrap();
+    ///     assert_eq!(reader.read_to_eof().await.unwrap(), "hello");
+    ///
+    ///     world().part("localhost", "shop");
+    ///     let opening = timeout(Duration::from_secs(10), open_connection("shop:80").into_future());
+    ///     assert!(opening.await.is_err());
+    ///     world().heal("localhost", "shop");
+    ///     open_connection("shop:80").await.unwrap();
+    /// });
+    /// ```
+    pub fn host(mut self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        let hosts = &mut self.settings.hosts;
+        match hosts.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => known.extend(addresses),
+            None => hosts.push((name.to_owned(), addresses.into_iter().collect())),
+        }
+        self
+    }
+
+    /// What a name resolves to, in this order; with no address, it does not resolve. Names of hosts
+    /// resolve to their addresses.
+    ///
+    /// ```
+    /// use millpond_sim::{Fault, Sim, open_connection, start_server};
+    ///
+    /// let sim = Sim::new(1).name("www", ["::1".parse().unwrap(), "127.0.0.1".parse().unwrap()]);
+    /// sim.fault(Fault::black_hole().connection(1)).run(async {
+    ///     let server = start_server("127.0.0.1:80", async |_, mut writer| writer.write(b"hello"));
+    ///     let server = server.await.unwrap();
+    ///     // The first address does not answer; a moment later the second one is tried.
+    ///     let (mut reader, _writer) = open_connection("www:80").await.unwrap();
+    ///     assert_eq!(reader.read_to_eof().await.unwrap(), "hello");
+    /// });
+    /// ```
+    pub fn name(mut self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        let addresses = addresses.into_iter().collect();
+        self.settings.names.insert(name.to_owned(), addresses);
+        self
+    }
+
+    /// How long it takes to resolve a name; no time by default.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// let sim = Sim::new(1).resolve_delay(std::time::Duration::from_millis(50));
+    /// ```
+    pub fn resolve_delay(mut self, delay: Duration) -> Self {
+        self.settings.resolve_delay = delay;
+        self
+    }
+
+    /// How long something takes from one end of a TCP connection to the other: each time as long as
+    /// chance has it, between both. No time by default.
+    ///
+    /// # Panics
+    ///
+    /// If the second is less than the first.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// use std::time::Duration;
+    ///
+    /// let sim = Sim::new(1).latency(Duration::from_millis(10)..=Duration::from_millis(300));
+    /// ```
+    pub fn latency(mut self, time: RangeInclusive<Duration>) -> Self {
+        let (min, max) = (nanos(*time.start()), nanos(*time.end()));
+        assert!(
+            min <= max,
+            "the shortest latency {min} ns is above the longest {max} ns"
+        );
+        self.settings.latency = (min, max);
+        self
+    }
+
+    /// How many bytes a second each direction of a TCP connection carries; any number by default.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// let modem = Sim::new(1).bandwidth(7000);
+    /// ```
+    pub fn bandwidth(mut self, bytes_per_second: u64) -> Self {
+        self.settings.bandwidth = Some(bytes_per_second);
+        self
+    }
+
+    /// How many bytes each end of a connection takes from its program before the peer has them, and
+    /// how many for its program to read, unless the program says so itself; 64 KiB each by default.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// let narrow = Sim::new(1).buffers(1, 1);
+    /// ```
+    pub fn buffers(mut self, send: usize, receive: usize) -> Self {
+        self.settings.send_buffer = send;
+        self.settings.receive_buffer = receive;
+        self
+    }
+}
+
+/// What a program has to cope with on any network.
+impl Sim {
+    /// All that a program has to cope with on any network that works: partial reads and writes,
+    /// operations that are not ready for no reason, wake-ups for no reason.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// let sim = Sim::new(1).rough();
+    /// ```
+    pub fn rough(self) -> Self {
+        self.partial_io(true).hesitation(4).spurious_wakeups(8)
+    }
+
+    /// Whether reads and writes do as much as chance has it, and at least a byte, instead of as much
+    /// as they can; `false` by default.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// let sim = Sim::new(1).partial_io(true);
+    /// ```
+    pub fn partial_io(mut self, partial: bool) -> Self {
+        self.settings.partial_io = partial;
+        self
+    }
+
+    /// One in so many operations is not ready for no reason, and the task is woken at once; 0, the
+    /// default, is none.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// let sim = Sim::new(1).hesitation(3);
+    /// ```
+    pub fn hesitation(mut self, one_in: u32) -> Self {
+        assert!(
+            one_in != 1,
+            "if every operation hesitates nothing is ever done"
+        );
+        self.settings.hesitation = one_in;
+        self
+    }
+
+    /// Each time a task runs, once in so many times some other one is woken for no reason; 0, the
+    /// default, is never.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// let sim = Sim::new(1).spurious_wakeups(10);
+    /// ```
+    pub fn spurious_wakeups(mut self, one_in: u32) -> Self {
+        self.settings.spurious_wakeups = one_in;
+        self
+    }
+
+    /// Whether tasks run in the order in which they were woken, instead of any; `false` by default.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// let sim = Sim::new(1).in_order(true);
+    /// ```
+    pub fn in_order(mut self, in_order: bool) -> Self {
+        self.settings.in_order = in_order;
+        self
+    }
+}
+
+/// What goes wrong.
+impl Sim {
+    /// Adds a fault to the plan.
+    ///
+    /// See [`Fault`] for an example.
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.settings.faults.push(fault);
+        self
+    }
+
+    /// One in so many connections is reset, ended or stalled, somewhere within 64 KiB, and half as
+    /// many attempts to connect are refused or get no answer; 0, the default, is none.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// let sim = Sim::new(1).rough().random_faults(3);
+    /// ```
+    pub fn random_faults(mut self, one_in: u32) -> Self {
+        self.settings.random_faults = one_in;
+        self
+    }
+
+    /// Does something when the world is so old, whoever waits for what.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use millpond_sim::Sim;
+    ///
+    /// let sim = Sim::new(1)
+    ///     .host("shop", ["10.0.0.80".parse().unwrap()])
+    ///     .at(Duration::from_secs(10), |world| world.part("localhost", "shop"))
+    ///     .at(Duration::from_secs(20), |world| world.heal("localhost", "shop"));
+    /// ```
+    pub fn at(mut self, time: Duration, deed: impl FnOnce(&World) + Send + 'static) -> Self {
+        self.deeds.push((time, Box::new(deed)));
+        self
+    }
+}
+
+/// What a run has to hold to.
+impl Sim {
+    /// When the program has ended, goes on until nothing can happen any more, and fails if then a
+    /// task has not ended or a connection is not closed.
+    ///
+    /// ```should_panic
+    /// use millpond_sim::{Sim, world};
+    ///
+    /// Sim::new(1).no_leaks().run(async {
+    ///     world().spawn(std::future::pending());
+    /// });
+    /// ```
+    pub fn no_leaks(mut self) -> Self {
+        self.settings.no_leaks = true;
+        self
+    }
+
+    /// How often tasks may be polled before the world counts as stuck; 100 million times by default.
+    ///
+    /// ```
+    /// use millpond_sim::Sim;
+    ///
+    /// let run = Sim::new(1).max_polls(1000).record(std::future::poll_fn(|cx| {
+    ///     cx.waker().wake_by_ref();
+    ///     std::task::Poll::<()>::Pending
+    /// }));
+    /// assert!(run.output.is_err());
+    /// ```
+    pub fn max_polls(mut self, polls: u64) -> Self {
+        self.settings.max_polls = polls;
+        self
+    }
+
+    /// How many of the last events are kept for reports; 40 by default. `usize::MAX` keeps all.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// let run = Sim::new(1).kept_events(usize::MAX).record(async { /* .. */ });
+    /// println!("{}", run.trace);
+    /// ```
+    pub fn kept_events(mut self, events: usize) -> Self {
+        self.settings.kept_events = events;
+        self
+    }
+
+    /// For programs that have threads of their own: how long to wait for them, by the real clock,
+    /// before the world counts as stuck. What threads do is not determined by the seed.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// let sim = Sim::new(1).other_threads(std::time::Duration::from_secs(10));
+    /// ```
+    pub fn other_threads(mut self, time: Duration) -> Self {
+        self.settings.other_threads = Some(time);
+        self
+    }
+}
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sim")
+            .field("source", &self.source)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! The world's sockets as millpond's.
+
+use std::{
+    io::{self, IoSlice},
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use millpond::{Address, Bound, ExtraInfo, Listener, Socket};
+
+use crate::{connection::other, trace::End, world_handle::Shared};
+
+/// An end of a connection.
+pub(crate) struct SimSocket {
+    shared: Arc<Shared>,
+    at: End,
+}
+
+impl SimSocket {
+    pub(crate) fn new(shared: Arc<Shared>, at: End) -> Self {
+        Self { shared, at }
+    }
+}
+
+impl Socket for SimSocket {
+    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.shared
+            .with(|state, after| state.poll_read(cx, self.at, buf, after))
+    }
+
+    fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.shared
+            .with(|state, after| state.poll_write(cx, self.at, bufs, after))
+    }
+
+    fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(
+            self.shared
+                .with(|state, after| state.finish(self.at, after)),
+        )
+    }
+
+    fn abort(&self) {
+        self.shared.lock().make_abrupt(self.at);
+    }
+
+    fn extra_info(&self) -> ExtraInfo {
+        let state = self.shared.lock();
+        match &state.connections[self.at.connection as usize] {
+            Some(connection) => {
+                let address = |side: usize| Some(connection.ends[side].address.clone());
+                ExtraInfo::new(address(other(self.at.side)), address(self.at.side))
+            }
+            None => ExtraInfo::default(),
+        }
+    }
+}
+
+impl Drop for SimSocket {
+    fn drop(&mut self) {
+        self.shared.with(|state, after| state.close(self.at, after));
+    }
+}
+
+/// An address that is taken.
+pub(crate) struct SimBound {
+    shared: Arc<Shared>,
+    id: usize,
+}
+
+impl SimBound {
+    pub(crate) fn new(shared: Arc<Shared>, id: usize) -> Self {
+        Self { shared, id }
+    }
+
+    fn address(&self) -> io::Result<Address> {
+        let state = self.shared.lock();
+        let port = state.port(self.id).ok_or(io::ErrorKind::NotConnected)?;
+        Ok(port.address.clone())
+    }
+}
+
+impl Bound for SimBound {
+    fn local_addr(&self) -> io::Result<Address> {
+        self.address()
+    }
+
+    fn listen(self: Box<Self>, backlog: u32) -> io::Result<Box<dyn Listener>> {
+        self.shared.lock().listen(self.id, backlog);
+        Ok(Box::new(SimListener(*self)))
+    }
+}
+
+impl Drop for SimBound {
+    fn drop(&mut self) {
+        self.shared
+            .with(|state, after| state.close_port(self.id, after));
+    }
+}
+
+/// An address at which connections come in.
+struct SimListener(SimBound);
+
+impl Listener for SimListener {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
+        let shared = &self.0.shared;
+        let end = ready!(shared.with(|state, after| state.poll_accept(self.0.id, cx, after)))?;
+        Poll::Ready(Ok(Box::new(SimSocket::new(shared.clone(), end))))
+    }
+
+    fn local_addr(&self) -> io::Result<Address> {
+        self.0.address()
+    }
+}

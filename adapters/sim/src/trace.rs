@@ -1,0 +1,305 @@
+//! What happened, as a number that two runs can be compared by, and the last of it as text.
+
+use std::{collections::VecDeque, fmt, time::Duration};
+
+/// How many events are kept for a report.
+pub(crate) const KEPT: usize = 40;
+
+/// Who did it: an end of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct End {
+    pub(crate) connection: u32,
+    /// 0 is the client.
+    pub(crate) side: usize,
+}
+
+/// One thing that happened. Small, and text only when it is printed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Event {
+    Polled(u64),
+    Spawned(u64, u32),
+    Ended(u64),
+    Jumped(u64),
+    Connecting(u32),
+    Lost(u32),
+    Refused(u32),
+    Connected(u32),
+    Accepted(u32),
+    AcceptFailed(u64),
+    Hesitated(End),
+    Read(End, usize),
+    ReadEnd(End),
+    ReadFailed(End),
+    ReadWaits(End),
+    Wrote(End, usize, u64),
+    WriteFailed(End),
+    WriteWaits(End),
+    Finished(End),
+    Dropped(End),
+    Aborted(End),
+    Reset(End),
+    Faulted(u32, &'static str),
+    Partitioned(u32, u32),
+    Healed(u32, u32),
+}
+
+impl Event {
+    /// The event as numbers; no two events share theirs.
+    fn words(self) -> [u64; 3] {
+        let end = |end: End| u64::from(end.connection) << 1 | end.side as u64;
+        match self {
+            Self::Polled(task) => [1, task, 0],
+            Self::Spawned(task, host) => [2, task, host.into()],
+            Self::Ended(task) => [3, task, 0],
+            Self::Jumped(nanos) => [4, nanos, 0],
+            Self::Connecting(number) => [5, number.into(), 0],
+            Self::Lost(number) => [6, number.into(), 0],
+            Self::Refused(number) => [7, number.into(), 0],
+            Self::Connected(number) => [8, number.into(), 0],
+            Self::Accepted(number) => [9, number.into(), 0],
+            Self::AcceptFailed(port) => [10, port, 0],
+            Self::Hesitated(at) => [11, end(at), 0],
+            Self::Read(at, len) => [12, end(at), len as u64],
+            Self::ReadEnd(at) => [13, end(at), 0],
+            Self::ReadFailed(at) => [14, end(at), 0],
+            Self::ReadWaits(at) => [15, end(at), 0],
+            Self::Wrote(at, len, digest) => [16 | (len as u64) << 8, end(at), digest],
+            Self::WriteFailed(at) => [17, end(at), 0],
+            Self::WriteWaits(at) => [18, end(at), 0],
+            Self::Finished(at) => [19, end(at), 0],
+            Self::Dropped(at) => [20, end(at), 0],
+            Self::Aborted(at) => [21, end(at), 0],
+            Self::Reset(at) => [22, end(at), 0],
+            Self::Faulted(number, name) => [23, number.into(), digest([name.as_bytes()])],
+            Self::Partitioned(a, b) => [24, a.into(), b.into()],
+            Self::Healed(a, b) => [25, a.into(), b.into()],
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = if self.side == 0 { "client" } else { "server" };
+        write!(f, "the {side} of connection {}", self.connection)
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Polled(task) => write!(f, "task {task} runs"),
+            Self::Spawned(task, host) => write!(f, "task {task} is spawned on host {host}"),
+            Self::Ended(task) => write!(f, "task {task} ends"),
+            Self::Jumped(nanos) => {
+                write!(f, "the clock jumps by {:?}", Duration::from_nanos(*nanos))
+            }
+            Self::Connecting(number) => write!(f, "connection {number} is tried"),
+            Self::Lost(number) => write!(f, "connection {number} gets no answer"),
+            Self::Refused(number) => write!(f, "connection {number} is refused"),
+            Self::Connected(number) => write!(f, "connection {number} is made"),
+            Self::Accepted(number) => write!(f, "connection {number} is accepted"),
+            Self::AcceptFailed(_) => f.write_str("accepting fails"),
+            Self::Hesitated(end) => write!(f, "{end} is told to try again"),
+            Self::Read(end, len) => write!(f, "{end} reads {len} bytes"),
+            Self::ReadEnd(end) => write!(f, "{end} reads the end"),
+            Self::ReadFailed(end) => write!(f, "{end} fails to read"),
+            Self::ReadWaits(end) => write!(f, "{end} waits to read"),
+            Self::Wrote(end, len, _) => write!(f, "{end} writes {len} bytes"),
+            Self::WriteFailed(end) => write!(f, "{end} fails to write"),
+            Self::WriteWaits(end) => write!(f, "{end} waits to write"),
+            Self::Finished(end) => write!(f, "{end} ends its direction"),
+            Self::Dropped(end) => write!(f, "{end} is closed"),
+            Self::Aborted(end) => write!(f, "{end} is to be reset"),
+            Self::Reset(end) => write!(f, "{end} is reset by its peer"),
+            Self::Faulted(number, name) => write!(f, "fault on connection {number}: {name}"),
+            Self::Partitioned(a, b) => write!(f, "host {a} and host {b} are parted"),
+            Self::Healed(a, b) => write!(f, "host {a} and host {b} are joined again"),
+        }
+    }
+}
+
+/// What happened in a run, in order.
+///
+/// Two runs with the same seed have the same [`hash`](Self::hash), on every machine. Its `Display` is
+/// one line for each of the last events.
+///
+/// # Examples
+///
+/// ```
+/// use millpond_sim::Sim;
+///
+/// let hash = |seed| Sim::new(seed).record(async { /* .. */ }).trace.hash();
+/// assert_eq!(hash(7), hash(7));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Trace {
+    hash: u64,
+    count: u64,
+    last: VecDeque<(u64, Event)>,
+    kept: usize,
+}
+
+impl Trace {
+    pub(crate) fn new(kept: usize) -> Self {
+        Self {
+            hash: 0,
+            count: 0,
+            last: VecDeque::new(),
+            kept,
+        }
+    }
+
+    pub(crate) fn add(&mut self, now: u64, event: Event) {
+        self.hash = mix(self.hash, now);
+        for word in event.words() {
+            self.hash = mix(self.hash, word);
+        }
+        self.count += 1;
+        if self.kept == 0 {
+            return;
+        }
+        if self.last.len() == self.kept {
+            self.last.pop_front();
+        }
+        self.last.push_back((now, event));
+    }
+
+    /// A number made of everything that happened: every event, its time, and the bytes that were
+    /// written.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// How many events there were.
+    pub fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether nothing happened.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nanos, event) in &self.last {
+            let micros = nanos / 1000;
+            writeln!(
+                f,
+                "{:>6}.{:06} s  {event}",
+                micros / 1_000_000,
+                micros % 1_000_000
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn mix(hash: u64, word: u64) -> u64 {
+    let mixed = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 29)
+}
+
+/// A number made of all the bytes, however they are cut.
+pub(crate) fn digest<'a>(bufs: impl IntoIterator<Item = &'a [u8]>) -> u64 {
+    let mut digest = Digest::default();
+    bufs.into_iter().for_each(|buf| digest.add(buf));
+    digest.end()
+}
+
+#[derive(Default)]
+struct Digest {
+    hash: u64,
+    /// The bytes that make no word yet.
+    word: u64,
+    len: u64,
+}
+
+impl Digest {
+    fn add(&mut self, mut buf: &[u8]) {
+        while self.len % 8 != 0 {
+            let Some((first, rest)) = buf.split_first() else {
+                return;
+            };
+            self.byte(*first);
+            buf = rest;
+        }
+        let mut words = buf.chunks_exact(8);
+        for word in &mut words {
+            let word = word
+                .iter()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte));
+            self.hash = mix(self.hash, word);
+            self.len += 8;
+        }
+        words.remainder().iter().for_each(|byte| self.byte(*byte));
+    }
+
+    fn byte(&mut self, byte: u8) {
+        self.word = self.word << 8 | u64::from(byte);
+        self.len += 1;
+        if self.len % 8 == 0 {
+            self.hash = mix(self.hash, self.word);
+            self.word = 0;
+        }
+    }
+
+    fn end(self) -> u64 {
+        mix(mix(self.hash, self.word), self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_does_not_depend_on_cuts_but_on_every_byte() {
+        let data: Vec<u8> = (0..40).collect();
+        let whole = digest([&data[..]]);
+        for cut in 0..=data.len() {
+            for next in cut..=data.len() {
+                let parts = [&data[..cut], &data[cut..next], &data[next..]];
+                assert_eq!(digest(parts), whole, "{cut} {next}");
+            }
+        }
+        for position in 0..data.len() {
+            let mut other = data.clone();
+            other[position] ^= 1;
+            assert_ne!(digest([&other[..]]), whole);
+            assert_ne!(digest([&data[..position]]), whole);
+        }
+    }
+
+    #[test]
+    fn the_hash_depends_on_every_event_its_time_and_the_order() {
+        let of = |events: &[(u64, Event)]| {
+            let mut trace = Trace::new(0);
+            events.iter().for_each(|(at, event)| trace.add(*at, *event));
+            trace.hash()
+        };
+        let [one, two] = [(0, Event::Polled(1)), (0, Event::Polled(2))];
+        let all = [
+            of(&[]),
+            of(&[one]),
+            of(&[one, two]),
+            of(&[two, one]),
+            of(&[(1, one.1), two]),
+        ];
+        for (index, hash) in all.iter().enumerate() {
+            assert!(!all[..index].contains(hash), "{all:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_last_events_are_kept() {
+        let mut trace = Trace::new(2);
+        (1..=5).for_each(|task| trace.add(1_500_000_000, Event::Polled(task)));
+        assert_eq!(trace.len(), 5);
+        assert_eq!(
+            trace.to_string(),
+            "     1.500000 s  task 4 runs\n     1.500000 s  task 5 runs\n"
+        );
+    }
+}

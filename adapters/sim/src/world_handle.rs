@@ -1,0 +1,501 @@
+//! What a program in a world has in its hands.
+
+use std::{
+    cell::RefCell,
+    fmt,
+    io::{self, ErrorKind},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
+
+use millpond::{Runtime, Spawn};
+
+use crate::{
+    fault::{Fault, Kind},
+    host::Host,
+    port::File,
+    task::{ROOT, Ready},
+    trace::Event,
+    world::{Afterwards, Due, State, nanos},
+};
+
+thread_local! {
+    /// The world whose task this thread runs, and the host that the task is on.
+    static CURRENT: RefCell<Option<Host>> = const { RefCell::new(None) };
+}
+
+/// What belongs to one world.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub(crate) ready: Arc<Ready>,
+}
+
+impl Shared {
+    pub(crate) fn new(state: State, ready: Arc<Ready>) -> Self {
+        Self {
+            state: Mutex::new(state),
+            ready,
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A program that panics in the middle of something harms only itself.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something under the lock, and what follows from it without.
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut State, &mut Afterwards) -> T) -> T {
+        let mut after = Afterwards::default();
+        let result = work(&mut self.lock(), &mut after);
+        after.run();
+        result
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        epoch() + Duration::from_nanos(self.lock().now)
+    }
+}
+
+/// What the time of every world begins with. Only differences of it mean anything.
+fn epoch() -> Instant {
+    static EPOCH: OnceLock<Instant> = OnceLock::new();
+    *EPOCH.get_or_init(Instant::now)
+}
+
+/// Makes a host the current one, until this is dropped.
+pub(crate) struct Entered(Option<Host>);
+
+impl Entered {
+    pub(crate) fn new(host: Host) -> Self {
+        Self(CURRENT.replace(Some(host)))
+    }
+
+    /// Goes on to another host of the same world.
+    pub(crate) fn go_to(&self, id: u32) {
+        CURRENT.with_borrow_mut(|current| {
+            if let Some(host) = current {
+                host.id = id;
+            }
+        });
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.set(self.0.take());
+    }
+}
+
+/// The host that the running task is on.
+pub(crate) fn current_host() -> Host {
+    let current = CURRENT.with_borrow(Clone::clone);
+    current.expect("this works only within `Sim::run`, on the thread that called it")
+}
+
+/// A world, from within: to look at it and to interfere.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use millpond_sim::{Sim, world};
+///
+/// Sim::new(1).run(async {
+///     world().sleep(Duration::from_secs(3600)).await; // takes no time at all
+///     assert_eq!(world().elapsed(), Duration::from_secs(3600));
+/// });
+/// ```
+#[derive(Clone)]
+pub struct World {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// The world that the caller is in.
+///
+/// # Panics
+///
+/// Outside of [`Sim::run`](crate::Sim::run), and on other threads.
+///
+/// # Examples
+///
+/// See [`World`].
+pub fn world() -> World {
+    World {
+        shared: current_host().shared,
+    }
+}
+
+impl World {
+    /// The runtime of the host that the caller is on, or of the first one.
+    ///
+    /// # Examples
+    ///
+    /// A function that takes a runtime takes this one:
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use millpond_sim::{OpenError, Runtime, Server, Sim, world};
+    ///
+    /// async fn serve(runtime: Arc<dyn Runtime>) -> Result<Server, OpenError> {
+    ///     millpond::start_server(runtime, "127.0.0.1:17", async |_, mut writer| {
+    ///         writer.write(b"be excellent to each other\n")
+    ///     })
+    ///     .await
+    /// }
+    ///
+    /// Sim::new(1).run(async {
+    ///     let server = serve(world().runtime()).await.unwrap();
+    ///     assert!(server.is_serving());
+    /// });
+    /// ```
+    pub fn runtime(&self) -> Arc<dyn Runtime> {
+        let current = CURRENT.with_borrow(Clone::clone);
+        let here = current.filter(|host| Arc::ptr_eq(&host.shared, &self.shared));
+        match here {
+            Some(host) => host.runtime(),
+            None => Host::new(self.shared.clone(), 0).runtime(),
+        }
+    }
+
+    /// A host, by its name.
+    ///
+    /// # Panics
+    ///
+    /// If there is none of that name: [`Sim::host`](crate::Sim::host) makes them.
+    ///
+    /// # Examples
+    ///
+    /// See [`Host`].
+    pub fn host(&self, name: &str) -> Host {
+        Host::new(self.shared.clone(), self.host_id(name))
+    }
+
+    fn host_id(&self, name: &str) -> u32 {
+        let state = self.shared.lock();
+        let found = state.hosts.iter().position(|host| host.name == name);
+        let Some(id) = found.and_then(|id| u32::try_from(id).ok()) else {
+            drop(state);
+            panic!("there is no host {name:?} in this world");
+        };
+        id
+    }
+
+    /// Runs a task on the host that the caller is on, or on the first one.
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, world};
+    ///
+    /// Sim::new(1).run(async {
+    ///     world().spawn(async { println!("in the background") });
+    /// });
+    /// ```
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let runtime: Arc<dyn Spawn> = self.runtime();
+        runtime.spawn(Box::pin(task));
+    }
+}
+
+/// Time.
+impl World {
+    /// Waits for so long, by the world's clock.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes.
+    ///
+    /// # Examples
+    ///
+    /// See [`World`].
+    pub async fn sleep(&self, duration: Duration) {
+        self.runtime().sleep(duration).await;
+    }
+
+    /// The world's time. It has nothing to do with that of other clocks.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use millpond_sim::{Sim, world};
+    ///
+    /// Sim::new(1).run(async {
+    ///     let then = world().now();
+    ///     world().sleep(Duration::from_secs(1)).await;
+    ///     assert_eq!(world().now() - then, Duration::from_secs(1));
+    /// });
+    /// ```
+    pub fn now(&self) -> Instant {
+        self.shared.now()
+    }
+
+    /// How old the world is.
+    ///
+    /// See [`World`] for an example.
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.shared.lock().now)
+    }
+
+    /// Lets the clock jump, as when a machine was asleep: what should have happened meanwhile
+    /// happens now.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use millpond_sim::{Sim, world};
+    ///
+    /// Sim::new(1).run(async {
+    ///     world().jump(Duration::from_secs(86_400));
+    ///     assert!(world().elapsed() >= Duration::from_secs(86_400));
+    /// });
+    /// ```
+    pub fn jump(&self, duration: Duration) {
+        let mut state = self.shared.lock();
+        state.note(Event::Jumped(nanos(duration)));
+        state.now = state.in_future(duration);
+    }
+
+    /// Does something at a time of the world, whoever waits for what.
+    pub(crate) fn at(&self, time: Duration, deed: Box<dyn FnOnce(&Self) + Send>) {
+        self.shared.lock().add_timer(nanos(time), Due::Call(deed));
+    }
+}
+
+/// What goes wrong.
+impl World {
+    /// Adds a fault to the plan. If it is one of a stream, it also strikes connections that there
+    /// are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    ///
+    /// use millpond_sim::{Fault, Sim, open_connection, start_server, world};
+    ///
+    /// Sim::new(1).run(async {
+    ///     let server = start_server("127.0.0.1:7", async |mut reader, _writer| {
+    ///         reader.read(1).await.map(drop)
+    ///     });
+    ///     let server = server.on_handler_error(|_| {}).await.unwrap();
+    ///     let (mut reader, _writer) = open_connection(&server.sockets()[0]).await.unwrap();
+    ///     world().inject(Fault::reset());
+    ///     let failure = reader.read(1).await.unwrap_err();
+    ///     assert_eq!(std::io::Error::from(failure).kind(), ErrorKind::ConnectionReset);
+    /// });
+    /// ```
+    pub fn inject(&self, fault: Fault) {
+        self.shared.with(|state, after| {
+            state.faults.push(fault);
+            let Kind::Stream(kind) = fault.kind else {
+                return;
+            };
+            for number in 1..state.connections.len() {
+                let number = u32::try_from(number).unwrap_or(u32::MAX);
+                if fault.strikes(number) {
+                    let side = fault.direction.writer();
+                    state.strike_after(number, side, fault.after, kind, after);
+                }
+            }
+        });
+    }
+
+    /// Takes back what was planned and has not struck yet; what goes wrong by chance does so no
+    /// more, either.
+    ///
+    /// ```
+    /// use millpond_sim::{Fault, Sim, world};
+    ///
+    /// Sim::new(1).fault(Fault::refuse()).run(async {
+    ///     world().calm();
+    /// });
+    /// ```
+    pub fn calm(&self) {
+        let mut state = self.shared.lock();
+        state.faults.clear();
+        state.settings.random_faults = 0;
+    }
+
+    /// Lets two hosts no longer reach each other. What is on its way waits, as TCP repeats it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of such a name.
+    ///
+    /// # Examples
+    ///
+    /// See [`Sim::host`](crate::Sim::host).
+    pub fn part(&self, one: &str, other: &str) {
+        let (a, b) = self.pair_of_hosts(one, other);
+        let mut state = self.shared.lock();
+        state.note(Event::Partitioned(a, b));
+        state.partitions.insert((a, b));
+    }
+
+    /// Lets two hosts reach each other again.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of such a name.
+    ///
+    /// # Examples
+    ///
+    /// See [`Sim::host`](crate::Sim::host).
+    pub fn heal(&self, one: &str, other: &str) {
+        let (a, b) = self.pair_of_hosts(one, other);
+        let mut state = self.shared.lock();
+        state.note(Event::Healed(a, b));
+        state.partitions.remove(&(a, b));
+        state.resume();
+    }
+
+    fn pair_of_hosts(&self, one: &str, other: &str) -> (u32, u32) {
+        let (one, other) = (self.host_id(one), self.host_id(other));
+        (one.min(other), one.max(other))
+    }
+
+    /// Lets the next attempts to accept a connection fail, at every server that listens now.
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, open_connection, start_server, world};
+    ///
+    /// Sim::new(1).run(async {
+    ///     let server = start_server("127.0.0.1:7", async |_, _| {});
+    ///     let server = server.on_accept_error(|_| {}).await.unwrap();
+    ///     world().fail_accepts(std::io::ErrorKind::OutOfMemory, 3);
+    ///     open_connection("127.0.0.1:7").await.unwrap(); // the server has recovered
+    /// });
+    /// ```
+    pub fn fail_accepts(&self, kind: ErrorKind, times: usize) {
+        self.shared
+            .with(|state, after| state.fail_accepts(kind, times, after));
+    }
+}
+
+/// Files, of which there are only as many as servers at paths need.
+impl World {
+    /// Puts a regular file at a path of the first host, into the way of a server.
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, start_unix_server, world};
+    ///
+    /// Sim::new(1).run(async {
+    ///     world().make_file("/run/motd.sock");
+    ///     let server = start_unix_server("/run/motd.sock", async |_, _| {}).await;
+    ///     assert!(server.is_err());
+    /// });
+    /// ```
+    pub fn make_file(&self, path: impl AsRef<Path>) {
+        let key = (0, path.as_ref().to_owned());
+        self.shared.lock().files.insert(key, File::Regular);
+    }
+
+    /// Whether anything is at a path of the first host.
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, start_unix_server, world};
+    ///
+    /// Sim::new(1).run(async {
+    ///     let server = start_unix_server("/run/motd.sock", async |_, _| {}).await.unwrap();
+    ///     assert!(world().file_exists("/run/motd.sock"));
+    ///     drop(server);
+    ///     assert!(!world().file_exists("/run/motd.sock"));
+    /// });
+    /// ```
+    pub fn file_exists(&self, path: impl AsRef<Path>) -> bool {
+        let key = (0, path.as_ref().to_owned());
+        self.shared.lock().files.contains_key(&key)
+    }
+}
+
+/// What was seen.
+impl World {
+    /// A number below `n`, drawn as the world draws its own, for choices of the test.
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, world};
+    ///
+    /// let dice = |seed| Sim::new(seed).run(async { world().choose(6) + 1 });
+    /// assert_eq!(dice(5), dice(5));
+    /// ```
+    pub fn choose(&self, n: usize) -> usize {
+        self.shared.lock().choices.index(n)
+    }
+
+    /// How many tasks have not ended, without the one that [`Sim::run`](crate::Sim::run) was given.
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, world};
+    ///
+    /// Sim::new(1).run(async {
+    ///     world().spawn(std::future::pending());
+    ///     assert_eq!(world().tasks(), 1);
+    /// });
+    /// ```
+    pub fn tasks(&self) -> usize {
+        self.shared.lock().live_tasks().count()
+    }
+
+    /// How many ends of connections are not closed, with those that wait to be accepted.
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, world};
+    ///
+    /// Sim::new(1).run(async { assert_eq!(world().open_ends(), 0) });
+    /// ```
+    pub fn open_ends(&self) -> usize {
+        self.shared.lock().open_ends().count()
+    }
+
+    /// A number made of everything that has happened until now; see
+    /// [`Trace::hash`](crate::Trace::hash).
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, world};
+    ///
+    /// Sim::new(1).run(async { println!("{:016x}", world().trace_hash()) });
+    /// ```
+    pub fn trace_hash(&self) -> u64 {
+        self.shared.lock().trace.hash()
+    }
+}
+
+impl State {
+    pub(crate) fn open_ends(&self) -> impl Iterator<Item = crate::trace::End> {
+        let connections = self.connections.iter().enumerate();
+        connections.flat_map(|(number, connection)| {
+            let held = |side: usize| {
+                let connection = connection.as_ref()?;
+                connection.ends[side].is_held().then_some(side)
+            };
+            let connection = u32::try_from(number).unwrap_or(u32::MAX);
+            [held(0), held(1)]
+                .into_iter()
+                .flatten()
+                .map(move |side| crate::trace::End { connection, side })
+        })
+    }
+
+    pub(crate) fn is_root_alive(&self) -> bool {
+        self.tasks.get(ROOT).is_some_and(|slot| slot.alive)
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.shared.lock();
+        f.debug_struct("World")
+            .field("now", &Duration::from_nanos(state.now))
+            .field("tasks", &state.live_tasks().count())
+            .field("running", &state.is_root_alive())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn unsupported() -> io::Error {
+    io::Error::new(
+        ErrorKind::Unsupported,
+        "a simulated world has no sockets of the system",
+    )
+}
