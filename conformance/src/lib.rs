@@ -42,7 +42,8 @@
 //! | `drip`, `hesitant` | sockets that give and take one byte a call; `hesitant` ones also say now and then, for no reason, that they are not ready |
 //!
 //! Two groups, `tcp_server` and `unix_server`, are about serving; `runtime` is about what can be
-//! connected to, pipes and files among it, and what the driver needs of an adapter otherwise.
+//! connected to, and what the driver needs of an adapter otherwise. `sock` and `system` need the
+//! system's own sockets, files and pipes, which a runtime in memory does not have.
 //!
 //! A runtime that lacks something names the groups it has:
 //!

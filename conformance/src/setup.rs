@@ -4,7 +4,8 @@ use std::{
     any::Any,
     fmt,
     future::poll_fn,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    io,
+    net::{Ipv4Addr, SocketAddr},
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
@@ -161,17 +162,18 @@ impl Setup {
                 )
             }
             Place::FuturesIo => {
-                let (near, far) = self.connect_sockets().await;
+                let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
+                let (near, far) = self.connect_sockets(&any_port).await;
                 let open = |socket| self.open_socket(&options, FuturesIo::new(Bridge(socket)));
                 (open(near), open(far))
             }
             Place::Drip => {
-                let (near, far) = self.adopt_sockets();
+                let (near, far) = self.adopt_sockets().await;
                 let open = |socket| self.open_socket(&options, Drip::new(socket));
                 (open(near), open(far))
             }
             Place::Hesitant => {
-                let (near, far) = self.adopt_sockets();
+                let (near, far) = self.adopt_sockets().await;
                 let open = |socket, seed| self.open_socket(&options, Drip::hesitant(socket, seed));
                 (open(near, 1), open(far, 2))
             }
@@ -222,9 +224,8 @@ impl Setup {
     }
 
     /// What an adapter gives for one attempt to connect, without the driver.
-    async fn connect_sockets(&self) -> (Box<dyn Socket>, Box<dyn Socket>) {
-        let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
-        let bound = self.runtime.bind(&any_port, &ListenOptions::default());
+    async fn connect_sockets(&self, at: &Address) -> (Box<dyn Socket>, Box<dyn Socket>) {
+        let bound = self.runtime.bind(at, &ListenOptions::default());
         let listener = bound.unwrap().listen(1).unwrap();
         let address = listener.local_addr().unwrap();
         let accept = poll_fn(|cx| listener.poll_accept(cx));
@@ -233,12 +234,19 @@ impl Setup {
         (near.unwrap(), far.unwrap())
     }
 
-    pub(crate) fn adopt_sockets(&self) -> (Box<dyn Socket>, Box<dyn Socket>) {
+    /// The ends of a socket pair; of a connection to a unix socket, which is the same, if the runtime
+    /// has its own sockets.
+    pub(crate) async fn adopt_sockets(&mut self) -> (Box<dyn Socket>, Box<dyn Socket>) {
         let (near, far) = os::socket_pair().unwrap();
-        (
-            self.runtime.adopt(near).unwrap(),
-            self.runtime.adopt(far).unwrap(),
-        )
+        match self.runtime.adopt(near) {
+            Ok(near) => (near, self.runtime.adopt(far).unwrap()),
+            #[cfg(unix)]
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                let path = self.new_path();
+                self.connect_sockets(&Address::Unix(Some(path))).await
+            }
+            Err(error) => panic!("{error}"),
+        }
     }
 
     pub(crate) fn open_socket(&self, options: &StreamOptions, socket: impl Socket) -> Stream {
@@ -285,12 +293,13 @@ impl Setup {
         self.open(&server.sockets()[0]).await.unwrap()
     }
 
-    /// An address that nobody listens on, and that nobody else gets: it is that of a client.
+    /// An address that nobody listens on, and that nobody else gets: it is taken.
     pub(crate) fn address_of_nobody(&mut self) -> SocketAddr {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let address = client.local_addr().unwrap();
-        self.keep((listener, client));
+        let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
+        let bound = self.runtime.bind(&any_port, &ListenOptions::default());
+        let bound = bound.unwrap();
+        let address = bound.local_addr().unwrap().tcp().unwrap();
+        self.keep(bound);
         address
     }
 

@@ -14,7 +14,7 @@ macro_rules! suite {
         $crate::suite!(
             $harness:
             tcp, unix, sock, memory, narrow, futures_io, drip, hesitant,
-            tcp_server, unix_server, runtime
+            tcp_server, unix_server, runtime, system
         );
     };
     ($harness:ty: $($group:ident),+ $(,)?) => {
@@ -59,6 +59,9 @@ macro_rules! __group {
     };
     (runtime) => {
         $crate::__runtime!($crate::__tests, [runtime, Tcp, all()]);
+    };
+    (system) => {
+        $crate::__system!($crate::__tests, [system, Tcp, all()]);
     };
 }
 
@@ -310,12 +313,6 @@ macro_rules! __runtime {
             opening {
                 everything_that_names_an_address_can_be_connected_to,
                 a_host_name_is_resolved,
-                a_socket_can_be_taken_over,
-                a_listening_socket_can_be_taken_over,
-                #[cfg(unix)]
-                unix_sockets_can_be_taken_over,
-                #[cfg(unix)]
-                the_path_that_a_dead_server_left_is_replaced,
                 #[cfg(any(target_os = "linux", target_os = "android"))]
                 a_unix_server_whose_backlog_is_full_is_waited_for,
                 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -329,8 +326,6 @@ macro_rules! __runtime {
                 addresses_that_cannot_be_are_refused,
                 #[cfg(unix)]
                 paths_that_cannot_be_are_refused,
-                #[cfg(unix)]
-                a_file_in_the_way_of_a_server_is_left_alone,
                 options_reach_the_streams_of_clients,
                 connecting_can_be_given_up_at_any_await,
             }
@@ -390,13 +385,34 @@ macro_rules! __runtime {
                 what_takes_too_long_can_be_given_up,
                 a_spawned_task_runs_though_nobody_waits_for_it,
                 tasks_can_be_spawned_from_any_thread,
-                sockets_and_sleeps_can_be_made_on_any_thread,
                 a_name_resolves_to_addresses_with_the_port,
                 a_listener_tells_its_address_and_accepts,
                 an_attempt_to_connect_to_nobody_is_refused,
-                tcp_sockets_send_at_once,
                 close_ends_a_read_that_is_just_about_to_wait,
                 abort_ends_a_read_that_is_just_about_to_wait,
+            }
+        }
+    };
+}
+
+/// Scenarios about what the system has: its sockets, files and pipes.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __system {
+    ($with:path, $arguments:tt) => {
+        $with! {
+            $arguments
+            adopting {
+                a_socket_can_be_taken_over,
+                a_listening_socket_can_be_taken_over,
+                #[cfg(unix)]
+                unix_sockets_can_be_taken_over,
+                #[cfg(unix)]
+                the_path_that_a_dead_server_left_is_replaced,
+                #[cfg(unix)]
+                a_file_in_the_way_of_a_server_is_left_alone,
+                sockets_and_sleeps_can_be_made_on_any_thread,
+                tcp_sockets_send_at_once,
             }
             pipes {
                 #[cfg(unix)]
@@ -479,4 +495,5 @@ pub mod boxed {
     crate::__streams!(boxed, []);
     crate::__servers!(boxed, []);
     crate::__runtime!(boxed, []);
+    crate::__system!(boxed, []);
 }

@@ -5,7 +5,7 @@ use std::{
     io::ErrorKind,
     net::Ipv4Addr,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_util::future::{join, join_all};
@@ -16,15 +16,15 @@ use millpond::{
 use crate::{meddler::Meddler, setup::Setup};
 
 pub(crate) async fn sleep_takes_as_long_as_it_should(setup: Setup) {
-    let start = Instant::now();
+    let start = setup.runtime.now();
     setup.sleep(30).await;
-    assert!(start.elapsed() >= Duration::from_millis(30));
+    assert!(setup.runtime.now() - start >= Duration::from_millis(30));
 }
 
 pub(crate) async fn sleeps_go_on_side_by_side(setup: Setup) {
-    let start = Instant::now();
+    let start = setup.runtime.now();
     join_all((0..100).map(|_| setup.sleep(50))).await;
-    assert!(start.elapsed() < Duration::from_millis(50 * 50));
+    assert!(setup.runtime.now() - start < Duration::from_millis(50 * 50));
 }
 
 pub(crate) async fn what_takes_too_long_can_be_given_up(setup: Setup) {
@@ -59,20 +59,6 @@ pub(crate) async fn tasks_can_be_spawned_from_any_thread(setup: Setup) {
     });
     finished.await.unwrap();
     thread.join().unwrap();
-}
-
-pub(crate) async fn sockets_and_sleeps_can_be_made_on_any_thread(setup: Setup) {
-    let runtime = setup.runtime.clone();
-    let thread = std::thread::spawn(move || {
-        let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
-        let bound = runtime.bind(&any_port, &ListenOptions::default());
-        let listener = bound.unwrap().listen(10).unwrap();
-        let (near, far) = millpond::os::socket_pair().unwrap();
-        let sockets = [runtime.adopt(near).unwrap(), runtime.adopt(far).unwrap()];
-        (listener, sockets, runtime.sleep(Duration::from_millis(1)))
-    });
-    let (_listener, _sockets, sleep) = thread.join().unwrap();
-    sleep.await;
 }
 
 pub(crate) async fn a_name_resolves_to_addresses_with_the_port(setup: Setup) {
@@ -111,18 +97,9 @@ pub(crate) async fn an_attempt_to_connect_to_nobody_is_refused(mut setup: Setup)
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }
 
-pub(crate) async fn tcp_sockets_send_at_once(setup: Setup) {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let socket = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let twin = socket.try_clone().unwrap();
-    let adopted = setup.open(socket).await.unwrap();
-    assert!(twin.nodelay().unwrap());
-    drop(adopted);
-}
-
 /// A stream whose read is met by something at the moment at which it begins to wait.
-fn open_meddled(setup: &mut Setup, deed: fn(&mut StreamWriter)) -> StreamReader {
-    let (near, far) = setup.adopt_sockets();
+async fn open_meddled(setup: &mut Setup, deed: fn(&mut StreamWriter)) -> StreamReader {
+    let (near, far) = setup.adopt_sockets().await;
     setup.keep(far);
     let shared = Arc::new(Mutex::new(None::<StreamWriter>));
     let writer = shared.clone();
@@ -134,11 +111,11 @@ fn open_meddled(setup: &mut Setup, deed: fn(&mut StreamWriter)) -> StreamReader 
 }
 
 pub(crate) async fn close_ends_a_read_that_is_just_about_to_wait(mut setup: Setup) {
-    let mut reader = open_meddled(&mut setup, StreamWriter::close);
+    let mut reader = open_meddled(&mut setup, StreamWriter::close).await;
     assert_eq!(reader.read(1).await.unwrap(), "");
 }
 
 pub(crate) async fn abort_ends_a_read_that_is_just_about_to_wait(mut setup: Setup) {
-    let mut reader = open_meddled(&mut setup, StreamWriter::abort);
+    let mut reader = open_meddled(&mut setup, StreamWriter::abort).await;
     assert!(reader.read(1).await.is_err());
 }

@@ -1,6 +1,7 @@
 //! The scenarios. The suite's list says which of them there are, by module and name.
 
 pub(crate) mod aborting;
+pub(crate) mod adopting;
 pub(crate) mod binding;
 pub(crate) mod cancelling;
 pub(crate) mod closing;

@@ -10,18 +10,18 @@ use millpond::{Address, OpenConnection, OpenError, Server, StreamReader, StreamW
 
 use crate::{polling::interrupted, setup::Setup};
 
-async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+pub(super) async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
     let line = reader.read_line().await?;
     Ok(writer.write(&line)?)
 }
 
-async fn start(setup: &mut Setup) -> (Server, SocketAddr) {
+pub(super) async fn start(setup: &mut Setup) -> (Server, SocketAddr) {
     let server = setup.serve(echo).await.unwrap();
     let address = server.sockets()[0].tcp().unwrap();
     (server, address)
 }
 
-async fn assert_connects(opening: OpenConnection) {
+pub(super) async fn assert_connects(opening: OpenConnection) {
     let (mut reader, mut writer) = opening.await.unwrap();
     writer.write(b"hello\n").unwrap();
     assert_eq!(reader.read_to_eof().await.unwrap(), "hello\n");
@@ -61,44 +61,6 @@ pub(crate) async fn a_host_name_is_resolved(mut setup: Setup) {
     assert_connects(setup.open(text)).await;
 }
 
-pub(crate) async fn a_socket_can_be_taken_over(mut setup: Setup) {
-    let (_server, address) = start(&mut setup).await;
-    // It blocks, as any socket does at first.
-    let socket = std::net::TcpStream::connect(address).unwrap();
-    assert_connects(setup.open(socket)).await;
-}
-
-pub(crate) async fn a_listening_socket_can_be_taken_over(setup: Setup) {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = Address::from(listener.local_addr().unwrap());
-    let server = setup.serve_at(listener, echo);
-    let server = server.await.unwrap();
-    assert_eq!(server.sockets(), std::slice::from_ref(&address));
-    assert_connects(setup.open(&address)).await;
-}
-
-#[cfg(unix)]
-pub(crate) async fn unix_sockets_can_be_taken_over(mut setup: Setup) {
-    let path = setup.new_path();
-    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    let server = setup.serve_at(listener, echo);
-    let server = server.await.unwrap();
-    assert_eq!(server.sockets(), [Address::Unix(Some(path.clone()))]);
-    let socket = std::os::unix::net::UnixStream::connect(&path).unwrap();
-    assert_connects(setup.open(socket)).await;
-}
-
-#[cfg(unix)]
-pub(crate) async fn the_path_that_a_dead_server_left_is_replaced(mut setup: Setup) {
-    let path = setup.new_path();
-    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-    let server = setup.serve_at(&*path, echo).await.unwrap();
-    assert_connects(setup.open(&*path)).await;
-    server.close();
-    server.wait_closed().await;
-    assert!(!path.exists());
-}
-
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) async fn a_unix_server_whose_backlog_is_full_is_waited_for(mut setup: Setup) {
     let address = Address::Unix(Some(setup.new_path()));
@@ -108,7 +70,7 @@ pub(crate) async fn a_unix_server_whose_backlog_is_full_is_waited_for(mut setup:
     let listener = bound.unwrap().listen(0).unwrap();
     let options = millpond::ConnectOptions::default();
     let mut queued = Vec::new();
-    while let Ok(socket) = millpond::os::connect(&address, &options) {
+    while let Ok(socket) = setup.runtime.connect(&address, &options).await {
         queued.push(socket);
     }
     let opening = setup.open(&address).into_future();
@@ -227,16 +189,6 @@ pub(crate) async fn paths_that_cannot_be_are_refused(mut setup: Setup) {
     let name = missing.display().to_string();
     assert!(error.to_string().contains(&name), "{error}");
     assert_eq!(io::Error::from(error).kind(), ErrorKind::NotFound);
-}
-
-#[cfg(unix)]
-pub(crate) async fn a_file_in_the_way_of_a_server_is_left_alone(mut setup: Setup) {
-    let path = setup.new_path();
-    std::fs::write(&path, "precious").unwrap();
-    let serving = setup.serve_at(&*path, echo).await;
-    let error = io::Error::from(serving.unwrap_err());
-    assert_eq!(error.kind(), ErrorKind::AddrInUse);
-    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
 }
 
 pub(crate) async fn options_reach_the_streams_of_clients(mut setup: Setup) {

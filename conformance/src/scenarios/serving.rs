@@ -245,6 +245,7 @@ pub(crate) async fn serve_forever_ends_when_the_server_is_closed(mut setup: Setu
     setup.stays_pending(server.serve_forever()).await;
     let serving = server.clone();
     let forever = setup.spawn(async move { serving.serve_forever().await });
+    setup.sleep(10).await;
     let mut client = setup.client(&server).await;
     assert_echoes(&mut client).await;
     server.close();
@@ -298,6 +299,7 @@ pub(crate) async fn options_reach_the_streams_of_handlers(mut setup: Setup) {
     assert!(writer.write(&[0; (1 << 20) + 1]).is_err());
     while writer.queued() == 0 {
         writer.write(&[0; 100_000]).unwrap();
+        setup.sleep(1).await; // what can be sent has been
     }
     setup.stays_pending(writer.drain()).await;
     writer.write_eof().unwrap();
