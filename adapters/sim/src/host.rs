@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(unix)]
+use millpond::StdPipe;
 use millpond::{
     Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Runtime, Socket,
     Spawn, StdListener, StdSocket,
@@ -209,6 +211,11 @@ impl Runtime for Host {
     }
 
     fn adopt_listener(&self, _: StdListener) -> io::Result<Box<dyn Listener>> {
+        Err(unsupported())
+    }
+
+    #[cfg(unix)]
+    fn adopt_pipe(&self, _: StdPipe) -> io::Result<Box<dyn Socket>> {
         Err(unsupported())
     }
 
