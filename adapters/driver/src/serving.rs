@@ -1,7 +1,7 @@
 //! What a server, its accepting task and its handlers share.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     future::poll_fn,
     io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -69,12 +69,12 @@ pub(crate) struct Serving {
 
 struct State {
     phase: Phase,
-    /// From their being accepted until they are closed.
-    clients: HashMap<u64, Arc<Client>>,
+    /// From their being accepted until they are closed; in that order, which is the same in every run.
+    clients: BTreeMap<u64, Arc<Client>>,
     next_client: u64,
     /// Those who wait for the end, each under a number of its own, so that one who gives up is
     /// forgotten.
-    waiters: HashMap<u64, Waker>,
+    waiters: BTreeMap<u64, Waker>,
     next_waiter: u64,
 }
 
@@ -140,9 +140,9 @@ impl Serving {
             config,
             state: Mutex::new(State {
                 phase: Phase::Bound(bound),
-                clients: HashMap::new(),
+                clients: BTreeMap::new(),
                 next_client: 0,
-                waiters: HashMap::new(),
+                waiters: BTreeMap::new(),
                 next_waiter: 0,
             }),
             acceptor: AtomicWaker::new(),
@@ -334,7 +334,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-fn wake_all(waiters: HashMap<u64, Waker>) {
+fn wake_all(waiters: BTreeMap<u64, Waker>) {
     waiters.into_values().for_each(Waker::wake);
 }
 
@@ -507,7 +507,7 @@ impl Drop for Running {
         let client = state.clients.remove(&self.id);
         let waiters = match state.has_ended() {
             true => mem::take(&mut state.waiters),
-            false => HashMap::new(),
+            false => BTreeMap::new(),
         };
         drop(state);
         drop(client);

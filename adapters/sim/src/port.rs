@@ -343,6 +343,23 @@ impl State {
         })
     }
 
+    /// A connection that needs no server.
+    pub(crate) fn connect_directly(&mut self, after: &mut Afterwards) -> u32 {
+        let number = self.begin_attempt();
+        let mut address = || SocketAddr::from((Ipv4Addr::LOCALHOST, self.next_port(0))).into();
+        let ends = [EndState::new(0, address()), EndState::new(0, address())];
+        let options = SocketOptions::default();
+        let pipes = [self.pipe(&options, &options), self.pipe(&options, &options)];
+        self.connections[number as usize] = Some(Box::new(Connection {
+            kind: Transport::Tcp,
+            ends,
+            pipes,
+        }));
+        self.note(Event::Connected(number));
+        self.doom(number, after);
+        number
+    }
+
     fn pipe(&self, sender: &SocketOptions, receiver: &SocketOptions) -> Pipe {
         Pipe::new(
             sender.send_buffer.unwrap_or(self.settings.send_buffer),

@@ -112,7 +112,7 @@ pub(crate) fn run<F: Future>(
     deeds: Vec<Deed>,
     future: F,
 ) -> Run<F::Output> {
-    let ready = Arc::new(Ready::new());
+    let ready = Arc::new(Ready::new(settings.other_threads.is_some()));
     let max_polls = settings.max_polls;
     let mut state = State::new(settings, Choices::new(source.clone()));
     let root = Slot::new(&ready, ROOT, 0, 0, None);

@@ -45,7 +45,8 @@ pub(crate) enum Wait {
 /// The tasks that were woken. Wakers know only this, so that they can be called under any lock.
 pub(crate) struct Ready {
     queue: Mutex<Vec<usize>>,
-    driver: Thread,
+    /// The thread that runs the tasks, if others may wake them.
+    driver: Option<Thread>,
 }
 
 /// Wakes one task.
@@ -58,10 +59,10 @@ pub(crate) struct Alarm {
 
 impl Ready {
     /// For tasks that run on this thread.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(other_threads: bool) -> Self {
         Self {
             queue: Mutex::default(),
-            driver: thread::current(),
+            driver: other_threads.then(thread::current),
         }
     }
 
@@ -82,8 +83,8 @@ impl Alarm {
     pub(crate) fn ring(&self) {
         if !self.rung.swap(true, Ordering::AcqRel) {
             self.ready.queue().push(self.task);
-            if thread::current().id() != self.ready.driver.id() {
-                self.ready.driver.unpark();
+            if let Some(driver) = &self.ready.driver {
+                driver.unpark();
             }
         }
     }

@@ -144,7 +144,7 @@ impl Trace {
         Self {
             hash: 0,
             count: 0,
-            last: VecDeque::new(),
+            last: VecDeque::with_capacity(kept.min(KEPT)),
             kept,
         }
     }

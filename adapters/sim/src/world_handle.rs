@@ -9,14 +9,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use millpond::{Runtime, Spawn};
+use millpond::{Runtime, Spawn, StreamOptions, StreamReader, StreamWriter};
 
 use crate::{
     fault::{Fault, Kind},
     host::Host,
     port::File,
+    socket::SimSocket,
     task::{ROOT, Ready},
-    trace::Event,
+    trace::{End, Event},
     world::{Afterwards, Due, State, nanos},
 };
 
@@ -197,6 +198,44 @@ impl World {
         runtime.spawn(Box::pin(task));
     }
 }
+
+/// Connections without a server.
+impl World {
+    /// Two connected streams, as a client and a server have them, with the network of this world
+    /// between them. They have no clock, so closing them does not linger.
+    ///
+    /// Where no world is needed there is [`pair`](crate::pair).
+    ///
+    /// # Panics
+    ///
+    /// If the limit of the options is 0, or the low watermark above the high one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use millpond_sim::{Fault, Sim, StreamOptions, world};
+    ///
+    /// Sim::new(1).fault(Fault::reset()).run(async {
+    ///     let (mut client, _server) = world().connection(&StreamOptions::new());
+    ///     assert!(client.0.read(1).await.is_err());
+    /// });
+    /// ```
+    pub fn connection(&self, options: &StreamOptions) -> (Halves, Halves) {
+        let number = self.shared.with(State::connect_directly);
+        let spawner: Arc<dyn Spawn> = Arc::new(Host::new(self.shared.clone(), 0));
+        let open = |side| {
+            let end = End {
+                connection: number,
+                side,
+            };
+            let socket = SimSocket::new(self.shared.clone(), end);
+            options.open(Box::new(socket), spawner.clone())
+        };
+        (open(0), open(1))
+    }
+}
+
+type Halves = (StreamReader, StreamWriter);
 
 /// Time.
 impl World {
@@ -462,7 +501,7 @@ impl World {
 }
 
 impl State {
-    pub(crate) fn open_ends(&self) -> impl Iterator<Item = crate::trace::End> {
+    pub(crate) fn open_ends(&self) -> impl Iterator<Item = End> {
         let connections = self.connections.iter().enumerate();
         connections.flat_map(|(number, connection)| {
             let held = |side: usize| {
@@ -473,7 +512,7 @@ impl State {
             [held(0), held(1)]
                 .into_iter()
                 .flatten()
-                .map(move |side| crate::trace::End { connection, side })
+                .map(move |side| End { connection, side })
         })
     }
 
