@@ -87,6 +87,13 @@ enum Mark {
     Fault(StreamFault),
 }
 
+impl Connection {
+    /// Whether both sides have heard that the other one has ended.
+    fn is_over(&self) -> bool {
+        self.pipes.iter().all(|pipe| pipe.ended)
+    }
+}
+
 impl EndState {
     pub(crate) fn new(host: u32, address: Address) -> Self {
         Self {
@@ -262,9 +269,9 @@ impl State {
     /// Ends its own direction.
     pub(crate) fn finish(&mut self, at: End, after: &mut Afterwards) -> io::Result<()> {
         let connection = self.connection(at);
-        let kind = connection.kind;
+        let over = connection.is_over();
         let end = &mut connection.ends[at.side];
-        if end.life == Life::Dead && kind == Transport::Tcp {
+        if connection.kind == Transport::Tcp && (over || end.life == Life::Dead) {
             return Err(ErrorKind::NotConnected.into());
         }
         if !end.finished {
@@ -292,6 +299,7 @@ impl State {
         }
         self.note(Event::Dropped(at));
         let connection = self.connection(at);
+        let over = connection.is_over();
         let [end, peer] = two(&mut connection.ends, at.side);
         let was = std::mem::replace(&mut end.life, Life::Closed);
         let unread = connection.pipes[other(at.side)].arrived > 0;
@@ -302,7 +310,7 @@ impl State {
             return;
         }
         match connection.kind {
-            Transport::Tcp if was == Life::Dead => {}
+            Transport::Tcp if was == Life::Dead || over => {}
             Transport::Tcp if unread || end.abrupt => self.send_reset(at, after),
             Transport::Tcp if end.finished => {}
             Transport::Tcp => self.send(at, Mark::Fin, after),

@@ -1,0 +1,320 @@
+//! The same scripts on the system's sockets and on simulated ones: both sides see the same.
+//!
+//! `MILLPOND_SCRIPTS` sets how many scripts of each kind are run.
+
+#![cfg(target_os = "linux")]
+
+use std::{
+    env,
+    future::poll_fn,
+    io::{self, Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    os::unix::net::UnixStream,
+    task::{Context, Poll, Waker},
+};
+
+use millpond_sim::{
+    Address, ConnectOptions, ListenOptions, Runtime, Sim, Socket, os::SockRef, world,
+};
+
+const SCRIPTS: u64 = 2_000;
+
+/// What one side can do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Deed {
+    Write(usize),
+    /// As much of so many bytes as there is.
+    Read(usize),
+    End,
+    Close,
+    Abort,
+}
+
+/// Who does what, in this order.
+type Script = Vec<(usize, Deed)>;
+
+/// One end of a connection.
+trait End {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize>;
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize>;
+    fn end(&mut self) -> io::Result<()>;
+    /// The next thing is that it is dropped.
+    fn abort(&mut self);
+}
+
+impl End for TcpStream {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        Write::write(self, data)
+    }
+
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Read::read(self, buf)
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn abort(&mut self) {
+        let zero = Some(std::time::Duration::ZERO);
+        SockRef::from(&*self).set_linger(zero).unwrap();
+    }
+}
+
+impl End for UnixStream {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        Write::write(self, data)
+    }
+
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Read::read(self, buf)
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn abort(&mut self) {}
+}
+
+impl End for Box<dyn Socket> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        now(|cx| self.poll_write(cx, data))
+    }
+
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        now(|cx| self.poll_read(cx, buf))
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        now(|cx| self.poll_close(cx))
+    }
+
+    fn abort(&mut self) {
+        (**self).abort();
+    }
+}
+
+/// What does not happen at once would block.
+fn now<T>(poll: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<T>>) -> io::Result<T> {
+    match poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
+/// Plays a script, and writes down what each side sees.
+fn play<E: End>(ends: [E; 2], script: &Script) -> Vec<String> {
+    let mut ends = ends.map(Some);
+    let mut next = [0_u8; 2];
+    let mut seen = Vec::new();
+    for (side, deed) in script {
+        let Some(end) = &mut ends[*side] else {
+            continue; // closed
+        };
+        let result = match deed {
+            Deed::Write(len) => {
+                let data: Vec<u8> = (0..*len).map(|_| step(&mut next[*side])).collect();
+                end.write(&data).map(|n| format!("wrote {n}"))
+            }
+            Deed::Read(len) => {
+                let mut buf = vec![0; *len];
+                end.read(&mut buf).map(|n| format!("read {:?}", &buf[..n]))
+            }
+            Deed::End => end.end().map(|()| "ended".to_owned()),
+            Deed::Close => {
+                ends[*side] = None;
+                Ok("closed".to_owned())
+            }
+            Deed::Abort => {
+                end.abort();
+                ends[*side] = None;
+                Ok("aborted".to_owned())
+            }
+        };
+        let result = result.unwrap_or_else(|error| format!("{deed:?} failed: {:?}", error.kind()));
+        seen.push(format!("{side} {result}"));
+    }
+    seen
+}
+
+fn step(next: &mut u8) -> u8 {
+    *next = next.wrapping_add(1);
+    *next
+}
+
+fn system_tcp() -> [TcpStream; 2] {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    for end in [&client, &server] {
+        end.set_nonblocking(true).unwrap();
+        end.set_nodelay(true).unwrap();
+    }
+    [client, server]
+}
+
+fn system_unix() -> [UnixStream; 2] {
+    let (one, other) = UnixStream::pair().unwrap();
+    one.set_nonblocking(true).unwrap();
+    other.set_nonblocking(true).unwrap();
+    [one, other]
+}
+
+async fn simulated(address: Address) -> [Box<dyn Socket>; 2] {
+    let runtime = world().runtime();
+    let bound = runtime.bind(&address, &ListenOptions::default()).unwrap();
+    let listener = bound.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let options = ConnectOptions::default();
+    let client = Runtime::connect(&*runtime, &address, &options).await;
+    let server = poll_fn(|cx| listener.poll_accept(cx)).await;
+    [client.unwrap(), server.unwrap()]
+}
+
+fn on_sim(address: &Address, script: &Script) -> Vec<String> {
+    Sim::new(1).run(async { play(simulated(address.clone()).await, script) })
+}
+
+fn scripts() -> u64 {
+    env::var("MILLPOND_SCRIPTS").map_or(SCRIPTS, |text| text.parse().expect("a number of scripts"))
+}
+
+/// A script by chance.
+fn draw(seed: u64, deeds: &[Deed]) -> Script {
+    Sim::new(seed).run(async {
+        let len = 2 + world().choose(14);
+        let deed = |_| (world().choose(2), deeds[world().choose(deeds.len())]);
+        (0..len).map(deed).collect()
+    })
+}
+
+/// Reads are as likely as all the rest: they are where something shows.
+const DEEDS: [Deed; 10] = [
+    Deed::Read(1),
+    Deed::Read(3),
+    Deed::Read(100),
+    Deed::Read(100),
+    Deed::Write(1),
+    Deed::Write(5),
+    Deed::Write(5),
+    Deed::End,
+    Deed::Close,
+    Deed::Abort,
+];
+
+#[test]
+fn tcp_is_as_the_systems() {
+    let address = Address::from(([127, 0, 0, 1], 0));
+    for seed in 0..scripts() {
+        let script = draw(seed, &DEEDS);
+        let system = play(system_tcp(), &script);
+        assert_eq!(
+            on_sim(&address, &script),
+            system,
+            "script {seed}: {script:?}"
+        );
+    }
+}
+
+#[test]
+fn unix_sockets_are_as_the_systems() {
+    let address = Address::Unix(Some("/socket".into()));
+    for seed in 0..scripts() {
+        let script = draw(seed, &DEEDS);
+        let system = play(system_unix(), &script);
+        assert_eq!(
+            on_sim(&address, &script),
+            system,
+            "script {seed}: {script:?}"
+        );
+    }
+}
+
+/// How much fits differs, but not what follows from it.
+fn fill_and_drain<E: End>(mut ends: [E; 2]) -> Vec<&'static str> {
+    let mut seen = Vec::new();
+    let block = [7; 4096];
+    let mut written = 0;
+    while let Ok(n) = ends[0].write(&block) {
+        written += n;
+    }
+    seen.push(match ends[0].write(b"!").unwrap_err().kind() {
+        io::ErrorKind::WouldBlock => "full",
+        _ => "failed",
+    });
+    ends[0].end().unwrap();
+    let mut buf = [0; 4096];
+    loop {
+        match ends[1].read(&mut buf) {
+            Ok(0) => break seen.push("the end"),
+            Ok(n) => written -= n,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                std::thread::yield_now(); // the system is sending
+            }
+            Err(_) => break seen.push("failed"),
+        }
+    }
+    seen.push(if written == 0 { "all" } else { "not all" });
+    seen.push(match ends[1].write(b"!") {
+        Ok(1) => "the other direction is open",
+        _ => "failed",
+    });
+    seen
+}
+
+#[test]
+fn a_full_buffer_refuses_and_then_everything_arrives_and_the_end() {
+    let tcp = Address::from(([127, 0, 0, 1], 0));
+    let unix = Address::Unix(Some("/socket".into()));
+    let sim = |address| Sim::new(1).run(async { fill_and_drain(simulated(address).await) });
+    assert_eq!(sim(tcp), fill_and_drain(system_tcp()));
+    assert_eq!(sim(unix), fill_and_drain(system_unix()));
+}
+
+/// What is written when the reader has gone, step by step.
+#[test]
+fn a_close_with_unread_input_resets_and_one_without_does_not() {
+    use Deed::{Close, Read, Write};
+    let unread = vec![(0, Write(5)), (1, Write(3)), (1, Close)];
+    let tail = [
+        (0, Read(100)),
+        (0, Read(100)),
+        (0, Read(100)),
+        (0, Write(1)),
+        (0, Write(1)),
+    ];
+    let script: Script = unread.into_iter().chain(tail).collect();
+    let address = Address::from(([127, 0, 0, 1], 0));
+    let seen = on_sim(&address, &script);
+    assert_eq!(seen, play(system_tcp(), &script));
+    assert_eq!(seen[4], "0 Read(100) failed: ConnectionReset");
+    assert_eq!(seen[5], "0 read []");
+    assert_eq!(seen[6], "0 Write(1) failed: BrokenPipe");
+}
+
+#[test]
+fn a_port_without_a_server_refuses_and_one_in_use_cannot_be_taken() {
+    let kind = |result: io::Result<()>| result.unwrap_err().kind();
+    let address = Address::from(([127, 0, 0, 1], 1));
+    let refused = Sim::new(1).run(async {
+        let options = ConnectOptions::default();
+        let connected = world()
+            .runtime()
+            .connect(&address, &options)
+            .await
+            .map(drop);
+        kind(connected)
+    });
+    assert_eq!(refused, kind(TcpStream::connect("127.0.0.1:1").map(drop)));
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let system = kind(TcpListener::bind(taken.local_addr().unwrap()).map(drop));
+    let simulated = Sim::new(1).run(async {
+        let (runtime, options) = (world().runtime(), ListenOptions::default());
+        let address = Address::from(([127, 0, 0, 1], 80));
+        let _taken = runtime.bind(&address, &options).unwrap();
+        kind(runtime.bind(&address, &options).map(drop))
+    });
+    assert_eq!(simulated, system);
+}
