@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use millpond::{Runtime, Spawn, StreamOptions, StreamReader, StreamWriter};
+use millpond::{BoxFuture, Runtime, Spawn, StreamOptions, StreamReader, StreamWriter};
 
 use crate::{
     fault::{Fault, Kind},
@@ -239,7 +239,7 @@ type Halves = (StreamReader, StreamWriter);
 
 /// Time.
 impl World {
-    /// Waits for so long, by the world's clock.
+    /// Waits for so long, from now on, by the world's clock.
     ///
     /// # Cancel safety
     ///
@@ -248,8 +248,8 @@ impl World {
     /// # Examples
     ///
     /// See [`World`].
-    pub async fn sleep(&self, duration: Duration) {
-        self.runtime().sleep(duration).await;
+    pub fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.runtime().sleep(duration)
     }
 
     /// The world's time. It has nothing to do with that of other clocks.
