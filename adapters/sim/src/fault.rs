@@ -87,8 +87,8 @@ impl Fault {
         }
     }
 
-    /// Both sides are reset, as by somebody between them: what has arrived can be read, what is on
-    /// its way is lost.
+    /// Both sides are reset, as by somebody between them: what was sent in the direction until then
+    /// arrives and can be read, and what is on its way back is lost.
     ///
     /// ```
     /// # use millpond_sim::{Direction, Fault};

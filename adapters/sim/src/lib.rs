@@ -10,6 +10,7 @@ mod fault;
 mod host;
 mod port;
 mod run;
+mod script;
 mod settings;
 mod sim;
 mod socket;
@@ -25,6 +26,7 @@ pub use crate::{
     fault::{Direction, Fault},
     host::Host,
     run::{Run, Stuck},
+    script::{Departure, Script},
     sim::Sim,
     trace::Trace,
     world_handle::{World, world},

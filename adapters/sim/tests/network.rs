@@ -1,0 +1,386 @@
+//! What the network of a world does.
+
+use std::{
+    io::{self, ErrorKind},
+    net::IpAddr,
+    time::Duration,
+};
+
+use millpond_sim::{
+    Address, Direction, Fault, OpenError, Server, Sim, StreamOptions, StreamReader, StreamWriter,
+    open_connection, open_unix_connection, start_server, start_unix_server, timeout, world,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MILLI: Duration = Duration::from_millis(1);
+
+async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+    loop {
+        let data = reader.read(4096).await?;
+        if data.is_empty() {
+            return Ok(());
+        }
+        writer.write_all(&data).await?;
+    }
+}
+
+async fn serve(at: &str) -> Server {
+    start_server(at, echo)
+        .on_handler_error(|_| {})
+        .await
+        .unwrap()
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn kind(error: OpenError) -> ErrorKind {
+    error.kind()
+}
+
+/// A world with two hosts; the program runs on the first one.
+fn two_hosts(seed: u64) -> Sim {
+    Sim::new(seed)
+        .host("localhost", [ip("10.0.0.1"), ip("fd00::1")])
+        .host("far", [ip("10.0.0.2"), ip("fd00::2")])
+}
+
+/// Starts an echo server on the other host.
+async fn serve_far() {
+    world().host("far").spawn(async {
+        let server = serve(":7").await;
+        server.serve_forever().await.unwrap();
+    });
+    world().sleep(MILLI).await;
+}
+
+#[test]
+fn an_answer_takes_the_way_there_and_back() {
+    let latency = Duration::from_millis(20);
+    Sim::new(1).latency(latency..=latency).run(async {
+        let _server = serve("127.0.0.1:7").await;
+        let began = world().now();
+        let (mut reader, mut writer) = open_connection("127.0.0.1:7").await.unwrap();
+        assert_eq!(world().now() - began, 2 * latency);
+        writer.write(b"x").unwrap();
+        reader.read(1).await.unwrap();
+        assert_eq!(world().now() - began, 4 * latency);
+    });
+}
+
+#[test]
+fn what_was_sent_first_arrives_first_however_long_each_takes() {
+    for seed in 0..100 {
+        Sim::new(seed).latency(Duration::ZERO..=SECOND).run(async {
+            let (client, server) = world().connection(&StreamOptions::new());
+            let (mut writer, mut reader) = (client.1, server.0);
+            let sent: Vec<u8> = (0..=255).collect();
+            for byte in &sent {
+                writer.write(&[*byte]).unwrap();
+            }
+            writer.write_eof().unwrap();
+            assert_eq!(reader.read_to_eof().await.unwrap(), sent);
+        });
+    }
+}
+
+#[test]
+fn a_narrow_line_takes_its_time() {
+    Sim::new(1).bandwidth(1000).run(async {
+        let (client, server) = world().connection(&StreamOptions::new());
+        let (mut writer, mut reader) = (client.1, server.0);
+        let began = world().now();
+        writer.write(&[0; 10_000]).unwrap();
+        reader.read_exactly(10_000).await.unwrap();
+        assert_eq!(world().now() - began, 10 * SECOND);
+    });
+}
+
+#[test]
+fn buffers_hold_as_much_as_they_are_told() {
+    Sim::new(1).buffers(100, 50).run(async {
+        let (client, server) = world().connection(&StreamOptions::new());
+        let (mut writer, mut reader) = (client.1, server.0);
+        writer.write(&[0; 200]).unwrap();
+        assert_eq!(writer.queued(), 50);
+        reader.read_exactly(10).await.unwrap();
+        world().sleep(MILLI).await;
+        assert_eq!(writer.queued(), 0);
+    });
+}
+
+#[test]
+fn hosts_have_names_addresses_and_ports_of_their_own() {
+    two_hosts(1).run(async {
+        serve_far().await;
+        let _here = serve("127.0.0.1:7").await; // the same port
+        for target in ["10.0.0.2:7", "far:7", "[fd00::2]:7"] {
+            let (mut reader, mut writer) = open_connection(target).await.unwrap();
+            let info = writer.extra_info().clone();
+            assert!(info.peer_addr.unwrap().to_string().starts_with(['1', '[']));
+            writer.write(b"x").unwrap();
+            assert_eq!(reader.read(1).await.unwrap(), "x");
+        }
+        for (target, expected) in [
+            ("10.0.0.1:7", ErrorKind::ConnectionRefused), // only on loopback
+            ("10.0.0.3:7", ErrorKind::HostUnreachable),
+            ("127.0.0.2:8", ErrorKind::ConnectionRefused),
+        ] {
+            let error = open_connection(target).await.unwrap_err();
+            assert_eq!(kind(error), expected, "{target}");
+        }
+        let elsewhere = start_server("10.0.0.2:80", echo).await.unwrap_err();
+        assert_eq!(kind(elsewhere), ErrorKind::AddrNotAvailable);
+    });
+}
+
+#[test]
+fn what_hosts_that_are_parted_sent_arrives_when_they_are_joined() {
+    two_hosts(1).run(async {
+        serve_far().await;
+        let (mut reader, mut writer) = open_connection("10.0.0.2:7").await.unwrap();
+        world().part("localhost", "far");
+        writer.write(b"x").unwrap();
+        assert!(timeout(60 * SECOND, reader.read(1)).await.is_err());
+        let opening = open_connection("10.0.0.2:7").into_future();
+        assert!(timeout(10 * SECOND, opening).await.is_err());
+        world().heal("far", "localhost");
+        assert_eq!(reader.read(1).await.unwrap(), "x");
+        open_connection("10.0.0.2:7").await.unwrap();
+    });
+}
+
+#[test]
+fn who_gets_no_answer_gives_up_as_the_system_does() {
+    Sim::new(1).fault(Fault::black_hole()).run(async {
+        let began = world().now();
+        let error = open_connection("127.0.0.1:7").await.unwrap_err();
+        assert_eq!(kind(error), ErrorKind::TimedOut);
+        assert_eq!(world().now() - began, 127 * SECOND);
+    });
+}
+
+#[test]
+fn a_dead_address_costs_a_moment_and_a_dead_host_all_its_attempts() {
+    let name = || [ip("::1"), ip("127.0.0.1")];
+    Sim::new(1)
+        .name("www", name())
+        .fault(Fault::black_hole().connection(1))
+        .run(async {
+            let _server = serve("127.0.0.1:7").await;
+            let began = world().now();
+            let (_reader, writer) = open_connection("www:7").await.unwrap();
+            assert!(
+                writer
+                    .extra_info()
+                    .peer_addr
+                    .clone()
+                    .unwrap()
+                    .tcp()
+                    .unwrap()
+                    .is_ipv4()
+            );
+            assert!(world().now() - began < SECOND);
+        });
+    Sim::new(1)
+        .name("www", name())
+        .fault(Fault::refuse())
+        .run(async {
+            let Err(OpenError::Connect { attempts }) = open_connection("www:7").await else {
+                panic!("it was not refused");
+            };
+            assert_eq!(attempts.len(), 2);
+        });
+}
+
+#[test]
+fn names_that_are_not_known_do_not_resolve_and_others_take_their_time() {
+    let sim = Sim::new(1).name("gone", []).name("here", [ip("127.0.0.1")]);
+    sim.resolve_delay(SECOND).run(async {
+        let _server = serve("127.0.0.1:7").await;
+        for name in ["gone:7", "unknown:7"] {
+            let error = open_connection(name).await.unwrap_err();
+            assert!(matches!(error, OpenError::Resolve { .. }), "{error}");
+        }
+        assert_eq!(world().elapsed(), 2 * SECOND);
+        open_connection("here:7").await.unwrap();
+    });
+}
+
+#[test]
+fn a_full_backlog_keeps_callers_waiting() {
+    Sim::new(1).run(async {
+        let server = start_server("127.0.0.1:7", echo)
+            .backlog(2)
+            .start_serving(false);
+        let server = server.await.unwrap();
+        // Bound, but nobody listens.
+        let error = open_connection("127.0.0.1:7").await.unwrap_err();
+        assert_eq!(kind(error), ErrorKind::ConnectionRefused);
+        server.start_serving().unwrap();
+        world().fail_accepts(ErrorKind::OutOfMemory, 1);
+        let mut open = Vec::new();
+        for _ in 0..10 {
+            open.push(open_connection("127.0.0.1:7").await.unwrap());
+        }
+        assert!(world().elapsed() >= SECOND, "somebody had to try again");
+        for (reader, writer) in &mut open {
+            writer.write(b"x").unwrap();
+            assert_eq!(reader.read(1).await.unwrap(), "x");
+        }
+    });
+}
+
+#[test]
+fn a_server_that_closes_resets_those_who_were_not_accepted() {
+    for address in [
+        Address::from(([127, 0, 0, 1], 7)),
+        Address::Unix(Some("/s".into())),
+    ] {
+        Sim::new(1).run(async {
+            let runtime = world().runtime();
+            let bound = runtime.bind(&address, &Default::default()).unwrap();
+            let listener = bound.listen(10).unwrap();
+            let (mut reader, _writer) = open_connection(&address).await.unwrap();
+            drop(listener);
+            let error = reader.read(1).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        });
+    }
+}
+
+#[test]
+fn accepting_goes_on_after_errors() {
+    for (error, reports) in [
+        (ErrorKind::ConnectionAborted, 0),
+        (ErrorKind::OutOfMemory, 1),
+    ] {
+        Sim::new(1).run(async {
+            let told = std::sync::Arc::new(std::sync::Mutex::new(0));
+            let count = told.clone();
+            let server = start_server("127.0.0.1:7", echo);
+            let server = server.on_accept_error(move |_| *count.lock().unwrap() += 1);
+            let _server = server.await.unwrap();
+            world().fail_accepts(error, 5);
+            let (mut reader, mut writer) = open_connection("127.0.0.1:7").await.unwrap();
+            writer.write(b"x").unwrap();
+            assert_eq!(reader.read(1).await.unwrap(), "x");
+            assert_eq!(*told.lock().unwrap(), reports);
+        });
+    }
+}
+
+#[test]
+fn paths_are_those_of_the_world() {
+    Sim::new(1).run(async {
+        let path = "/no/such/directory/socket";
+        let missing = open_unix_connection(path).await.unwrap_err();
+        assert_eq!(kind(missing), ErrorKind::NotFound);
+        let server = start_unix_server(path, echo).await.unwrap();
+        assert!(world().file_exists(path));
+        let taken = start_unix_server(path, echo).await.unwrap_err();
+        assert_eq!(kind(taken), ErrorKind::AddrInUse);
+        let (mut reader, mut writer) = open_unix_connection(path).await.unwrap();
+        writer.write(b"x").unwrap();
+        assert_eq!(reader.read(1).await.unwrap(), "x");
+        drop(server);
+        assert!(!world().file_exists(path));
+        assert!(!std::path::Path::new(path).exists());
+
+        // What a dead server has left is replaced.
+        drop(
+            start_unix_server(path, echo)
+                .cleanup_socket(false)
+                .await
+                .unwrap(),
+        );
+        assert!(world().file_exists(path));
+        let refused = open_unix_connection(path).await.unwrap_err();
+        assert_eq!(kind(refused), ErrorKind::ConnectionRefused);
+        drop(start_unix_server(path, echo).await.unwrap());
+
+        // A file in the way stays.
+        world().make_file("/file");
+        let in_the_way = start_unix_server("/file", echo).await.unwrap_err();
+        assert_eq!(kind(in_the_way), ErrorKind::AddrInUse);
+        assert!(world().file_exists("/file"));
+    });
+}
+
+#[test]
+fn ports_are_shared_only_by_those_who_agree() {
+    Sim::new(1).run(async {
+        let _first = serve("127.0.0.1:7").await;
+        for target in ["127.0.0.1:7", "0.0.0.0:7"] {
+            let taken = start_server(target, echo).await.unwrap_err();
+            assert_eq!(kind(taken), ErrorKind::AddrInUse);
+        }
+        let _other_family = serve("[::1]:7").await;
+        let shared = || {
+            start_server("127.0.0.1:8", echo)
+                .reuse_port(true)
+                .into_future()
+        };
+        let (_one, _other) = (shared().await.unwrap(), shared().await.unwrap());
+        assert!(start_server("127.0.0.1:8", echo).await.is_err());
+    });
+}
+
+#[test]
+fn an_end_by_a_fault_is_one_for_the_reader_and_a_reset_for_the_writer() {
+    Sim::new(1)
+        .fault(Fault::eof().after(Direction::ToServer, 3))
+        .run(async {
+            let (client, server) = world().connection(&StreamOptions::new());
+            let ((mut reader, mut writer), (mut far_reader, _far_writer)) = (client, server);
+            writer.write(b"12345").unwrap();
+            assert_eq!(far_reader.read_to_eof().await.unwrap(), "123");
+            let error = reader.read(1).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        });
+}
+
+#[test]
+fn a_stall_holds_back_what_comes_behind_it_and_then_gives_it_all() {
+    let stall = Fault::stall(20 * SECOND).after(Direction::ToServer, 3);
+    Sim::new(1).fault(stall).run(async {
+        let (client, server) = world().connection(&StreamOptions::new());
+        let (mut writer, mut reader) = (client.1, server.0);
+        writer.write(b"12345").unwrap();
+        writer.write(b"67").unwrap();
+        assert_eq!(reader.read(10).await.unwrap(), "123");
+        assert!(timeout(19 * SECOND, reader.read(10)).await.is_err());
+        assert_eq!(reader.read_exactly(4).await.unwrap(), "4567");
+        assert_eq!(world().elapsed(), 20 * SECOND);
+    });
+}
+
+#[test]
+fn a_fault_that_is_pushed_strikes_though_nobody_waits() {
+    Sim::new(1).run(async {
+        let (client, server) = world().connection(&StreamOptions::new());
+        let ((mut reader, mut writer), (_far_reader, mut far_writer)) = (client, server);
+        far_writer.write(b"before").unwrap();
+        world().inject(Fault::reset());
+        assert!(far_writer.write(b"after").is_err());
+        // What has arrived can be read, and then the reset is told.
+        assert_eq!(reader.read_exactly(6).await.unwrap(), "before");
+        let error = reader.read(1).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        assert!(writer.write(b"?").is_err());
+    });
+}
+
+#[test]
+fn what_is_on_its_way_arrives_before_the_reset() {
+    Sim::new(1).latency(SECOND..=SECOND).run(async {
+        let (client, server) = world().connection(&StreamOptions::new());
+        let (mut writer, mut reader) = (client.1, server.0);
+        writer.write(b"on its way").unwrap();
+        writer.abort();
+        assert_eq!(reader.read(100).await.unwrap(), "on its way");
+        let error = reader.read(1).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    });
+}
