@@ -1,4 +1,200 @@
-//! millpond in a deterministic world.
+//! millpond in a deterministic world: no thread, no socket, any fault, one seed.
+//!
+//! A program written against `millpond` runs here unchanged, and a test of it takes microseconds,
+//! needs no port and no sleep, and fails the same way each time. Everything here is `millpond`'s,
+//! with a simulated world as its runtime: see there for the streams and servers.
+//!
+//! | to test | use |
+//! |---|---|
+//! | a function that reads and writes a stream | [`pair`] and a [`Script`]: no world is needed |
+//! | a client, a server or both, with timeouts | [`Sim::run`] |
+//! | what they do when the network is slow, partial or reordered | [`Sim::rough`], [`Sim::latency`], in [`check`] |
+//! | what they do when it fails | [`Sim::fault`], [`Sim::random_faults`], [`World::inject`] |
+//! | all of that, driven by a fuzzer | [`Sim::from_bytes`] |
+//!
+//! # A first test
+//!
+//! A function that speaks a protocol over a stream needs a stream and a peer. [`pair`] gives two
+//! connected streams in memory, and a [`Script`] plays the other side:
+//!
+//! ```
+//! use std::io;
+//!
+//! use futures_util::future::join;
+//! use millpond_sim::{Script, StreamReader, StreamWriter, pair};
+//!
+//! /// What is to be tested: asks for a name's number.
+//! async fn look_up(reader: &mut StreamReader, writer: &mut StreamWriter) -> io::Result<u32> {
+//!     writer.write(b"NUMBER alice\r\n")?;
+//!     let line = reader.read_until(b"\r\n").await?;
+//!     let text = std::str::from_utf8(&line).map_err(io::Error::other)?;
+//!     text.trim_end().parse().map_err(io::Error::other)
+//! }
+//!
+//! # let block_on = |future| millpond_sim::Sim::new(0).run(future);
+//! // In a test, on any executor.
+//! block_on(async {
+//!     let ((mut reader, mut writer), peer) = pair();
+//!     let script = Script::new().expect(b"NUMBER alice\r\n").send(b"42\r\n");
+//!     let client = look_up(&mut reader, &mut writer);
+//!     let (number, played) = join(client, script.play(peer)).await;
+//!     played.unwrap();
+//!     assert_eq!(number.unwrap(), 42);
+//! });
+//! ```
+//!
+//! # A client and a server
+//!
+//! [`Sim::run`] runs a program in a new world. In it, the functions of this crate connect and serve
+//! on the world's network, and time passes only when nothing else can happen: a test of a timeout of
+//! an hour takes no time.
+//!
+//! ```
+//! use std::{io, time::Duration};
+//!
+//! use millpond_sim::{
+//!     Sim, StreamReader, StreamWriter, open_connection, start_server, timeout, world,
+//! };
+//!
+//! /// What is to be tested: a server that does not wait for ever.
+//! async fn shout(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+//!     loop {
+//!         let line = timeout(Duration::from_secs(3600), reader.read_line()).await??;
+//!         if line.is_empty() {
+//!             return Ok(());
+//!         }
+//!         writer.write_all(&line.to_ascii_uppercase()).await?;
+//!     }
+//! }
+//!
+//! Sim::new(1).run(async {
+//!     let server = start_server("127.0.0.1:7", shout).on_handler_error(|_| {});
+//!     let server = server.await.unwrap();
+//!     let (mut reader, mut writer) = open_connection("127.0.0.1:7").await.unwrap();
+//!     writer.write(b"hello\n").unwrap();
+//!     assert_eq!(reader.read_line().await.unwrap(), "HELLO\n");
+//!
+//!     // Silence for an hour.
+//!     assert_eq!(reader.read_line().await.unwrap(), "");
+//!     assert_eq!(world().elapsed(), Duration::from_secs(3600));
+//! });
+//! ```
+//!
+//! A program that takes its runtime as an argument is given [`world().runtime()`](World::runtime).
+//! What has to be the world's for this to work is time and the network: a program that sleeps by
+//! another clock, or opens sockets itself, is not in the world. Its locks, channels and futures may
+//! be anybody's.
+//!
+//! # Many worlds
+//!
+//! Which of several tasks runs next, how much a read gives and how long a packet takes are drawn from
+//! the seed. [`check`] runs a test with many seeds:
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use millpond_sim::{Sim, check, open_connection, start_server};
+//! check(0..200, |sim| {
+//!     let latency = Duration::from_millis(1)..=Duration::from_millis(200);
+//!     sim.rough().latency(latency).no_leaks().run(async {
+//!         let server = start_server("127.0.0.1:7", async |mut reader, mut writer| {
+//!             let line = reader.read_line().await?;
+//!             writer.write_all(&line).await?;
+//!             Ok::<_, std::io::Error>(())
+//!         });
+//!         let server = server.await.unwrap();
+//!         let (mut reader, mut writer) = open_connection(&server.sockets()[0]).await.unwrap();
+//!         writer.write(b"hello\n").unwrap();
+//!         assert_eq!(reader.read_to_eof().await.unwrap(), "hello\n");
+//!     });
+//! });
+//! ```
+//!
+//! The first failure ends it. The last events are printed, and the command that repeats it:
+//!
+//! ```text
+//!      0.184211 s  the server of connection 1 reads 3 bytes
+//!      0.184211 s  the server of connection 1 waits to read
+//!      0.251530 s  task 0 runs
+//!
+//! to repeat it: MILLPOND_SEED=137 cargo test a_line_is_echoed
+//! ```
+//!
+//! A world in which nothing can ever happen any more fails at once, and says who waits for what.
+//!
+//! # Faults
+//!
+//! Faults strike at a moment that does not depend on who waits for what. By hand, to see what one of
+//! them does:
+//!
+//! ```
+//! # use millpond_sim::{Direction, Fault, Sim, open_connection, start_server};
+//! let fault = Fault::reset().connection(1).after(Direction::ToClient, 3);
+//! Sim::new(1).fault(fault).run(async {
+//!     let server = start_server("127.0.0.1:17", async |_, mut writer| {
+//!         let _ = writer.write(b"be excellent to each other\n");
+//!     });
+//!     let server = server.await.unwrap();
+//!     let (mut reader, _writer) = open_connection(&server.sockets()[0]).await.unwrap();
+//!     reader.read_line().await.unwrap_err();
+//!     assert_eq!(reader.buffered(), b"be ");
+//! });
+//! ```
+//!
+//! By chance, to see what must hold whatever happens. Such a test says what may be true, not what
+//! is: the answer is right, or there is an error, and nothing hangs or leaks.
+//!
+//! ```
+//! # use std::{io, time::Duration};
+//! # use millpond_sim::{check, open_connection, start_server, timeout, world};
+//! async fn ask() -> io::Result<Vec<u8>> {
+//!     let (mut reader, mut writer) = open_connection("127.0.0.1:7").await?;
+//!     writer.write(b"hello\n")?;
+//!     Ok(reader.read_until(b"\n").await?.to_vec())
+//! }
+//!
+//! check(0..200, |sim| {
+//!     sim.rough().random_faults(2).no_leaks().run(async {
+//!         let server = start_server("127.0.0.1:7", async |mut reader, mut writer| {
+//!             let line = timeout(Duration::from_secs(60), reader.read_line()).await??;
+//!             writer.write_all(&line).await?;
+//!             Ok::<_, io::Error>(())
+//!         });
+//!         let server = server.on_handler_error(|_| {}).await.unwrap();
+//!         for _ in 0..3 {
+//!             match timeout(Duration::from_secs(300), ask()).await {
+//!                 Ok(Ok(answer)) => assert_eq!(answer, b"hello\n"),
+//!                 Ok(Err(_)) | Err(_) => {} // refused, reset, cut off, or stalled
+//!             }
+//!         }
+//!         // When the network is fine again, so is the server.
+//!         world().calm();
+//!         assert_eq!(ask().await.unwrap(), b"hello\n");
+//!         server.close();
+//!     });
+//! });
+//! ```
+//!
+//! [Hosts](Sim::host) can be [parted](World::part) and [joined](World::heal), attempts to connect
+//! refused or left without an answer, accepting can [fail](World::fail_accepts), and the clock can
+//! [jump](World::jump).
+//!
+//! # A fuzzer
+//!
+//! [`Sim::from_bytes`] takes all choices from what a fuzzer gives, so that it looks for the worlds in
+//! which something new happens. When the bytes are used up, everything goes the calmest way.
+//!
+//! # What is simulated
+//!
+//! Connections are as on Linux, which a test compares script by script with the system's own sockets:
+//! what has arrived can be read before the reset is told, and that is told once; who closes with
+//! unread input resets; who writes after a reset or a proper close gets a broken pipe. Not simulated
+//! are single packets, whose loss and order TCP hides, and the pauses after which it repeats them: what
+//! hosts that were parted have sent arrives as soon as they are joined. Unix sockets know no delay. A
+//! read gives 2 KiB at the most.
+//!
+//! The same program and seed give the same events in the same order, byte by byte. A program that
+//! asks for the real time, or iterates over a `HashMap`, or has threads of its own, chooses for
+//! itself.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

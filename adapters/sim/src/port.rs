@@ -314,9 +314,10 @@ impl State {
             return self.refuse(number);
         };
         if backlog.queue.len() >= backlog.max {
-            return match target {
-                Address::Tcp(_) => self.lose(number),
-                _ => Attempt::Failed(ErrorKind::WouldBlock.into()),
+            return if target.tcp().is_some() {
+                self.lose(number) // until there is room
+            } else {
+                Attempt::Failed(ErrorKind::WouldBlock.into())
             };
         }
         backlog.queue.push_back(number);
@@ -387,7 +388,7 @@ impl State {
         let ip = match address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-            ip => ip,
+            ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
         };
         let target = Address::Tcp(SocketAddr::new(ip, address.port()));
         if self.has_address(from, ip) {

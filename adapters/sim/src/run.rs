@@ -308,7 +308,7 @@ impl Driver {
     }
 
     /// Drops everything that is left, which may spawn, write and wake.
-    fn end(&mut self) {
+    fn end(&self) {
         self.shared.lock().ended = true;
         loop {
             let mut state = self.shared.lock();

@@ -265,6 +265,10 @@ impl Sim {
     /// One in so many operations is not ready for no reason, and the task is woken at once; 0, the
     /// default, is none.
     ///
+    /// # Panics
+    ///
+    /// If it is 1: nothing would ever be done.
+    ///
     /// ```
     /// # use millpond_sim::Sim;
     /// let sim = Sim::new(1).hesitation(3);

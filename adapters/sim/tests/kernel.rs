@@ -239,9 +239,11 @@ fn fill_and_drain<E: End>(mut ends: [E; 2]) -> Vec<&'static str> {
     while let Ok(n) = ends[0].write(&block) {
         written += n;
     }
-    seen.push(match ends[0].write(b"!").unwrap_err().kind() {
-        io::ErrorKind::WouldBlock => "full",
-        _ => "failed",
+    let refused = ends[0].write(b"!").unwrap_err().kind();
+    seen.push(if refused == io::ErrorKind::WouldBlock {
+        "full"
+    } else {
+        "failed"
     });
     ends[0].end().unwrap();
     let mut buf = [0; 4096];
