@@ -234,6 +234,15 @@ impl Setup {
         (near.unwrap(), far.unwrap())
     }
 
+    /// Whether the runtime's sockets are the system's.
+    pub(crate) fn has_system_sockets(&self) -> bool {
+        let (near, _far) = os::socket_pair().unwrap();
+        match self.runtime.adopt(near) {
+            Ok(_) => true,
+            Err(error) => error.kind() != io::ErrorKind::Unsupported,
+        }
+    }
+
     /// The ends of a socket pair; of a connection to a unix socket, which is the same, if the runtime
     /// has its own sockets.
     pub(crate) async fn adopt_sockets(&mut self) -> (Box<dyn Socket>, Box<dyn Socket>) {

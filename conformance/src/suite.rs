@@ -338,16 +338,8 @@ macro_rules! __runtime {
                 a_local_address_is_what_the_server_sees,
                 a_local_port_can_be_given,
                 a_local_address_that_cannot_be_is_an_error_that_says_so,
-                settings_reach_the_sockets_of_clients,
-                settings_reach_the_sockets_that_are_taken_over,
-                any_socket_of_the_runtime_can_be_given,
                 both_halves_can_be_had_in_one,
-                attempts_that_lose_are_closed,
                 a_server_tells_where_it_listens_and_how_it_stands,
-                #[cfg(unix)]
-                descriptors_of_streams_can_be_taken_over,
-                #[cfg(unix)]
-                a_datagram_socket_is_refused,
                 #[cfg(unix)]
                 a_unix_server_that_is_busy_is_waited_for,
                 #[cfg(unix)]
@@ -361,7 +353,6 @@ macro_rules! __runtime {
                 a_server_that_never_started_can_be_closed,
                 a_stream_server_can_be_bound_started_and_closed_again_and_again,
                 a_stream_server_serves_for_ever_and_can_be_closed_then,
-                a_socket_that_was_given_can_be_bound_only_once,
                 all_addresses_of_hosts_get_the_same_port_and_each_is_taken_once,
                 an_empty_host_is_all_interfaces,
                 an_address_of_another_machine_is_left_out_if_one_is_left,
@@ -413,6 +404,15 @@ macro_rules! __system {
                 a_file_in_the_way_of_a_server_is_left_alone,
                 sockets_and_sleeps_can_be_made_on_any_thread,
                 tcp_sockets_send_at_once,
+                settings_reach_the_sockets_of_clients,
+                settings_reach_the_sockets_that_are_taken_over,
+                any_socket_of_the_runtime_can_be_given,
+                attempts_that_lose_are_closed,
+                #[cfg(unix)]
+                descriptors_of_streams_can_be_taken_over,
+                #[cfg(unix)]
+                a_datagram_socket_is_refused,
+                a_socket_that_was_given_can_be_bound_only_once,
             }
             pipes {
                 #[cfg(unix)]

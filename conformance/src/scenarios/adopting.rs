@@ -4,7 +4,19 @@ use std::{io, net::Ipv4Addr, time::Duration};
 
 use millpond::{Address, ListenOptions};
 
+// Those that share more with others of their topic than with these.
+#[cfg(unix)]
+pub(crate) use super::connecting::{
+    a_datagram_socket_is_refused, descriptors_of_streams_can_be_taken_over,
+};
 use super::opening::{assert_connects, echo, start};
+pub(crate) use super::{
+    binding::a_socket_that_was_given_can_be_bound_only_once,
+    connecting::{
+        any_socket_of_the_runtime_can_be_given, attempts_that_lose_are_closed,
+        settings_reach_the_sockets_of_clients, settings_reach_the_sockets_that_are_taken_over,
+    },
+};
 use crate::setup::Setup;
 
 pub(crate) async fn a_socket_can_be_taken_over(mut setup: Setup) {

@@ -400,16 +400,17 @@ pub(crate) async fn a_datagram_socket_is_refused(setup: Setup) {
 
 /// A server that accepts nobody, and whose backlog is full.
 #[cfg(unix)]
-fn busy_server(setup: &mut Setup) -> (Box<dyn millpond::Listener>, std::path::PathBuf) {
+async fn busy_server(setup: &mut Setup) -> (Box<dyn millpond::Listener>, std::path::PathBuf) {
     let path = setup.new_path();
     let address = Address::Unix(Some(path.clone()));
     let bound = setup
         .runtime
         .bind(&address, &millpond::ListenOptions::default());
     let listener = bound.unwrap().listen(1).unwrap();
-    let waiting: Vec<_> = (0..100)
-        .map_while(|_| millpond::os::connect(&address, &Default::default()).ok())
-        .collect();
+    let mut waiting = Vec::new();
+    while let Ok(socket) = setup.runtime.connect(&address, &Default::default()).await {
+        waiting.push(socket);
+    }
     assert!(waiting.len() < 100, "the backlog is bounded");
     setup.keep(waiting);
     (listener, path)
@@ -420,7 +421,7 @@ pub(crate) async fn a_unix_server_that_is_busy_is_waited_for(mut setup: Setup) {
     if !cfg!(target_os = "linux") {
         return; // it refuses
     }
-    let (listener, path) = busy_server(&mut setup);
+    let (listener, path) = busy_server(&mut setup).await;
     let opening = setup.open(&*path).into_future();
     let opening = setup.spawn(opening);
     setup.sleep(30).await;
@@ -443,7 +444,7 @@ pub(crate) async fn waiting_for_a_busy_server_ends_in_time(mut setup: Setup) {
     if !cfg!(target_os = "linux") {
         return; // it refuses
     }
-    let (_listener, path) = busy_server(&mut setup);
+    let (_listener, path) = busy_server(&mut setup).await;
     let opening = setup.open(&*path);
     let time = Duration::from_millis(50);
     let error = opening.connect_timeout(time).await.unwrap_err();

@@ -7,7 +7,7 @@ use std::{
         Arc, LazyLock,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_channel::mpsc;
@@ -104,9 +104,9 @@ pub(crate) async fn handlers_that_wait_for_their_client_are_ended_by_the_second_
     for _ in 0..10 {
         clients.push(client(&setup, &server, b"").await);
     }
-    let began = Instant::now();
+    let began = setup.runtime.now();
     let shutdown = server.shutdown().await;
-    assert!(began.elapsed() >= STAGE);
+    assert!(setup.runtime.now() - began >= STAGE);
     assert_eq!(
         (shutdown.closed, shutdown.cancelled, shutdown.left),
         (10, 0, 0)
@@ -123,9 +123,9 @@ pub(crate) async fn handlers_that_wait_for_ever_are_cancelled_and_reported(mut s
     });
     let server = server.await.unwrap();
     let (mut reader, _writer) = client(&setup, &server, b"stubborn\n").await;
-    let began = Instant::now();
+    let began = setup.runtime.now();
     let shutdown = server.shutdown().await;
-    assert!(began.elapsed() >= 2 * STAGE);
+    assert!(setup.runtime.now() - began >= 2 * STAGE);
     assert_eq!(
         (shutdown.closed, shutdown.cancelled, shutdown.left),
         (1, 1, 0)
