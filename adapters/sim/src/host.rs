@@ -28,6 +28,9 @@ use crate::{
 /// up.
 const PATIENCE: [u64; 7] = [1, 2, 4, 8, 16, 32, 64];
 
+/// `AI_NUMERICHOST`, as Linux and macOS have it: only addresses are resolved.
+const NUMERIC_HOST: i32 = 4;
+
 /// A machine of a world: it has a name, addresses, ports and paths of its own, and tasks that run on
 /// it.
 ///
@@ -148,6 +151,7 @@ impl Host {
         let addresses = match &lookup.host {
             None if lookup.passive => vec![v6(Ipv6Addr::UNSPECIFIED), v4(Ipv4Addr::UNSPECIFIED)],
             None => vec![v6(Ipv6Addr::LOCALHOST), v4(Ipv4Addr::LOCALHOST)],
+            Some(host) if lookup.flags & NUMERIC_HOST != 0 => host.parse().into_iter().collect(),
             Some(host) => self.addresses_of(host),
         };
         let wanted = addresses.into_iter().filter(|ip| {

@@ -24,6 +24,9 @@ const FIRST_BACKLOG: u32 = 4096;
 /// As Linux cuts it.
 const MAX_BACKLOG: u32 = 4096;
 
+/// The protocols below streams: any, TCP and MPTCP.
+const STREAMS: [i32; 3] = [0, 6, 262];
+
 /// An address that is taken.
 pub(crate) struct Port {
     host: u32,
@@ -289,6 +292,10 @@ impl State {
             Some(Kind::BlackHole) => return self.lose(number),
             Some(Kind::Stream(_)) | None => {}
         }
+        if target.tcp().is_some() && !options.protocol.is_none_or(|it| STREAMS.contains(&it)) {
+            let why = "there is no such protocol for streams";
+            return Attempt::Failed(io::Error::new(ErrorKind::Unsupported, why));
+        }
         let (to, target) = match self.route(from, target) {
             Ok(route) => route,
             Err(error) => return Attempt::Failed(error),
@@ -408,9 +415,9 @@ impl State {
     }
 
     /// Who listens there; `None` if nobody does.
-    fn find_server(&self, host: u32, target: &Address) -> io::Result<Option<usize>> {
+    fn find_server(&mut self, host: u32, target: &Address) -> io::Result<Option<usize>> {
         let Address::Unix(path) = target else {
-            return Ok(self.find_port(host, target));
+            return Ok(self.find_listener(host, target));
         };
         let Some(path) = path else {
             return Err(ErrorKind::Unsupported.into());
@@ -420,6 +427,17 @@ impl State {
             Some(File::Regular) => Ok(None),
             None => Err(ErrorKind::NotFound.into()),
         }
+    }
+
+    /// Of several who share the port it is any.
+    fn find_listener(&mut self, host: u32, target: &Address) -> Option<usize> {
+        let found = self.find_port(host, target)?;
+        let address = &self.port(found)?.address;
+        let same = |port: &Port| port.host == host && port.address == *address;
+        let places = self.ports.iter().enumerate().skip(found);
+        let places = places.filter(|(_, port)| port.as_ref().is_some_and(same));
+        let shared: Vec<_> = places.map(|(id, _)| id).collect();
+        Some(shared[self.choices.index(shared.len())])
     }
 
     fn find_port(&self, host: u32, target: &Address) -> Option<usize> {
@@ -433,7 +451,8 @@ impl State {
             }
             if let (Some(here), Some(target)) = (port.address.tcp(), target.tcp()) {
                 let same_kind = here.is_ipv4() == target.is_ipv4();
-                if same_kind && here.port() == target.port() && here.ip().is_unspecified() {
+                let any = here.ip().is_unspecified() && found.is_none();
+                if same_kind && here.port() == target.port() && any {
                     found = Some(id);
                 }
             }
@@ -475,7 +494,10 @@ impl State {
         target: SocketAddr,
         locals: &[SocketAddr],
     ) -> io::Result<Address> {
-        let mut kind = ErrorKind::AddrNotAvailable;
+        let mut failed = io::Error::new(
+            ErrorKind::AddrNotAvailable,
+            "no local address is of its family",
+        );
         for local in locals
             .iter()
             .filter(|local| local.is_ipv4() == target.is_ipv4())
@@ -487,9 +509,12 @@ impl State {
                     }
                     return Ok(address.into());
                 }
-                Err(error) => kind = error.kind(),
+                Err(error) => {
+                    let why = format!("the local address {local} cannot be used: {error}");
+                    failed = io::Error::new(error.kind(), why);
+                }
             }
         }
-        Err(kind.into())
+        Err(failed)
     }
 }

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Waker},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use millpond::BoxFuture;
@@ -287,8 +287,13 @@ impl Driver {
         let Some(time) = self.shared.lock().settings.other_threads else {
             return false;
         };
-        if self.shared.ready.queue().is_empty() {
-            thread::park_timeout(time);
+        let until = Instant::now() + time;
+        while self.shared.ready.queue().is_empty() {
+            // The tasks of this thread have called it, too, so it may end at once.
+            thread::park_timeout(until.saturating_duration_since(Instant::now()));
+            if Instant::now() >= until {
+                break;
+            }
         }
         !self.shared.ready.queue().is_empty()
     }
