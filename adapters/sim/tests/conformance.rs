@@ -8,8 +8,12 @@ use millpond_sim::{Sim, world};
 /// Some scenarios have threads of their own.
 const OTHER_THREADS: Duration = Duration::from_secs(10);
 
+/// Small enough to be full soon, even of single bytes.
+const BUFFER: usize = 8 * 1024;
+
 fn run(sim: Sim, scenario: Scenario) {
-    sim.other_threads(OTHER_THREADS)
+    sim.buffers(BUFFER, BUFFER)
+        .other_threads(OTHER_THREADS)
         .run(async { scenario.on(world().runtime()).await });
 }
 
