@@ -363,10 +363,6 @@ macro_rules! __runtime {
                 a_silent_connection_is_reset_and_its_handler_told_why,
                 #[cfg(unix)]
                 clients_of_a_path_wait_until_the_server_has_started,
-                #[cfg(unix)]
-                a_path_is_taken_from_the_dead_and_not_from_the_living,
-                #[cfg(unix)]
-                only_a_path_of_its_own_is_removed,
                 #[cfg(any(target_os = "linux", target_os = "android"))]
                 an_abstract_address_can_be_listened_on,
             }
@@ -413,6 +409,10 @@ macro_rules! __system {
                 #[cfg(unix)]
                 a_datagram_socket_is_refused,
                 a_socket_that_was_given_can_be_bound_only_once,
+                #[cfg(unix)]
+                a_path_is_taken_from_the_dead_and_not_from_the_living,
+                #[cfg(unix)]
+                only_a_path_of_its_own_is_removed,
             }
             pipes {
                 #[cfg(unix)]

@@ -5,10 +5,6 @@ use std::{io, net::Ipv4Addr, time::Duration};
 use millpond::{Address, ListenOptions};
 
 // Those that share more with others of their topic than with these.
-#[cfg(unix)]
-pub(crate) use super::connecting::{
-    a_datagram_socket_is_refused, descriptors_of_streams_can_be_taken_over,
-};
 use super::opening::{assert_connects, echo, start};
 pub(crate) use super::{
     binding::a_socket_that_was_given_can_be_bound_only_once,
@@ -16,6 +12,13 @@ pub(crate) use super::{
         any_socket_of_the_runtime_can_be_given, attempts_that_lose_are_closed,
         settings_reach_the_sockets_of_clients, settings_reach_the_sockets_that_are_taken_over,
     },
+};
+#[cfg(unix)]
+pub(crate) use super::{
+    binding::{
+        a_path_is_taken_from_the_dead_and_not_from_the_living, only_a_path_of_its_own_is_removed,
+    },
+    connecting::{a_datagram_socket_is_refused, descriptors_of_streams_can_be_taken_over},
 };
 use crate::setup::Setup;
 
