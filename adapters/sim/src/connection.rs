@@ -512,6 +512,8 @@ impl State {
                     self.send_reset(to, after);
                 }
             }
+            // Who was reset hears of no proper end any more.
+            Mark::Fin if receiver.life == Life::Dead => {}
             Mark::Fin => {
                 pipe.ended = true;
                 after.wake(receiver.reader.take());
