@@ -461,10 +461,12 @@ impl Sending {
         let Some(socket) = &self.socket else {
             return Ok(0);
         };
+        let mut rest = bufs;
+        let mut sent_of_first = 0;
         let mut sent = 0;
         while sent < len {
             let held_back = self.core.queued();
-            let chunks = self.core.chunks().chain(behind(bufs, sent));
+            let chunks = self.core.chunks().chain(behind(rest, sent_of_first));
             match poll_write_all(&*socket.0, cx, chunks, held_back + len - sent) {
                 Poll::Pending => {
                     self.flusher = Flusher::Wanted;
@@ -472,7 +474,14 @@ impl Sending {
                 }
                 Poll::Ready(Ok(n)) => {
                     self.core.sent(n.min(held_back));
-                    sent += n.saturating_sub(held_back);
+                    let n = n.saturating_sub(held_back);
+                    sent += n;
+                    sent_of_first += n;
+                    // What is sent is passed by once, not again for each piece of the rest.
+                    while let Some(first) = rest.first().filter(|buf| buf.len() <= sent_of_first) {
+                        sent_of_first -= first.len();
+                        rest = &rest[1..];
+                    }
                     touch(self.activity.as_deref());
                 }
                 Poll::Ready(Err(error)) => {
