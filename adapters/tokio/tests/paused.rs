@@ -9,7 +9,7 @@ use std::{
 use millpond_tokio::{StreamReader, StreamWriter, open_connection, start_server};
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_ends_by_a_clock_that_is_paused() {
+async fn an_idle_connection_is_reset_by_a_clock_that_is_paused() {
     let time = tokio::time::Instant::now();
     let began = Instant::now();
     let failed = Arc::new(Mutex::new(None));
@@ -31,7 +31,8 @@ async fn an_idle_connection_ends_by_a_clock_that_is_paused() {
         .unwrap();
     let client = open_connection(&server.sockets()[0]).await.unwrap();
     let (mut reader, _writer) = client;
-    assert_eq!(reader.read_to_eof().await.unwrap(), "");
+    let ended = reader.read_to_eof().await;
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::ConnectionReset);
     server.close();
     server.wait_closed().await;
     assert_eq!(*failed.lock().unwrap(), Some(ErrorKind::TimedOut));
