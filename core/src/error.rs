@@ -64,6 +64,13 @@ pub enum ReadError {
     /// The transport failed, and what had arrived before does not answer the request. It is still
     /// in the buffer. Every later request that the buffer does not answer reports the same failure.
     Transport(TransportError),
+    /// The transport was cut off, as one that says when the stream ends can tell: TLS, whose peer has
+    /// not said so (`close_notify`). What arrived before may not be all, and is still in the buffer.
+    ///
+    /// A transport that [fails](crate::Reader::fail) with [`Truncated`] reports it.
+    ///
+    /// `Differs from asyncio:` there it is the end of the stream.
+    Truncated,
     /// The stream has no direction towards this side, as that of a pipe that is written to.
     WriteOnly,
 }
@@ -175,7 +182,7 @@ impl ReadError {
     /// ```
     pub fn kind(&self) -> std::io::ErrorKind {
         match self {
-            Self::Incomplete { .. } => std::io::ErrorKind::UnexpectedEof,
+            Self::Incomplete { .. } | Self::Truncated => std::io::ErrorKind::UnexpectedEof,
             Self::LimitOverrun { .. } | Self::CapExceeded { .. } => std::io::ErrorKind::InvalidData,
             Self::Transport(error) => error.kind(),
             Self::WriteOnly => std::io::ErrorKind::Unsupported,
@@ -196,6 +203,42 @@ impl WriteError {
             Self::ReadOnly => std::io::ErrorKind::Unsupported,
             Self::CapExceeded { .. } => std::io::ErrorKind::InvalidData,
             Self::Transport(error) => error.kind(),
+        }
+    }
+}
+
+/// What a transport [fails](crate::Reader::fail) with when it was cut off; it is reported as
+/// [`ReadError::Truncated`].
+///
+/// ```
+/// use millpond_core::{ReadError, Reader, Request, TransportError, Truncated};
+///
+/// let mut reader = Reader::new();
+/// reader.feed(b"half a li");
+/// reader.fail(TransportError::new(Truncated));
+/// assert_eq!(reader.poll(Request::Line), Err(ReadError::Truncated));
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "there is nothing to say about it"
+)]
+pub struct Truncated;
+
+impl fmt::Display for Truncated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection was cut off: the peer did not end the stream")
+    }
+}
+
+impl Error for Truncated {}
+
+/// How a failure of the transport is reported.
+impl From<&TransportError> for ReadError {
+    fn from(error: &TransportError) -> Self {
+        match error.get_ref().is::<Truncated>() {
+            true => Self::Truncated,
+            false => Self::Transport(error.clone()),
         }
     }
 }
@@ -238,6 +281,7 @@ impl fmt::Display for ReadError {
                 "more than the cap of {cap} bytes would have to be buffered: raise the cap, or read in parts"
             ),
             Self::Transport(error) => write!(f, "the transport failed: {error}"),
+            Self::Truncated => Truncated.fmt(f),
             Self::WriteOnly => f.write_str("the stream is write-only"),
         }
     }
@@ -271,6 +315,7 @@ impl Error for ReadError {
             Self::Incomplete { .. }
             | Self::LimitOverrun { .. }
             | Self::CapExceeded { .. }
+            | Self::Truncated
             | Self::WriteOnly => None,
         }
     }

@@ -66,7 +66,7 @@ mod search;
 mod separator;
 mod writer;
 
-pub use error::{ReadError, TransportError, WriteError};
+pub use error::{ReadError, TransportError, Truncated, WriteError};
 pub use happy_eyeballs::{CONNECTION_ATTEMPT_DELAY, HappyEyeballs, Race, interleave};
 pub use reader::{Reader, ReaderParts, Request, Status};
 pub use separator::{EmptySeparator, Separator};

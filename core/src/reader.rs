@@ -727,7 +727,7 @@ impl Reader {
         match &self.end {
             End::Open => Ok(Status::NeedData),
             End::Eof => Ok(Status::Ready(len)),
-            End::Failed(error) => Err(ReadError::Transport(error.clone())),
+            End::Failed(error) => Err(error.into()),
         }
     }
 
@@ -766,7 +766,7 @@ impl Reader {
             None if len < self.window(&Separator::NEWLINE) => match &self.end {
                 End::Open => Ok(Status::NeedData),
                 End::Eof => Ok(Status::Ready(len)),
-                End::Failed(error) => Err(ReadError::Transport(error.clone())),
+                End::Failed(error) => Err(error.into()),
             },
             Some(_) | None => {
                 self.skip_line();
@@ -808,7 +808,7 @@ impl Reader {
         match &self.end {
             End::Open => Ok(Status::NeedData),
             End::Eof => Ok(Status::Ready(0)),
-            End::Failed(error) => Err(ReadError::Transport(error.clone())),
+            End::Failed(error) => Err(error.into()),
         }
     }
 
@@ -821,7 +821,7 @@ impl Reader {
                 partial: self.leftover(),
                 expected,
             }),
-            End::Failed(error) => Err(ReadError::Transport(error.clone())),
+            End::Failed(error) => Err(error.into()),
         }
     }
 }

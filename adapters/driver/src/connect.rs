@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use millpond_core::{CONNECTION_ATTEMPT_DELAY, HappyEyeballs, Race};
 
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
     socket_options::{ConnectOptions, KeepAlive, SocketOptions, socket_options},
     stream::Stream,
     target::{Query, Resolved, Sock, Target},
+    tls::{Handshake, TlsConnector, upgrade},
     writer::StreamWriter,
 };
 
@@ -137,6 +139,7 @@ pub struct OpenConnection<T = (StreamReader, StreamWriter)> {
     local_addr: Option<Target<Infallible>>,
     query: Query,
     server_hostname: Option<String>,
+    tls: Option<TlsConnector>,
     delay: Option<Duration>,
     interleave: Option<usize>,
     timeout: Option<Duration>,
@@ -156,6 +159,7 @@ impl<T> OpenConnection<T> {
             local_addr: None,
             query: Query::default(),
             server_hostname: None,
+            tls: None,
             delay: Some(CONNECTION_ATTEMPT_DELAY),
             interleave: None,
             timeout: None,
@@ -226,7 +230,28 @@ impl<T> OpenConnection<T> {
         self
     }
 
-    /// The name that the server's certificate must have. It is for TLS, and an error without.
+    /// Protects the connection by TLS from its first byte; asyncio's `ssl`.
+    ///
+    /// ```no_run
+    /// use millpond::TlsConnector;
+    ///
+    /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+    /// let opening = millpond::open_connection(runtime, ("example.org", 443));
+    /// let (reader, writer) = opening.tls(TlsConnector::new()).await?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "__tls")]
+    #[doc(alias = "ssl")]
+    pub fn tls(mut self, connector: impl Into<TlsConnector>) -> Self {
+        self.tls = Some(connector.into());
+        self
+    }
+
+    /// The name that the server's certificate must have: the host by default, or the address if that
+    /// is all there is. For a socket, a path, or several hosts it must be given. It is for TLS, and an
+    /// error without.
+    ///
+    /// `Differs from asyncio:` an empty one does not switch verification off.
     ///
     /// ```no_run
     /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) {
@@ -320,6 +345,8 @@ impl<T: From<(StreamReader, StreamWriter)>> OpenConnection<T> {
 
     async fn open(mut self) -> Result<T, OpenError> {
         self.check()?;
+        let host = self.target.host();
+        let handshake = self.handshake(host.as_deref())?;
         let runtime = &*self.runtime;
         let query = Query {
             protocol: self.sockets.protocol,
@@ -338,13 +365,28 @@ impl<T: From<(StreamReader, StreamWriter)>> OpenConnection<T> {
             }
         };
         let background = Background::Runtime(self.runtime);
-        let (reader, writer, _) = self.options.open_shared(socket, background, None);
+        let host = host.as_deref();
+        let opened = self.options.open_shared(socket, background, None, host);
+        let (mut reader, mut writer, _) = opened;
+        if let Some(handshake) = handshake {
+            upgrade(&mut reader, &mut writer, &handshake, Bytes::new()).await?;
+        }
         Ok(T::from((reader, writer)))
+    }
+
+    /// Made ahead of everything else, so that a name that cannot be is found before the network is
+    /// touched.
+    fn handshake(&self, host: Option<&str>) -> Result<Option<Handshake>, OpenError> {
+        let Some(connector) = &self.tls else {
+            return Ok(None);
+        };
+        let name = self.server_hostname.as_deref().or(host);
+        Ok(Some(connector.handshake_with(name)?))
     }
 
     fn check(&self) -> Result<(), OpenError> {
         self.options.check()?;
-        if self.server_hostname.is_some() {
+        if self.server_hostname.is_some() && self.tls.is_none() {
             return Err(OpenError::option(
                 "server_hostname",
                 "it is only meaningful with TLS",

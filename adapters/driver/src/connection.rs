@@ -6,7 +6,7 @@ use std::{
     ops::Deref,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Wake, Waker, ready},
     time::Duration,
@@ -45,10 +45,17 @@ pub(crate) struct Connection {
     reader: AtomicWaker,
     background: Background,
     mode: StreamMode,
+    /// The name that was connected to.
+    #[cfg_attr(
+        not(feature = "__tls"),
+        expect(dead_code, reason = "only TLS asks for it")
+    )]
+    host: Option<Box<str>>,
     /// How long a closed stream waits for a peer that does nothing.
     close_timeout: Duration,
-    can_write_eof: bool,
-    extra_info: Arc<ExtraInfo>,
+    /// Both change when the socket does.
+    can_write_eof: AtomicBool,
+    extra_info: Mutex<Arc<ExtraInfo>>,
     /// How many halves of the stream there are. The last one to go closes it.
     halves: AtomicUsize,
     /// If somebody wants to know.
@@ -127,6 +134,7 @@ impl Connection {
         background: Background,
         close_timeout: Duration,
         activity: Option<Arc<Activity>>,
+        host: Option<&str>,
         core: Writer,
     ) -> (Arc<Self>, Weak<Held>) {
         let bell = Arc::new(Bell::default());
@@ -143,9 +151,10 @@ impl Connection {
             reader: AtomicWaker::new(),
             background,
             mode: held.mode(),
+            host: host.map(Box::from),
             close_timeout,
-            can_write_eof: held.mode().can_write() && held.can_write_eof(),
-            extra_info: Arc::new(held.extra_info()),
+            can_write_eof: AtomicBool::new(held.mode().can_write() && held.can_write_eof()),
+            extra_info: Mutex::new(Arc::new(held.extra_info())),
             halves: AtomicUsize::new(2),
             activity: activity.clone(),
             sending: Mutex::new(Sending {
@@ -162,7 +171,7 @@ impl Connection {
     }
 
     pub(crate) fn can_write_eof(&self) -> bool {
-        self.can_write_eof
+        self.can_write_eof.load(Ordering::Acquire)
     }
 
     pub(crate) fn mode(&self) -> StreamMode {
@@ -174,8 +183,9 @@ impl Connection {
         touch(self.activity.as_deref());
     }
 
-    pub(crate) fn extra_info(&self) -> &Arc<ExtraInfo> {
-        &self.extra_info
+    pub(crate) fn extra_info(&self) -> Arc<ExtraInfo> {
+        let info = self.extra_info.lock();
+        info.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Lets `ask` look at the socket, unless it was closed.
@@ -230,6 +240,12 @@ impl Connection {
 
     pub(crate) fn write_eof(self: &Arc<Self>) -> Result<(), WriteError> {
         self.check_direction()?;
+        if !self.can_write_eof() {
+            return Err(WriteError::Transport(TransportError::from(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "this direction cannot be ended alone: close the stream",
+            ))));
+        }
         self.change(|sending, _| {
             match self.mode {
                 // There is no other direction to be left open.
@@ -269,6 +285,31 @@ impl Connection {
 
     pub(crate) fn abort(self: &Arc<Self>) {
         self.change(|sending, _| sending.core.abort());
+    }
+
+    /// Waits until everything that was written is with the system. What has gone wrong is the core's
+    /// to tell.
+    pub(crate) fn poll_flushed(self: &Arc<Self>, cx: &Context<'_>) -> Poll<Result<(), WriteError>> {
+        let mut sending = self.lock();
+        let socket = sending.socket.as_ref();
+        let flushed = !socket.is_some_and(|socket| socket.wants_flush());
+        let answer = match sending.core.error() {
+            Some(error) => Poll::Ready(Err(WriteError::Transport(error.clone()))),
+            None if sending.core.is_aborted() => Poll::Ready(Err(WriteError::Closed)),
+            None if sending.core.queued() == 0 && flushed => Poll::Ready(Ok(())),
+            None => Poll::Pending,
+        };
+        if answer.is_pending() {
+            sending.waiters.add(cx);
+            drop(sending);
+            self.send_held_back();
+        }
+        answer
+    }
+
+    /// Reading has given the socket something to send.
+    pub(crate) fn flush_below(self: &Arc<Self>) {
+        self.change(|_, _| ());
     }
 
     /// Waits until `done` has an answer. The answer is asked for after each change that can matter.
@@ -379,22 +420,35 @@ impl Connection {
         self.bell.0.wake(); // nothing is left for the flusher: let it end
     }
 
+    /// The stream has failed for another reason than its socket, which is closed.
+    #[cfg(feature = "__tls")]
+    fn break_off(&self, error: TransportError) {
+        self.lose(self.lock(), error, |_| {});
+        self.bell.0.wake(); // nothing is left for the flusher: let it end
+    }
+
     fn lose(
         &self,
         mut sending: MutexGuard<'_, Sending>,
-        error: io::Error,
-        farewell: impl FnOnce(&Held),
+        error: impl Into<TransportError>,
+        last: impl FnOnce(&Held),
     ) {
         sending.core.fail(error);
         let socket = sending.socket.take();
         let afterwards = sending.settle();
         drop(sending);
         if let Some(socket) = socket {
-            farewell(&socket);
+            last(&socket);
             drop(socket);
             self.reader.wake();
         }
         self.finish(afterwards);
+    }
+
+    /// Ends after so long, if there is a clock.
+    #[cfg(feature = "__tls")]
+    pub(crate) fn timer(&self, duration: Duration) -> Option<BoxFuture<'static, ()>> {
+        self.background.timer(duration)
     }
 
     pub(crate) fn close_timeout(&self) -> Duration {
@@ -441,6 +495,102 @@ impl Drop for Connection {
         };
         if let Some(held) = held {
             self.release(held, failed);
+        }
+    }
+}
+
+/// Exchanging the socket.
+#[cfg(feature = "__tls")]
+impl Connection {
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// Waits until somebody closes or aborts the stream, or it fails.
+    pub(crate) fn poll_closing(self: &Arc<Self>, cx: &Context<'_>) -> Poll<WriteError> {
+        self.poll_until(cx, |core| match (core.error(), core.is_closing()) {
+            (Some(error), _) => Poll::Ready(WriteError::Transport(error.clone())),
+            (None, true) => Poll::Ready(WriteError::Closed),
+            (None, false) => Poll::Pending,
+        })
+    }
+
+    /// Takes the socket away: until the upgrade is finished, nothing can be read or written.
+    fn take_socket(&self) -> Result<Arc<dyn Socket>, WriteError> {
+        let mut sending = self.lock();
+        sending.core.writable()?;
+        let held = sending.socket.take().ok_or(WriteError::Closed)?;
+        Ok(held.0.clone())
+    }
+
+    fn put_socket(self: &Arc<Self>, socket: Arc<dyn Socket>) -> Weak<Held> {
+        let info = Arc::new(socket.extra_info());
+        let can_write_eof = socket.can_write_eof();
+        self.can_write_eof.store(can_write_eof, Ordering::Release);
+        *self
+            .extra_info
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = info;
+        let held = Arc::new(Held(socket));
+        let source = Arc::downgrade(&held);
+        // Whatever was asked of the stream meanwhile is done now.
+        self.change(|sending, _| sending.socket = Some(held));
+        source
+    }
+}
+
+/// A stream whose socket is being exchanged. It ends with this, unless that is finished.
+#[cfg(feature = "__tls")]
+pub(crate) struct Upgrade {
+    connection: Arc<Connection>,
+    /// Once it was taken, and until the upgrade has succeeded.
+    below: Option<Arc<dyn Socket>>,
+    finished: bool,
+}
+
+#[cfg(feature = "__tls")]
+impl Upgrade {
+    pub(crate) fn new(connection: &Arc<Connection>) -> Self {
+        Self {
+            connection: connection.clone(),
+            below: None,
+            finished: false,
+        }
+    }
+
+    /// The socket that the stream had so far.
+    pub(crate) fn take_socket(&mut self) -> Result<Arc<dyn Socket>, WriteError> {
+        let below = self.connection.take_socket()?;
+        self.below = Some(below.clone());
+        Ok(below)
+    }
+
+    pub(crate) fn finish(mut self, socket: Arc<dyn Socket>) -> Weak<Held> {
+        self.finished = true;
+        self.connection.put_socket(socket)
+    }
+
+    pub(crate) fn fail(mut self, error: TransportError) {
+        self.finished = true;
+        self.end(error);
+    }
+
+    fn end(&mut self, error: TransportError) {
+        if let Some(below) = self.below.take() {
+            if self.connection.inspect(Writer::is_aborted) {
+                below.abort();
+            }
+        }
+        self.connection.break_off(error);
+    }
+}
+
+#[cfg(feature = "__tls")]
+impl Drop for Upgrade {
+    fn drop(&mut self) {
+        if !self.finished {
+            let why = "the upgrade to TLS was given up";
+            self.end(io::Error::new(io::ErrorKind::ConnectionAborted, why).into());
         }
     }
 }
@@ -570,6 +720,11 @@ impl Sending {
                 core.fail(error);
             }
         }
+        if core.error().is_none() && socket.wants_flush() {
+            if let Err(error) = ready!(socket.poll_flush(cx)) {
+                core.fail(error);
+            }
+        }
         Poll::Ready(())
     }
 
@@ -651,10 +806,11 @@ impl Connection {
         if self.mode != StreamMode::ReadWrite {
             debug.field("mode", &self.mode);
         }
-        if let Some(peer) = &self.extra_info.peer_addr {
+        let info = self.extra_info();
+        if let Some(peer) = &info.peer_addr {
             debug.field("peer_addr", &format_args!("{peer}"));
         }
-        if let Some(local) = &self.extra_info.local_addr {
+        if let Some(local) = &info.local_addr {
             debug.field("local_addr", &format_args!("{local}"));
         }
     }

@@ -2,6 +2,9 @@
 
 use std::{any::Any, borrow::Cow, error::Error, fmt, io, time::Duration};
 
+#[cfg(feature = "__tls")]
+use crate::tls::TlsError;
+
 use crate::extra_info::Address;
 
 /// An error of any kind, for handlers to return.
@@ -69,6 +72,12 @@ pub enum OpenError {
     },
     /// The server was closed before.
     Closed,
+    /// The connection was opened, and TLS could not be begun on it.
+    #[cfg(feature = "__tls")]
+    Tls {
+        /// Why not.
+        source: TlsError,
+    },
     /// The runtime did not take over a socket that was given.
     Adopt {
         /// Why not.
@@ -93,6 +102,8 @@ impl OpenError {
     pub fn kind(&self) -> io::ErrorKind {
         let without_cause = match self {
             Self::TimedOut { .. } => io::ErrorKind::TimedOut,
+            #[cfg(feature = "__tls")]
+            Self::Tls { source } => source.kind(),
             Self::Closed
             | Self::Option { .. }
             | Self::Resolve { .. }
@@ -107,6 +118,8 @@ impl OpenError {
     fn cause(&self) -> Option<&io::Error> {
         match self {
             Self::Closed | Self::Option { .. } | Self::TimedOut { .. } => None,
+            #[cfg(feature = "__tls")]
+            Self::Tls { .. } => None,
             Self::Connect { attempts } => attempts.first().map(|(_, source)| source),
             Self::Resolve { source, .. }
             | Self::Listen { source, .. }
@@ -136,12 +149,18 @@ impl fmt::Display for OpenError {
             Self::Closed => f.write_str("the server was closed"),
             Self::Adopt { source } => write!(f, "the socket cannot be used: {source}"),
             Self::Pipe { source } => write!(f, "the pipe cannot be used: {source}"),
+            #[cfg(feature = "__tls")]
+            Self::Tls { source } => source.fmt(f),
         }
     }
 }
 
 impl Error for OpenError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
+        #[cfg(feature = "__tls")]
+        if let Self::Tls { source } = self {
+            return Some(source);
+        }
         self.cause().map(|cause| cause as _)
     }
 }
@@ -174,6 +193,18 @@ pub enum HandlerErrorCause {
     Failed(BoxError),
     /// It panicked, with this message.
     Panicked(String),
+}
+
+#[cfg(feature = "__tls")]
+impl From<TlsError> for OpenError {
+    fn from(source: TlsError) -> Self {
+        match source {
+            TlsError::Config { name, reason } => Self::Option { name, reason },
+            TlsError::Buffered { .. } | TlsError::Handshake { .. } | TlsError::Stream { .. } => {
+                Self::Tls { source }
+            }
+        }
+    }
 }
 
 impl HandlerErrorCause {

@@ -84,6 +84,9 @@ pub struct ExtraInfo {
     /// What the system knows it by; asyncio's `socket` and `pipe`.
     #[doc(alias = "fileno")]
     pub handle: Option<SystemHandle>,
+    /// What is known of TLS, once it has begun.
+    #[cfg(feature = "__tls")]
+    pub tls: Option<crate::TlsInfo>,
 }
 
 /// What the system knows an open connection by.
@@ -105,8 +108,12 @@ pub enum SystemHandle {
 pub enum Info<'a> {
     /// Of `peername` and `sockname`.
     Address(&'a Address),
+    /// Of `peercert`: the peer's certificate, as it came (DER).
+    Certificate(&'a [u8]),
     /// Of `socket` and `pipe`.
     Handle(RawHandle),
+    /// Of `cipher`.
+    Text(&'a str),
 }
 
 impl ExtraInfo {
@@ -123,7 +130,7 @@ impl ExtraInfo {
         Self {
             peer_addr,
             local_addr,
-            handle: None,
+            ..Self::default()
         }
     }
 
@@ -144,8 +151,8 @@ impl ExtraInfo {
         }
     }
 
-    /// What asyncio gives by this name: `peername`, `sockname`, `socket` or `pipe`. `None` for what
-    /// is not known, as for any other name.
+    /// What asyncio gives by this name: `peername`, `sockname`, `socket`, `pipe`, and of TLS `peercert`
+    /// and `cipher`. `None` for what is not known, as for any other name.
     ///
     /// ```
     /// use millpond::{Address, ExtraInfo};
@@ -161,6 +168,13 @@ impl ExtraInfo {
             ("sockname", _) => self.local_addr.as_ref().map(Info::Address),
             ("socket", Some(SystemHandle::Socket(raw))) => Some(Info::Handle(raw)),
             ("pipe", Some(SystemHandle::Pipe(raw))) => Some(Info::Handle(raw)),
+            #[cfg(feature = "__tls")]
+            ("peercert", _) => {
+                let certificates = &self.tls.as_ref()?.peer_certificates;
+                certificates.first().map(|first| Info::Certificate(first))
+            }
+            #[cfg(feature = "__tls")]
+            ("cipher", _) => self.tls.as_ref().map(|tls| Info::Text(&tls.cipher)),
             _ => None,
         }
     }
@@ -170,7 +184,9 @@ impl fmt::Display for Info<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => address.fmt(f),
+            Self::Certificate(der) => write!(f, "a certificate of {} bytes", der.len()),
             Self::Handle(raw) => raw.fmt(f),
+            Self::Text(text) => f.write_str(text),
         }
     }
 }

@@ -94,6 +94,8 @@ mod stream;
 mod stream_server;
 mod target;
 mod timeout;
+#[cfg_attr(not(feature = "__tls"), path = "no_tls.rs")]
+mod tls;
 mod transport;
 mod turns;
 mod waiters;
@@ -111,7 +113,7 @@ pub use lookup::{Family, Lookup};
 pub use millpond_core;
 pub use millpond_core::{
     DEFAULT_HIGH_WATER, DEFAULT_LIMIT, EmptySeparator, ReadError, Separator, TransportError,
-    WriteError,
+    Truncated, WriteError,
 };
 pub use mode::StreamMode;
 pub use options::StreamOptions;
@@ -135,5 +137,7 @@ pub use stream_server::StreamServer;
 pub use stream_server::UnixStreamServer;
 pub use target::{Sock, Target};
 pub use timeout::{TimedOut, timeout};
+#[cfg(feature = "__tls")]
+pub use tls::{StartTls, TlsAcceptor, TlsConnector, TlsError, TlsInfo, TlsSide, rustls};
 pub use transport::Transport;
 pub use writer::StreamWriter;

@@ -276,7 +276,8 @@ impl StreamOptions {
         socket: Box<dyn Socket>,
         spawner: Arc<dyn Spawn>,
     ) -> (StreamReader, StreamWriter) {
-        let (reader, writer, _) = self.open_shared(socket, Background::Spawner(spawner), None);
+        let (reader, writer, _) =
+            self.open_shared(socket, Background::Spawner(spawner), None, None);
         (reader, writer)
     }
 
@@ -286,6 +287,7 @@ impl StreamOptions {
         socket: Box<dyn Socket>,
         background: Background,
         activity: Option<Arc<Activity>>,
+        host: Option<&str>,
     ) -> (StreamReader, StreamWriter, Arc<Connection>) {
         let mut reader = Reader::with_limit(self.limit);
         if let Some(cap) = self.cap {
@@ -295,8 +297,14 @@ impl StreamOptions {
         if let Some(cap) = self.write_cap {
             writer = writer.with_cap(cap);
         }
-        let (connection, socket) =
-            Connection::new(socket, background, self.close_timeout, activity, writer);
+        let (connection, socket) = Connection::new(
+            socket,
+            background,
+            self.close_timeout,
+            activity,
+            host,
+            writer,
+        );
         let reader = StreamReader::new(reader, socket, connection.clone());
         let writer = StreamWriter::new(connection.clone());
         (reader, writer, connection)

@@ -575,6 +575,18 @@ impl StreamReader {
         &self.connection
     }
 
+    /// From now on it reads from another socket of the same connection.
+    #[cfg(feature = "__tls")]
+    pub(crate) fn attach(&mut self, socket: Weak<Held>) {
+        self.socket = socket;
+    }
+
+    /// Everything that has arrived.
+    #[cfg(feature = "__tls")]
+    pub(crate) fn take_all(&mut self) -> Bytes {
+        self.core.take(self.core.buffered().len())
+    }
+
     fn take(&mut self, n: usize) -> Bytes {
         if n <= COPY_MAX {
             Bytes::copy_from_slice(self.core.lend(n))
@@ -593,7 +605,7 @@ impl StreamReader {
     /// Why there is no more data.
     fn nothing_more(&mut self) -> ReadError {
         match self.core.error() {
-            Some(error) => ReadError::Transport(error.clone()),
+            Some(error) => error.into(),
             None => ReadError::Incomplete {
                 partial: self.core.leftover(),
                 expected: None,
@@ -658,7 +670,12 @@ impl StreamReader {
                 })
             })
         };
+        let wants_flush = socket.wants_flush();
         drop(socket); // so that none is left if the connection is closed meanwhile
+        if wants_flush {
+            // What reading has to say does not wait for the next write.
+            self.connection.flush_below();
+        }
         match read {
             Poll::Pending => {
                 self.wait(cx);

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::{FutureExt, future::select, task::AtomicWaker};
 use millpond_core::Writer;
 
@@ -22,6 +23,7 @@ use crate::{
     connection::Connection,
     cork::Cork,
     error::{BoxError, HandlerError, HandlerErrorCause, OpenError},
+    extra_info::Address,
     idle::Idle,
     log,
     options::StreamOptions,
@@ -30,6 +32,7 @@ use crate::{
     runtime::{BoxFuture, Runtime},
     socket::{Bound, Listener, Socket},
     socket_options::SocketOptions,
+    tls::{Handshake, HandshakeError, upgrade},
     turns::Turns,
     writer::StreamWriter,
 };
@@ -43,6 +46,8 @@ const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 pub(crate) type Handler = dyn Fn(StreamReader, StreamWriter) -> Handling + Send + Sync;
 
+type HandshakeReport = dyn Fn(Option<&Address>, &HandshakeError) + Send + Sync;
+
 pub(crate) type Handling = BoxFuture<'static, Result<(), BoxError>>;
 
 /// What a server does with its connections.
@@ -54,7 +59,9 @@ pub(crate) struct Config {
     pub(crate) max_connections: usize,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) tls: Option<Handshake>,
     pub(crate) handler: Arc<Handler>,
+    pub(crate) on_handshake_error: Arc<HandshakeReport>,
     pub(crate) on_handler_error: Arc<dyn Fn(HandlerError) + Send + Sync>,
     pub(crate) on_accept_error: Arc<dyn Fn(&io::Error) + Send + Sync>,
 }
@@ -421,12 +428,34 @@ impl Serving {
         let (reader, writer, connection) = self
             .config
             .options
-            .open_shared(socket, background, activity);
+            .open_shared(socket, background, activity, None);
         // Who comes in while the server is closed has come too late.
-        if let Some(running) = Running::new(self.clone(), connection) {
-            let handler = (self.config.handler)(reader, writer);
-            self.runtime.spawn(Box::pin(running.handle(handler, idle)));
+        let Some(running) = Running::new(self.clone(), connection) else {
+            return;
+        };
+        let handler = match self.config.tls.clone() {
+            None => (self.config.handler)(reader, writer),
+            Some(handshake) => Box::pin(self.clone().handle_over_tls(handshake, reader, writer)),
+        };
+        self.runtime.spawn(Box::pin(running.handle(handler, idle)));
+    }
+}
+
+impl Serving {
+    async fn handle_over_tls(
+        self: Arc<Self>,
+        handshake: Handshake,
+        mut reader: StreamReader,
+        mut writer: StreamWriter,
+    ) -> Result<(), BoxError> {
+        let begun = upgrade(&mut reader, &mut writer, &handshake, Bytes::new()).await;
+        if let Err(error) = begun {
+            log::handshake_error(&error);
+            let peer_addr = writer.extra_info().peer_addr.as_ref();
+            tell(|| (self.config.on_handshake_error)(peer_addr, &error));
+            return Ok(());
         }
+        (self.config.handler)(reader, writer).await
     }
 }
 

@@ -3,8 +3,11 @@
 use std::{
     fmt,
     io::{self, IoSlice},
-    sync::{Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
 };
 
 use futures_io::{AsyncRead, AsyncWrite};
@@ -94,6 +97,20 @@ pub trait Socket: Send + Sync + 'static {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.poll_write(cx, bufs.first().map_or(&[], |buf| buf))
+    }
+
+    /// Sends what it keeps back of what was written, if it does so at all.
+    ///
+    /// # Errors
+    ///
+    /// What the transport fails with.
+    fn poll_flush(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether there is something that [`poll_flush`](Self::poll_flush) would send.
+    fn wants_flush(&self) -> bool {
+        false
     }
 
     /// Tells the peer that nothing more will be written, and only that: reading goes on.
@@ -220,17 +237,25 @@ pub trait Listener: Send + Sync + 'static {
 ///     Box::new(FuturesIo::new(stream))
 /// }
 /// ```
-pub struct FuturesIo<S>(Mutex<S>);
+pub struct FuturesIo<S> {
+    stream: Mutex<S>,
+    /// Whether something was written since it was flushed.
+    unflushed: AtomicBool,
+}
 
 impl<S> FuturesIo<S> {
     /// Wraps a stream. See [`StreamOptions::open`](crate::StreamOptions::open) for an example.
     pub fn new(stream: S) -> Self {
-        Self(Mutex::new(stream))
+        Self {
+            stream: Mutex::new(stream),
+            unflushed: AtomicBool::new(false),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, S> {
         // A stream that panicked is no worse than one that fails.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let stream = self.stream.lock();
+        stream.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -240,6 +265,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Socket for FuturesIo<S>
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.unflushed.store(true, Ordering::Release);
         std::pin::Pin::new(&mut *self.lock()).poll_write(cx, buf)
     }
 
@@ -248,7 +274,18 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Socket for FuturesIo<S>
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.unflushed.store(true, Ordering::Release);
         std::pin::Pin::new(&mut *self.lock()).poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = ready!(std::pin::Pin::new(&mut *self.lock()).poll_flush(cx));
+        self.unflushed.store(false, Ordering::Release);
+        Poll::Ready(flushed)
+    }
+
+    fn wants_flush(&self) -> bool {
+        self.unflushed.load(Ordering::Acquire)
     }
 
     fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -22,6 +22,7 @@ use crate::{
     socket::Bound,
     socket_options::{KeepAlive, ListenOptions, socket_options},
     target::{Query, Resolved, Target},
+    tls::TlsAcceptor,
     writer::StreamWriter,
 };
 
@@ -196,6 +197,39 @@ macro_rules! server_options {
     ($opened:literal, $done:literal) => {
         stream_options!($opened, $done, plan.config.options);
         socket_options!($opened, $done, plan.listen.socket);
+
+        /// Protects each connection by TLS from its first byte; asyncio's `ssl`.
+        ///
+        /// The handshake is made beside the handlers, so that a client that stalls in it holds up
+        /// nobody. See [`TlsAcceptor`](crate::TlsAcceptor) for an example.
+        #[cfg(feature = "__tls")]
+        #[doc(alias = "ssl")]
+        pub fn tls(mut self, acceptor: impl Into<crate::TlsAcceptor>) -> Self {
+            self.plan.tls = Some(acceptor.into());
+            self
+        }
+
+        /// What to do when a client does not get through the handshake of TLS: nothing by default, as
+        /// in asyncio, since anybody can call, or an event if the feature `tracing` is on. It is given
+        /// the client's address.
+        ///
+        /// ```no_run
+        /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>, tls: millpond::TlsAcceptor) -> std::io::Result<()> {
+        /// let report = |peer: Option<&millpond::Address>, error: &millpond::TlsError| {
+        ///     eprintln!("{peer:?}: {error}");
+        /// };
+        #[doc = concat!("let opened = ", $opened, ".tls(tls).on_handshake_error(report)", $done)]
+        /// # Ok(()) }
+        /// ```
+        #[cfg(feature = "__tls")]
+        pub fn on_handshake_error(
+            mut self,
+            report: impl Fn(Option<&crate::Address>, &crate::TlsError) + Send + Sync + 'static,
+        ) -> Self {
+            self.plan.config.on_handshake_error = Arc::new(report);
+            self
+        }
+
         server_options! {@ [$opened, $done]
             /// Listens on addresses of this family only; by default on all that the host has.
             family(family: Family) => "family(millpond::Family::Ipv6)",
@@ -354,6 +388,7 @@ pub(crate) struct Plan {
     pub(crate) family: Option<Family>,
     pub(crate) flags: i32,
     pub(crate) listen: ListenOptions,
+    pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) config: Config,
 }
 
@@ -369,6 +404,7 @@ impl Plan {
             family: None,
             flags: 0,
             listen: ListenOptions::default(),
+            tls: None,
             config: Config {
                 options: StreamOptions::new(),
                 sockets: ListenOptions::default().socket,
@@ -376,7 +412,9 @@ impl Plan {
                 max_connections: usize::MAX,
                 idle_timeout: None,
                 shutdown_timeout: SHUTDOWN_TIMEOUT,
+                tls: None,
                 handler,
+                on_handshake_error: Arc::new(|_, _| ()),
                 on_handler_error: Arc::new(|error| print(&error)),
                 on_accept_error: Arc::new(|error| {
                     print(&format_args!(
@@ -391,6 +429,10 @@ impl Plan {
     /// free, a socket that was given only once.
     pub(crate) async fn bind(&mut self) -> Result<Server, OpenError> {
         self.check()?;
+        let tls = match &self.tls {
+            Some(acceptor) => Some(acceptor.handshake()?),
+            None => None,
+        };
         let query = Query {
             family: self.family,
             flags: self.flags,
@@ -408,6 +450,7 @@ impl Plan {
         };
         let config = Config {
             sockets: self.listen.socket.clone(),
+            tls,
             ..self.config.clone()
         };
         Ok(Server::new(self.runtime.clone(), config, bound))

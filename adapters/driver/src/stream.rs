@@ -136,6 +136,25 @@ impl Stream {
     }
 }
 
+#[cfg(feature = "__tls")]
+impl Stream {
+    /// As [`StreamWriter::start_tls`].
+    ///
+    /// ```no_run
+    /// use millpond::{Stream, TlsConnector};
+    ///
+    /// async fn protect(stream: &mut Stream) -> std::io::Result<()> {
+    ///     stream.write(b"STARTTLS\r\n")?;
+    ///     assert!(stream.read_line().await?.starts_with(b"220 "));
+    ///     stream.start_tls(TlsConnector::new()).server_hostname("example.org").await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn start_tls(&mut self, side: impl Into<crate::tls::TlsSide>) -> crate::tls::StartTls<'_> {
+        self.writer.start_tls(&mut self.reader, side)
+    }
+}
+
 /// Reading.
 impl Stream {
     /// As [`StreamReader::read`].

@@ -270,6 +270,22 @@ impl<S> Target<S> {
         }
     }
 
+    /// The name or address of the host, if it is one.
+    pub(crate) fn host(&self) -> Option<String> {
+        match &self.0 {
+            Kind::Hosts(hosts, _) => match &hosts[..] {
+                [host] => Some(without_brackets(host).to_owned()),
+                _ => None,
+            },
+            Kind::Text(text) => host_and_port(text).ok().map(|(host, _)| host),
+            Kind::Addresses(addresses) => match addresses[..] {
+                [address] => Some(address.ip().to_string()),
+                _ => None,
+            },
+            Kind::Path(_) | Kind::Socket(_) | Kind::Used => None,
+        }
+    }
+
     pub(crate) async fn resolve(
         self,
         runtime: &dyn Runtime,

@@ -41,7 +41,7 @@ impl Transport {
     pub(crate) fn new(connection: &Arc<Connection>) -> Self {
         Self {
             connection: Arc::downgrade(connection),
-            extra_info: connection.extra_info().clone(),
+            extra_info: connection.extra_info(),
             mode: connection.mode(),
         }
     }

@@ -36,6 +36,8 @@ use crate::{
 /// ```
 pub struct StreamWriter {
     connection: Arc<Connection>,
+    /// The connection's, as it was when TLS began last.
+    extra_info: Arc<ExtraInfo>,
     turns: Turns,
 }
 
@@ -222,7 +224,15 @@ impl StreamWriter {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub async fn flush(&mut self) -> Result<(), WriteError> {
-        self.wait_until(|core| core.queued() == 0).await
+        self.connection.check_direction()?;
+        poll_fn(|cx| {
+            let flushed = self.connection.poll_flushed(cx);
+            if flushed.is_pending() {
+                self.turns.waited();
+            }
+            flushed
+        })
+        .await
     }
 
     /// How many bytes were written and not yet taken by the transport.
@@ -433,6 +443,7 @@ impl StreamWriter {
 impl StreamWriter {
     pub(crate) fn new(connection: Arc<Connection>) -> Self {
         Self {
+            extra_info: connection.extra_info(),
             connection,
             turns: Turns::default(),
         }
@@ -449,7 +460,7 @@ impl StreamWriter {
     /// ```
     #[doc(alias = "get_extra_info")]
     pub fn extra_info(&self) -> &ExtraInfo {
-        self.connection.extra_info()
+        &self.extra_info
     }
 
     /// What is below both halves: to close or abort the stream from elsewhere, or to look at it.
@@ -461,6 +472,48 @@ impl StreamWriter {
 
     pub(crate) fn connection(&self) -> &Arc<Connection> {
         &self.connection
+    }
+
+    /// Begins TLS on a stream that has begun without; asyncio's `start_tls`.
+    ///
+    /// What was written leaves first, in the clear. What was received and not read is refused, because
+    /// it was not protected: the error leaves the stream as it was.
+    /// [`hand_over_buffered`](crate::StartTls::hand_over_buffered) is for peers that do not wait. Then
+    /// both halves go on as they are, limit and watermarks included, over TLS.
+    ///
+    /// `Differs from asyncio:` there, what was received before can be read as if it had come over TLS;
+    /// the name of the server is not looked at unless it is given; and a handshake that is given up
+    /// leaves readers waiting for ever. Here the stream ends with the reason.
+    ///
+    /// # Panics
+    ///
+    /// If `reader` is not the other half of this stream.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use millpond::{StreamReader, StreamWriter, TlsConnector};
+    ///
+    /// async fn protect(reader: &mut StreamReader, writer: &mut StreamWriter) -> std::io::Result<()> {
+    ///     writer.write(b"STARTTLS\r\n")?;
+    ///     assert!(reader.read_line().await?.starts_with(b"220 "));
+    ///     writer.start_tls(reader, TlsConnector::new()).server_hostname("example.org").await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    #[cfg(feature = "__tls")]
+    pub fn start_tls<'a>(
+        &'a mut self,
+        reader: &'a mut crate::StreamReader,
+        side: impl Into<crate::tls::TlsSide>,
+    ) -> crate::tls::StartTls<'a> {
+        crate::tls::StartTls::new(reader, self, side.into())
+    }
+
+    /// The socket was exchanged.
+    #[cfg(feature = "__tls")]
+    pub(crate) fn refresh(&mut self) {
+        self.extra_info = self.connection.extra_info();
     }
 }
 

@@ -1,0 +1,342 @@
+//! The client's side of TLS.
+
+use std::{
+    fmt, io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use futures_rustls::rustls::{
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
+};
+
+use super::error::TlsError;
+use super::{Terms, Truncation, handshake::Handshake, provider};
+
+/// How a client does TLS: whom it trusts, and who it is; asyncio's `ssl` context of a client.
+///
+/// It can be cloned and shared, and costs something only when it is used first.
+///
+/// # Examples
+///
+/// ```no_run
+/// use millpond::TlsConnector;
+///
+/// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+/// let tls = TlsConnector::new(); // trusts whom the system trusts
+/// let opening = millpond::open_connection(runtime, ("example.org", 443));
+/// let (mut reader, mut writer) = opening.tls(&tls).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct TlsConnector {
+    trust: Trust,
+    identity: Option<Arc<Identity>>,
+    alpn: Vec<Vec<u8>>,
+    terms: Terms,
+    /// Made of the settings above when it is used first, or given.
+    config: Arc<OnceLock<Arc<ClientConfig>>>,
+}
+
+#[derive(Clone, Debug)]
+enum Trust {
+    /// Those that the system trusts, and these.
+    System(Vec<CertificateDer<'static>>),
+    Only(Vec<CertificateDer<'static>>),
+    Anybody,
+}
+
+/// A certificate with those that vouch for it, and its key.
+pub(super) struct Identity {
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    pub(super) key: PrivateKeyDer<'static>,
+}
+
+impl TlsConnector {
+    /// A client that trusts the certificate authorities that the system trusts.
+    ///
+    /// See [`TlsConnector`] for an example.
+    pub fn new() -> Self {
+        Self::trusting(Trust::System(Vec::new()))
+    }
+
+    /// A client that trusts these certificate authorities and no others.
+    ///
+    /// ```no_run
+    /// use millpond::rustls::pki_types::{CertificateDer, pem::PemObject};
+    ///
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ca = CertificateDer::from_pem_file("our-ca.pem")?;
+    /// let tls = millpond::TlsConnector::with_roots([ca]);
+    /// # Ok(()) }
+    /// ```
+    pub fn with_roots(roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
+        Self::trusting(Trust::Only(roots.into_iter().collect()))
+    }
+
+    /// A client that talks to anybody: **whoever is in between can read and change everything**. It
+    /// is for tests, and for peers that are verified by other means.
+    ///
+    /// ```
+    /// let tls = millpond::TlsConnector::dangerously_without_verification();
+    /// ```
+    pub fn dangerously_without_verification() -> Self {
+        Self::trusting(Trust::Anybody)
+    }
+
+    fn trusting(trust: Trust) -> Self {
+        Self {
+            trust,
+            identity: None,
+            alpn: Vec::new(),
+            terms: Terms::default(),
+            config: Arc::default(),
+        }
+    }
+
+    /// Trusts this certificate authority, too.
+    ///
+    /// ```no_run
+    /// # fn example(ca: millpond::rustls::pki_types::CertificateDer<'static>) {
+    /// let tls = millpond::TlsConnector::new().add_root(ca);
+    /// # }
+    /// ```
+    pub fn add_root(mut self, root: CertificateDer<'static>) -> Self {
+        match &mut self.trust {
+            Trust::System(roots) | Trust::Only(roots) => roots.push(root),
+            Trust::Anybody => {}
+        }
+        self.changed()
+    }
+
+    /// Shows this certificate to a server that asks for one. The chain begins with the client's own.
+    ///
+    /// ```no_run
+    /// use millpond::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    ///
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let chain = CertificateDer::pem_file_iter("client.pem")?.collect::<Result<_, _>>()?;
+    /// let key = PrivateKeyDer::from_pem_file("client.key")?;
+    /// let tls = millpond::TlsConnector::new().client_certificate(chain, key);
+    /// # Ok(()) }
+    /// ```
+    pub fn client_certificate(
+        mut self,
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Self {
+        self.identity = Some(Arc::new(Identity { chain, key }));
+        self.changed()
+    }
+
+    /// Offers these protocols above TLS, the best first (ALPN). What was agreed on is in
+    /// [`TlsInfo::alpn`](crate::TlsInfo::alpn).
+    ///
+    /// ```
+    /// let tls = millpond::TlsConnector::new().alpn(["h2", "http/1.1"]);
+    /// ```
+    pub fn alpn<P: AsRef<[u8]>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
+        self.alpn = protocols
+            .into_iter()
+            .map(|name| name.as_ref().to_vec())
+            .collect();
+        self.changed()
+    }
+
+    /// How long a handshake may take; 60 s by default, as in asyncio. It needs the clock of a runtime.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let tls = millpond::TlsConnector::new().handshake_timeout(Duration::from_secs(10));
+    /// ```
+    #[doc(alias = "ssl_handshake_timeout")]
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.terms.handshake_timeout = timeout;
+        self
+    }
+
+    /// Takes an end of the connection for the end of the stream, even if the peer did not say so
+    /// (`close_notify`): for protocols that know the length of their messages, with peers that are
+    /// sloppy. By default it is [`ReadError::Truncated`](crate::ReadError::Truncated).
+    ///
+    /// `Differs from asyncio:` there it is always taken for the end.
+    ///
+    /// ```
+    /// let tls = millpond::TlsConnector::new().accept_truncation(true);
+    /// ```
+    pub fn accept_truncation(mut self, accept: bool) -> Self {
+        self.terms.truncation = Truncation::accepted(accept);
+        self
+    }
+
+    /// The settings have changed: what was made of them is forgotten, but not what was given.
+    fn changed(mut self) -> Self {
+        self.config = Arc::default();
+        self
+    }
+
+    /// # Errors
+    ///
+    /// [`TlsError::Config`].
+    pub(crate) fn handshake_with(&self, server_name: Option<&str>) -> Result<Handshake, TlsError> {
+        let server_name = server_name.ok_or_else(|| {
+            TlsError::config(
+                "server_hostname",
+                "there is no host to take it from, so it must be given",
+            )
+        })?;
+        let name = ServerName::try_from(server_name.to_owned()).map_err(|_| {
+            TlsError::config(
+                "server_hostname",
+                format!("{server_name:?} is no name or address"),
+            )
+        })?;
+        Ok(Handshake::Client {
+            config: self.config()?,
+            name,
+            terms: self.terms.clone(),
+        })
+    }
+
+    fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        if let Some(config) = self.config.get() {
+            return Ok(config.clone());
+        }
+        let config = Arc::new(self.build()?);
+        Ok(self.config.get_or_init(|| config).clone())
+    }
+
+    fn build(&self) -> Result<ClientConfig, TlsError> {
+        let provider = provider::default();
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError::config("tls", error))?;
+        let builder = match &self.trust {
+            Trust::System(more) => builder.with_root_certificates(roots(system_roots()?, more)?),
+            Trust::Only(these) => {
+                builder.with_root_certificates(roots(RootCertStore::empty(), these)?)
+            }
+            Trust::Anybody => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(TrustAnybody(provider))),
+        };
+        let mut config = match &self.identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => builder
+                .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
+                .map_err(|error| TlsError::config("client_certificate", error))?,
+        };
+        config.alpn_protocols = self.alpn.clone();
+        Ok(config)
+    }
+}
+
+impl Default for TlsConnector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A whole configuration of rustls. [`alpn`](TlsConnector::alpn),
+/// [`add_root`](TlsConnector::add_root) and [`client_certificate`](TlsConnector::client_certificate)
+/// would replace it.
+impl From<Arc<ClientConfig>> for TlsConnector {
+    fn from(config: Arc<ClientConfig>) -> Self {
+        let connector = Self::new();
+        Self {
+            config: Arc::new(OnceLock::from(config)),
+            ..connector
+        }
+    }
+}
+
+impl From<&Self> for TlsConnector {
+    fn from(connector: &Self) -> Self {
+        connector.clone()
+    }
+}
+
+impl fmt::Debug for TlsConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsConnector")
+            .field("terms", &self.terms)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reading them takes some milliseconds, so it is done once.
+fn system_roots() -> Result<RootCertStore, TlsError> {
+    static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
+    if let Some(roots) = ROOTS.get() {
+        return Ok(roots.clone());
+    }
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    // Systems have some that are too old for today's rules.
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let why = match found.errors.first() {
+            Some(error) => format!("the system's certificate authorities cannot be read: {error}"),
+            None => "the system trusts no certificate authority".to_owned(),
+        };
+        return Err(TlsError::config("tls", io::Error::other(why)));
+    }
+    Ok(ROOTS.get_or_init(|| roots).clone())
+}
+
+/// `store` and `more`.
+pub(super) fn roots(
+    mut store: RootCertStore,
+    more: &[CertificateDer<'static>],
+) -> Result<RootCertStore, TlsError> {
+    for root in more {
+        let added = store.add(root.clone());
+        added.map_err(|error| TlsError::config("root certificate", error))?;
+    }
+    Ok(store)
+}
+
+#[derive(Debug)]
+struct TrustAnybody(Arc<CryptoProvider>);
+
+/// The handshake still has to be sound: what is not looked at is who made it.
+impl ServerCertVerifier for TrustAnybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, futures_rustls::rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, futures_rustls::rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, futures_rustls::rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,109 @@
+//! Why TLS could not be begun.
+
+use std::{borrow::Cow, error::Error, fmt, io};
+
+use millpond_core::{TransportError, WriteError};
+
+/// Why TLS could not be begun on a stream.
+///
+/// It converts into [`io::Error`] with the kind of the cause.
+///
+/// ```
+/// use millpond::{TlsConnector, TlsError};
+///
+/// # futures_lite::future::block_on(async {
+/// let ((mut reader, mut writer), _peer) = millpond::pair();
+/// let refused = writer.start_tls(&mut reader, TlsConnector::new()).await.unwrap_err();
+/// assert!(matches!(refused, TlsError::Config { name: "server_hostname", .. }));
+/// # });
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// Something was received before and not read; the stream is as it was. Read it and see what it
+    /// is, or hand it over: [`StartTls::hand_over_buffered`](crate::StartTls::hand_over_buffered).
+    Buffered {
+        /// How many bytes.
+        len: usize,
+    },
+    /// A setting cannot be used; the stream is as it was.
+    Config {
+        /// The name of the setting.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: Cow<'static, str>,
+    },
+    /// The handshake failed, took too long, or was ended from elsewhere, and so was the stream.
+    Handshake {
+        /// What happened.
+        source: TransportError,
+    },
+    /// The stream had ended before.
+    Stream {
+        /// How.
+        source: WriteError,
+    },
+}
+
+impl TlsError {
+    pub(crate) fn config(name: &'static str, reason: impl fmt::Display) -> Self {
+        Self::Config {
+            name,
+            reason: reason.to_string().into(),
+        }
+    }
+
+    /// The kind that it has as an I/O error.
+    ///
+    /// ```
+    /// let error = millpond::TlsError::from(millpond::WriteError::Closed);
+    /// assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+    /// ```
+    pub fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Buffered { .. } => io::ErrorKind::InvalidData,
+            Self::Config { .. } => io::ErrorKind::InvalidInput,
+            Self::Handshake { source } => source.kind(),
+            Self::Stream { source } => source.kind(),
+        }
+    }
+}
+
+impl From<WriteError> for TlsError {
+    fn from(source: WriteError) -> Self {
+        Self::Stream { source }
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Buffered { len } => write!(
+                f,
+                "{len} bytes were received before TLS and not read, so they are not protected by it"
+            ),
+            Self::Config { name, reason } => {
+                write!(f, "setting `{name}` cannot be used: {reason}")
+            }
+            Self::Handshake { source } => write!(f, "the TLS handshake failed: {source}"),
+            Self::Stream { source } => write!(f, "TLS cannot be begun: {source}"),
+        }
+    }
+}
+
+impl Error for TlsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Buffered { .. } | Self::Config { .. } => None,
+            Self::Handshake { source } => Some(source.get_ref()),
+            Self::Stream { source } => Some(source),
+        }
+    }
+}
+
+/// Keeps the kind; the [`TlsError`] is the inner one.
+impl From<TlsError> for io::Error {
+    fn from(error: TlsError) -> Self {
+        Self::new(error.kind(), error)
+    }
+}

@@ -1,0 +1,60 @@
+//! TLS between a socket and a stream, by rustls.
+
+mod acceptor;
+mod connector;
+mod error;
+mod guard;
+mod handshake;
+mod info;
+mod provider;
+mod socket;
+mod start_tls;
+
+use std::time::Duration;
+
+pub use acceptor::TlsAcceptor;
+pub use connector::TlsConnector;
+pub use error::TlsError;
+pub(crate) use error::TlsError as HandshakeError;
+pub use futures_rustls::rustls;
+pub use info::TlsInfo;
+pub use start_tls::{StartTls, TlsSide};
+
+pub(crate) use handshake::Handshake;
+pub(crate) use start_tls::upgrade;
+
+/// How long a handshake may take; asyncio's default.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What both sides have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) truncation: Truncation,
+}
+
+/// What an end of the stream is without the peer's word for it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Truncation {
+    Refused,
+    /// As in asyncio.
+    Accepted,
+}
+
+impl Truncation {
+    fn accepted(accept: bool) -> Self {
+        match accept {
+            true => Self::Accepted,
+            false => Self::Refused,
+        }
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+            truncation: Truncation::Refused,
+        }
+    }
+}

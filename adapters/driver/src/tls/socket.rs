@@ -1,0 +1,229 @@
+//! A socket with TLS on it.
+
+use std::{
+    io::{self, IoSlice, Read},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Wake, Waker, ready},
+};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use futures_rustls::{
+    TlsStream,
+    rustls::{CommonState, ProtocolVersion},
+};
+use futures_util::task::AtomicWaker;
+use millpond_core::{TransportError, Truncated};
+
+use super::{Truncation, guard::Guard, info::TlsInfo};
+use crate::{extra_info::ExtraInfo, os::SockRef, socket::Socket};
+
+/// Both directions use one TLS session, under a lock that is held during a poll and never across a
+/// wait.
+///
+/// Reading may have to write and the other way round, so the socket below only sees one waker, that
+/// wakes whoever waits for either direction.
+pub(super) struct TlsSocket {
+    session: Mutex<Session>,
+    below: Arc<dyn Socket>,
+    waiting: Arc<Waiting>,
+    waker: Waker,
+    half_close: bool,
+    info: TlsInfo,
+}
+
+struct Session {
+    stream: TlsStream<Guard>,
+    truncation: Truncation,
+    /// What reading has failed with, while there was still plaintext from before.
+    failed: Option<io::Error>,
+    /// Whether the socket below has something to flush.
+    below_unflushed: bool,
+}
+
+#[derive(Default)]
+struct Waiting {
+    reader: AtomicWaker,
+    writer: AtomicWaker,
+}
+
+impl Wake for Waiting {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.reader.wake();
+        self.writer.wake();
+    }
+}
+
+impl TlsSocket {
+    pub(super) fn new(
+        stream: TlsStream<Guard>,
+        below: Arc<dyn Socket>,
+        truncation: Truncation,
+        server_name: Option<String>,
+    ) -> Self {
+        let (_, state) = stream.get_ref();
+        // Before TLS 1.3, the end of one direction is the end of both.
+        let half_close = state.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        let server_name = match &stream {
+            TlsStream::Client(_) => server_name,
+            TlsStream::Server(stream) => stream.get_ref().1.server_name().map(ToOwned::to_owned),
+        };
+        let info = TlsInfo::new(state, server_name);
+        let waiting = Arc::new(Waiting::default());
+        Self {
+            half_close: half_close && below.can_write_eof(),
+            session: Mutex::new(Session {
+                stream,
+                truncation,
+                failed: None,
+                below_unflushed: true,
+            }),
+            below,
+            waker: Waker::from(waiting.clone()),
+            waiting,
+            info,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn for_writing<T>(
+        &self,
+        cx: &Context<'_>,
+        write: impl FnOnce(&mut Session, &mut Context<'_>) -> T,
+    ) -> T {
+        self.waiting.writer.register(cx.waker());
+        write(&mut self.lock(), &mut Context::from_waker(&self.waker))
+    }
+}
+
+impl Session {
+    fn stream(&mut self) -> Pin<&mut TlsStream<Guard>> {
+        Pin::new(&mut self.stream)
+    }
+
+    fn state(&self) -> &CommonState {
+        self.stream.get_ref().1
+    }
+
+    /// Plaintext that was received and can be read without the socket.
+    fn read_received(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match &mut self.stream {
+            TlsStream::Client(stream) => stream.get_mut().1.reader().read(buf),
+            TlsStream::Server(stream) => stream.get_mut().1.reader().read(buf),
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.failed.is_none() {
+            match ready!(self.stream().poll_read(cx, buf)) {
+                Ok(n) => return Poll::Ready(Ok(n)),
+                Err(error) => self.failed = Some(error),
+            }
+        }
+        // What was received before the failure comes first.
+        match (self.read_received(buf), self.failed.take()) {
+            (Ok(n), Some(error)) if n > 0 => {
+                self.failed = Some(error);
+                Poll::Ready(Ok(n))
+            }
+            (_, Some(error)) => Poll::Ready(self.ended_badly(error)),
+            (received, None) => Poll::Ready(received),
+        }
+    }
+
+    fn ended_badly(&self, error: io::Error) -> io::Result<usize> {
+        // So futures-rustls says that the peer has ended the connection, but not TLS.
+        if error.kind() != io::ErrorKind::UnexpectedEof {
+            return Err(error);
+        }
+        match self.truncation {
+            Truncation::Accepted => Ok(0),
+            Truncation::Refused => Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                TransportError::new(Truncated),
+            )),
+        }
+    }
+
+    fn poll_flush(&mut self, below: &dyn Socket, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.stream().poll_flush(cx))?;
+        if self.below_unflushed {
+            ready!(below.poll_flush(cx))?;
+            self.below_unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Socket for TlsSocket {
+    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.waiting.reader.register(cx.waker());
+        let mut session = self.lock();
+        let cx = &mut Context::from_waker(&self.waker);
+        let read = session.poll_read(cx, buf);
+        // Keys to be renewed and alerts to be given do not wait for the next write. What the socket
+        // does not take now is `wants_flush`'s.
+        if session.state().wants_write() {
+            session.below_unflushed = true;
+            let _later = session.poll_flush(&*self.below, cx);
+        }
+        read
+    }
+
+    fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.for_writing(cx, |session, cx| {
+            session.below_unflushed = true;
+            session.stream().poll_write(cx, buf)
+        })
+    }
+
+    fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.for_writing(cx, |session, cx| {
+            session.below_unflushed = true;
+            session.stream().poll_write_vectored(cx, bufs)
+        })
+    }
+
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.for_writing(cx, |session, cx| session.poll_flush(&*self.below, cx))
+    }
+
+    fn wants_flush(&self) -> bool {
+        let session = self.lock();
+        session.state().wants_write() || session.below_unflushed && self.below.wants_flush()
+    }
+
+    fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.for_writing(cx, |session, cx| session.stream().poll_close(cx))
+    }
+
+    fn abort(&self) {
+        self.below.abort();
+    }
+
+    fn can_write_eof(&self) -> bool {
+        self.half_close
+    }
+
+    fn extra_info(&self) -> ExtraInfo {
+        ExtraInfo {
+            tls: Some(self.info.clone()),
+            ..self.below.extra_info()
+        }
+    }
+
+    fn system_socket(&self) -> Option<SockRef<'_>> {
+        self.below.system_socket()
+    }
+}
