@@ -282,7 +282,7 @@ impl<S> Target<S> {
                 [address] => Some(address.ip().to_string()),
                 _ => None,
             },
-            Kind::Path(_) | Kind::Socket(_) | Kind::Used => None,
+            Kind::Path(_) | Kind::Socket(_) | Kind::Unnamed | Kind::Used => None,
         }
     }
 
