@@ -26,6 +26,16 @@
 //! For those who come from Python there is a [guide](guide::from_asyncio) with every name of asyncio's
 //! streams beside its counterpart.
 //!
+//! # Features
+//!
+//! | feature | gives |
+//! |---|---|
+//! | `tls` | TLS by rustls, with the cryptography of ring (`tls-ring`) |
+//! | `tls-aws-lc-rs` | TLS with that of aws-lc-rs, which is used if ring's is not there |
+//! | `tracing` | events for handlers that fail and connections that cannot be accepted |
+//!
+//! None is on by default. The adapters have the same.
+//!
 //! # Guarantees
 //!
 //! * Every method that waits is cancel-safe: in a `select!`, nothing is lost.
@@ -43,6 +53,7 @@
 //! | no separator within the limit | [`ReadError::LimitOverrun`]; nothing is lost but an over-long line |
 //! | more than the cap | [`ReadError::CapExceeded`] before it is waited for |
 //! | more would be queued than the write cap | [`WriteError::CapExceeded`]; nothing of it is written |
+//! | the stream is cut off, as TLS can tell | [`ReadError::Truncated`] |
 //! | the transport fails | [`ReadError::Transport`] after what had arrived, [`WriteError::Transport`] |
 //! | writing after `write_eof`, `close` or `abort` | [`WriteError::Finished`], [`WriteError::Closed`] |
 //! | a limit of 0, watermarks the wrong way round, a path that is too long, an address without port | [`OpenError::Option`], which names it, before the network is touched; for [`StreamOptions`] a panic |

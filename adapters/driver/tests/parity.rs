@@ -1,6 +1,7 @@
 //! The table of the guide `from_asyncio` is complete, and what it names is there.
 
-#![cfg(unix)] // so are some of the names
+// So are some of the names.
+#![cfg(all(unix, feature = "__tls"))]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -90,16 +91,11 @@ fn every_row_says_what_differs() {
         assert!(row.differences.ends_with('.'), "{name}: no sentence");
         let counterpart = links(row.ours).next().is_some();
         match row.ours {
-            "none" | "TLS" => {
+            "none" => {
                 assert_ne!(row.differences, "The same.", "{name}: why is there none?")
             }
-            _ => assert!(counterpart, "{name}: no link, nor `none` or `TLS`"),
+            _ => assert!(counterpart, "{name}: no link, nor `none`"),
         }
-        assert_eq!(
-            row.ours == "TLS",
-            row.differences.contains("TLS") && !counterpart,
-            "{name}: is it for TLS?"
-        );
     }
 }
 
@@ -169,6 +165,31 @@ fn there() -> Vec<String> {
         writing(),
         whole_streams(),
         information_and_errors(),
+        tls(),
+    ]
+    .concat()
+}
+
+fn tls() -> Vec<String> {
+    use millpond::{StartTls, TlsAcceptor, TlsConnector};
+
+    [
+        there![item TlsAcceptor, item TlsConnector, item TlsInfo],
+        there![
+            method StartTls::hand_over_buffered,
+            method TlsAcceptor::handshake_timeout,
+            method TlsConnector::dangerously_without_verification,
+            method TlsConnector::handshake_timeout,
+        ],
+        there![
+            call OpenConnection::tls(this: OpenConnection) this.tls(TlsConnector::new()),
+            call StartServer::tls(this: (StartServer, TlsAcceptor)) this.0.tls(this.1),
+            call StartTls::server_hostname(this: StartTls<'_>) this.server_hostname("x"),
+            call Stream::start_tls(this: Stream) drop({ this }.start_tls(TlsConnector::new())),
+            call StreamServer::tls(this: (StreamServer, TlsAcceptor)) this.0.tls(this.1),
+            call StreamWriter::start_tls(this: (StreamReader, StreamWriter))
+                drop({ this.1 }.start_tls(&mut { this.0 }, TlsConnector::new())),
+        ],
     ]
     .concat()
 }
