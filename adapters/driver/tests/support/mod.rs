@@ -5,6 +5,8 @@
 
 pub mod made_up;
 pub mod plain;
+#[cfg(feature = "__tls")]
+pub mod tls;
 pub mod world;
 
 use std::{

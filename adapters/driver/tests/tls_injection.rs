@@ -1,0 +1,256 @@
+//! What was received before TLS does not come out of it.
+
+#![cfg(feature = "__tls")]
+
+mod support;
+
+use std::io::ErrorKind;
+
+use futures_util::future::join;
+use millpond::{Socket, Stream, TlsError, TlsSide};
+use support::tls::{NAME, Scene, VERSIONS, Version, WAYS, Way, Wire, open, tls};
+
+const COMMAND: &[u8] = b"STARTTLS\r\n";
+
+/// Every one up to this length is cut everywhere.
+const SHORT: usize = 48;
+
+const LONGEST: usize = 4096;
+
+/// Where a message of `len` bytes is cut in two: everywhere if it is short, or else around the end of
+/// the command and at its own.
+fn splits(len: usize) -> Vec<usize> {
+    let end = COMMAND.len();
+    match len <= end + SHORT {
+        true => (0..=len).collect(),
+        false => vec![0, 1, end - 1, end, end + 1, end + 2, len / 2, len - 1, len],
+    }
+}
+
+fn injected(n: usize) -> Vec<u8> {
+    let line = b"RCPT TO:<evil@example.org>\r\n";
+    line.iter().copied().cycle().take(n).collect()
+}
+
+/// A stream whose peer is the test, which it hears by `way`; and the peer's end.
+fn victim(scene: &Scene, way: Way) -> (Stream, Box<dyn Socket>) {
+    let [client, server] = scene.wire.ends();
+    match way {
+        Way::ToServer => (open(&scene.world, server), client),
+        Way::ToClient => (open(&scene.world, client), server),
+    }
+}
+
+async fn begin(stream: &mut Stream, way: Way, version: Version) -> Result<(), TlsError> {
+    begin_with(stream, way, version, false).await
+}
+
+async fn begin_with(
+    stream: &mut Stream,
+    way: Way,
+    version: Version,
+    hand_over: bool,
+) -> Result<(), TlsError> {
+    let (acceptor, connector) = tls(version);
+    let side = match way {
+        Way::ToServer => TlsSide::from(acceptor),
+        Way::ToClient => TlsSide::from(connector),
+    };
+    let starting = stream.start_tls(side).hand_over_buffered(hand_over);
+    match way {
+        Way::ToServer => starting.await,
+        Way::ToClient => starting.server_hostname(NAME).await,
+    }
+}
+
+/// Nothing can be read any more, nor written.
+async fn assert_over(case: &str, stream: &mut Stream, wire: &Wire, way: Way) {
+    assert_eq!(stream.buffered(), b"", "{case}");
+    assert!(stream.read(9999).await.is_err(), "{case}");
+    assert!(stream.read_line().await.is_err(), "{case}");
+    let sent = wire.sent_len(back(way));
+    assert!(stream.write(b"in the clear").is_err(), "{case}");
+    assert!(stream.flush().await.is_err(), "{case}");
+    assert_eq!(wire.sent_len(back(way)), sent, "{case}");
+}
+
+fn back(way: Way) -> Way {
+    match way {
+        Way::ToServer => Way::ToClient,
+        Way::ToClient => Way::ToServer,
+    }
+}
+
+#[test]
+fn what_came_with_the_command_is_refused_and_can_be_read_in_the_clear() {
+    let mut cases = 0;
+    for way in WAYS {
+        for n in 1..=LONGEST {
+            let plaintext = injected(n);
+            let all = [COMMAND, &plaintext].concat();
+            for split in splits(all.len()) {
+                let case = format!("{way:?} {n} split at {split}");
+                let scene = Scene::new();
+                let (mut stream, _peer) = victim(&scene, way);
+                scene.wire.say(way, &all[..split]);
+                scene.run(async {
+                    if split < COMMAND.len() {
+                        // The rest comes while the line is waited for.
+                        let later = async { scene.wire.say(way, &all[split..]) };
+                        assert_eq!(join(stream.read_line(), later).await.0.unwrap(), COMMAND);
+                    } else {
+                        assert_eq!(stream.read_line().await.unwrap(), COMMAND);
+                        scene.wire.say(way, &all[split..]);
+                    }
+                    let buffered = stream.buffered().len();
+                    let arrived_at_once = if split < COMMAND.len() {
+                        n
+                    } else {
+                        split - COMMAND.len()
+                    };
+                    assert_eq!(buffered, arrived_at_once, "{case}");
+                    let result = begin(&mut stream, way, Version::Tls13).await;
+                    let error = result.unwrap_err();
+                    if buffered == 0 {
+                        // It is on the wire, and no TLS.
+                        assert!(
+                            matches!(error, TlsError::Handshake { .. }),
+                            "{case}: {error:?}"
+                        );
+                        assert_eq!(error.kind(), ErrorKind::InvalidData, "{case}");
+                        assert_over(&case, &mut stream, &scene.wire, way).await;
+                    } else {
+                        let refused =
+                            matches!(error, TlsError::Buffered { len } if len == buffered);
+                        assert!(refused, "{case}: {error:?}");
+                        assert!(error.to_string().starts_with(&format!("{buffered} bytes ")));
+                        // It goes on as it was.
+                        assert_eq!(scene.wire.sent_len(back(way)), 0, "{case}");
+                        assert_eq!(stream.read_exactly(n).await.unwrap(), plaintext, "{case}");
+                        stream.write(b"no\r\n").unwrap();
+                        assert_eq!(scene.wire.sent(back(way)), b"no\r\n", "{case}");
+                    }
+                });
+                cases += 1;
+            }
+        }
+    }
+    println!("{cases} cases");
+}
+
+#[test]
+fn what_is_handed_over_is_no_plaintext_afterwards() {
+    let mut cases = 0;
+    for version in VERSIONS {
+        for way in WAYS {
+            for n in 1..=LONGEST {
+                let plaintext = injected(n);
+                let all = [COMMAND, &plaintext].concat();
+                // Some of it is buffered, and the rest on the wire.
+                for split in splits(all.len()).into_iter().filter(|n| *n > COMMAND.len()) {
+                    let case = format!("{version:?} {way:?} {n} split at {split}");
+                    let scene = Scene::new();
+                    let (mut stream, _peer) = victim(&scene, way);
+                    scene.wire.say(way, &all[..split]);
+                    scene.run(async {
+                        assert_eq!(stream.read_line().await.unwrap(), COMMAND);
+                        scene.wire.say(way, &all[split..]);
+                        scene.wire.end(way);
+                        let error = begin_with(&mut stream, way, version, true)
+                            .await
+                            .unwrap_err();
+                        assert!(
+                            matches!(error, TlsError::Handshake { .. }),
+                            "{case}: {error:?}"
+                        );
+                        assert_over(&case, &mut stream, &scene.wire, way).await;
+                    });
+                    cases += 1;
+                }
+            }
+        }
+    }
+    println!("{cases} cases");
+}
+
+/// The injected bytes are in front of what a true peer says, who begins TLS as well.
+#[test]
+fn what_was_injected_in_front_of_a_true_handshake_makes_it_fail() {
+    let mut cases = 0;
+    for version in VERSIONS {
+        for way in WAYS {
+            for n in (1..=SHORT).chain([100, 1000, 4096]) {
+                let case = format!("{version:?} {way:?} {n}");
+                let scene = Scene::new();
+                let (mut client, mut server) = scene.streams();
+                scene.wire.say(way, &injected(n));
+                scene.run(async {
+                    let (_, _) = join(
+                        begin(&mut client, Way::ToClient, version),
+                        begin(&mut server, Way::ToServer, version),
+                    )
+                    .await;
+                    let victim = match way {
+                        Way::ToServer => &mut server,
+                        Way::ToClient => &mut client,
+                    };
+                    assert_over(&case, victim, &scene.wire, way).await;
+                });
+                cases += 1;
+            }
+        }
+    }
+    println!("{cases} cases");
+}
+
+/// As behind a proxy that sends its line and passes on the client's first bytes in one segment.
+#[test]
+fn a_proxy_line_and_a_hello_in_one_segment_begin_tls_at_every_split() {
+    const LINE: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n";
+    let mut cases = 0;
+    for version in VERSIONS {
+        let hello = {
+            let scene = Scene::new();
+            let (mut client, _server) = scene.streams();
+            scene.wire.end(Way::ToClient);
+            let _ = scene.run(begin(&mut client, Way::ToClient, version));
+            records(&scene.wire.sent(Way::ToServer))
+        };
+        for split in 0..=hello {
+            let scene = Scene::new();
+            let (mut client, mut server) = scene.streams();
+            scene.wire.say(Way::ToServer, LINE);
+            // So much of the hello comes with the line, and the rest in its own time.
+            let room = LINE.len() + split;
+            scene
+                .wire
+                .pace(Way::ToServer, support::tls::Pace::Room(room));
+            scene.run(async {
+                let client_side = async {
+                    begin(&mut client, Way::ToClient, version).await.unwrap();
+                    client.write(b"hello\n").unwrap();
+                    assert_eq!(client.read_line().await.unwrap(), "hi\n");
+                };
+                let server_side = async {
+                    futures_lite::future::yield_now().await; // after the client's first segment
+                    assert_eq!(server.read_line().await.unwrap(), LINE);
+                    assert_eq!(server.buffered().len(), split);
+                    scene.wire.pace(Way::ToServer, support::tls::Pace::Free);
+                    begin_with(&mut server, Way::ToServer, version, true)
+                        .await
+                        .unwrap();
+                    assert_eq!(server.read_line().await.unwrap(), "hello\n");
+                    server.write(b"hi\n").unwrap();
+                };
+                join(client_side, server_side).await;
+            });
+            cases += 1;
+        }
+    }
+    println!("{cases} cases");
+}
+
+/// How long the first record is.
+fn records(ciphertext: &[u8]) -> usize {
+    support::tls::records(ciphertext)[0].1
+}

@@ -1,0 +1,274 @@
+//! TLS whose connection is cut behind every byte.
+
+#![cfg(feature = "__tls")]
+
+mod support;
+
+use std::io::ErrorKind;
+
+use futures_util::future::join;
+use millpond::{ReadError, Stream, TlsConnector, TlsError, TlsSide};
+use support::tls::{Cut, NAME, Scene, VERSIONS, Version, WAYS, Way, Wire, tls};
+
+/// What one side has said, and where its ciphertext ends on the wire.
+#[derive(Debug, Default)]
+struct Said {
+    plaintext: Vec<u8>,
+    /// Behind how many bytes of ciphertext how many of plaintext are complete.
+    marks: Vec<(usize, usize)>,
+    /// Behind how many it has said that this is all.
+    goodbye: Option<usize>,
+}
+
+/// What one side has heard.
+#[derive(Debug, Default)]
+struct Heard {
+    plaintext: Vec<u8>,
+    end: Option<Result<(), ReadError>>,
+    handshake: Option<TlsError>,
+}
+
+struct Side {
+    stream: Stream,
+    tls: TlsSide,
+    speaks: Way,
+    wire: Wire,
+    said: Said,
+    heard: Heard,
+}
+
+impl Side {
+    fn new(stream: Stream, tls: impl Into<TlsSide>, speaks: Way, wire: &Wire) -> Self {
+        Self {
+            stream,
+            tls: tls.into(),
+            speaks,
+            wire: wire.clone(),
+            said: Said::default(),
+            heard: Heard::default(),
+        }
+    }
+
+    fn say(&mut self, data: &[u8]) {
+        if self.stream.write(data).is_ok() {
+            self.said.plaintext.extend(data);
+            let at = self.wire.sent_len(self.speaks);
+            self.said.marks.push((at, self.said.plaintext.len()));
+        }
+    }
+
+    async fn hear(&mut self, n: usize) {
+        let until = self.heard.plaintext.len() + n;
+        while self.heard.end.is_none() && self.heard.plaintext.len() < until {
+            match self.stream.read(n).await {
+                Ok(data) if data.is_empty() => self.heard.end = Some(Ok(())),
+                Ok(data) => self.heard.plaintext.extend(data),
+                Err(error) => self.heard.end = Some(Err(error)),
+            }
+        }
+    }
+
+    fn goodbye(&mut self) {
+        let healthy = !self.stream.is_closing();
+        self.stream.close();
+        if healthy {
+            self.said.goodbye = Some(self.wire.sent_len(self.speaks));
+        }
+    }
+
+    async fn shake(&mut self) -> bool {
+        let starting = self.stream.start_tls(self.tls.clone());
+        let starting = match &self.tls {
+            TlsSide::Client(_) => starting.server_hostname(NAME),
+            _ => starting,
+        };
+        self.heard.handshake = starting.await.err();
+        self.heard.handshake.is_none()
+    }
+
+    /// The client speaks first, and both end what they have to say, under TLS 1.2 `ender` first.
+    async fn talk(mut self, ender: Way) -> (Said, Heard) {
+        if self.shake().await {
+            if self.speaks == Way::ToServer {
+                self.say(b"one");
+                self.say(b"and two\n");
+                self.hear(10).await;
+                self.say(b"three\n");
+            } else {
+                self.hear(11).await;
+                self.say(b"fo");
+                self.say(b"ur\nfive\n");
+                self.hear(6).await;
+            }
+            let can_be_read_after_it = self.stream.can_write_eof();
+            if can_be_read_after_it {
+                if self.stream.write_eof().is_ok() {
+                    self.said.goodbye = Some(self.wire.sent_len(self.speaks));
+                }
+                self.hear(1).await;
+            } else if self.speaks == ender {
+                self.goodbye();
+            } else {
+                self.hear(1).await;
+                self.goodbye();
+            }
+        }
+        (self.said, self.heard)
+    }
+}
+
+/// Every cut of one version, direction and kind. Returns how many bytes are sent in that direction.
+fn sweep(version: Version, way: Way, cut: Cut) -> usize {
+    let whole = converse(version, way, usize::MAX, cut);
+    let len = whole.wire.sent_len(way);
+    let mut ever_shaken = false;
+    for at in 0..=len {
+        let it = converse(version, way, at, cut);
+        let case = format!("{version:?} {way:?} {cut:?} behind {at} of {len}");
+        let shaken = it.cut_off().1.handshake.is_none();
+        assert!(shaken || !ever_shaken, "{case}: less was enough");
+        ever_shaken = shaken;
+        let (said, heard) = it.cut_off();
+        check(&case, said, heard, at, Some(cut));
+        let (said, heard) = it.other();
+        check(&case, said, heard, usize::MAX, None);
+    }
+    let (said, heard) = whole.cut_off();
+    assert_eq!(heard.end, Some(Ok(())));
+    assert_eq!(heard.plaintext, said.plaintext);
+    len
+}
+
+/// A conversation, and what each side has said and the other one heard.
+struct Conversation {
+    to_server: (Said, Heard),
+    to_client: (Said, Heard),
+    way: Way,
+    wire: Wire,
+}
+
+impl Conversation {
+    /// In the direction that was cut.
+    fn cut_off(&self) -> (&Said, &Heard) {
+        let (said, heard) = match self.way {
+            Way::ToServer => &self.to_server,
+            Way::ToClient => &self.to_client,
+        };
+        (said, heard)
+    }
+
+    fn other(&self) -> (&Said, &Heard) {
+        let (said, heard) = match self.way {
+            Way::ToServer => &self.to_client,
+            Way::ToClient => &self.to_server,
+        };
+        (said, heard)
+    }
+}
+
+fn converse(version: Version, way: Way, at: usize, cut: Cut) -> Conversation {
+    let scene = Scene::new();
+    scene.wire.cut(way, at, cut);
+    let (client, server) = scene.streams();
+    let (acceptor, connector) = tls(version);
+    let client = Side::new(client, connector, Way::ToServer, &scene.wire);
+    let server = Side::new(server, acceptor, Way::ToClient, &scene.wire);
+    let ((client_said, client_heard), (server_said, server_heard)) =
+        scene.run(join(client.talk(way), server.talk(way)));
+    Conversation {
+        to_server: (client_said, server_heard),
+        to_client: (server_said, client_heard),
+        way,
+        wire: scene.wire.clone(),
+    }
+}
+
+/// `at` is how much of the ciphertext has arrived at most.
+fn check(case: &str, said: &Said, heard: &Heard, at: usize, cut: Option<Cut>) {
+    if let Some(error) = &heard.handshake {
+        assert!(
+            matches!(error, TlsError::Handshake { .. }),
+            "{case}: {error:?}"
+        );
+        if let Some(cut) = cut {
+            let kind = match cut {
+                Cut::Fin => ErrorKind::UnexpectedEof,
+                Cut::Reset => ErrorKind::ConnectionReset,
+            };
+            assert_eq!(error.kind(), kind, "{case}: {error:?}");
+        }
+    }
+    let complete = said.marks.iter().take_while(|(end, _)| *end <= at).last();
+    let complete = complete.map_or(0, |(_, n)| *n);
+    let over = heard.handshake.is_some() || heard.end.is_some();
+    if over {
+        assert_eq!(
+            heard.plaintext.escape_ascii().to_string(),
+            said.plaintext[..complete].escape_ascii().to_string(),
+            "{case}: {heard:?} of {said:?}"
+        );
+    }
+    let told = said.goodbye.is_some_and(|end| end <= at);
+    match (&heard.end, cut) {
+        (Some(Ok(())), _) => assert!(told, "{case}: a clean end of {said:?}"),
+        (Some(Err(ReadError::Truncated)), Some(Cut::Reset)) => panic!("{case}: it was reset"),
+        (Some(Err(error)), Some(Cut::Fin)) => {
+            assert_eq!(*error, ReadError::Truncated, "{case}");
+            assert!(!told, "{case}: {error:?}");
+        }
+        (Some(Err(error)), Some(Cut::Reset)) => {
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{case}");
+            assert!(!told, "{case}: {error:?}");
+        }
+        (Some(Err(_)), None) => assert!(!told, "{case}: {heard:?}"),
+        (None, _) => {}
+    }
+}
+
+fn sweep_both_ways(version: Version, cut: Cut) {
+    let cases = WAYS.map(|way| sweep(version, way, cut));
+    println!("{version:?} {cut:?}: {cases:?} bytes to the server and to the client");
+    assert!(cases.iter().all(|cases| *cases > 300));
+}
+
+#[test]
+fn an_end_behind_any_byte_is_no_clean_end_with_tls_1_2() {
+    sweep_both_ways(Version::Tls12, Cut::Fin);
+}
+
+#[test]
+fn an_end_behind_any_byte_is_no_clean_end_with_tls_1_3() {
+    sweep_both_ways(Version::Tls13, Cut::Fin);
+}
+
+#[test]
+fn a_reset_behind_any_byte_is_told_with_tls_1_2() {
+    sweep_both_ways(Version::Tls12, Cut::Reset);
+}
+
+#[test]
+fn a_reset_behind_any_byte_is_told_with_tls_1_3() {
+    sweep_both_ways(Version::Tls13, Cut::Reset);
+}
+
+#[test]
+fn a_truncation_that_is_accepted_is_an_end() {
+    for version in VERSIONS {
+        let scene = Scene::new();
+        let (mut client, mut server) = scene.streams();
+        let (acceptor, connector) = tls(version);
+        let connector = TlsConnector::from(connector).accept_truncation(true);
+        scene.run(async {
+            let (one, other) = join(
+                async { client.start_tls(connector).server_hostname(NAME).await },
+                async { server.start_tls(acceptor).await },
+            )
+            .await;
+            one.unwrap();
+            other.unwrap();
+            server.write(b"all of it").unwrap();
+            scene.wire.end(Way::ToClient);
+            assert_eq!(client.read_to_eof().await.unwrap(), "all of it");
+        });
+    }
+}
