@@ -17,8 +17,8 @@ use futures_util::task::AtomicWaker;
 use millpond_core::{Event, Transmit, TransportError, WriteError, Writer};
 
 use crate::{
-    background::Background, extra_info::ExtraInfo, flush::Flush, idle::Activity, linger::linger,
-    mode::StreamMode, runtime::BoxFuture, socket::Socket, waiters::Waiters,
+    background::Background, extra_info::ExtraInfo, flush::Flush, idle::Activity, inline::Hold,
+    linger::linger, mode::StreamMode, runtime::BoxFuture, socket::Socket, waiters::Waiters,
 };
 
 /// Chunks for one vectored write. Linux takes up to 1024; more than this gains nothing measurable.
@@ -364,6 +364,7 @@ impl Connection {
     /// flusher.
     fn change<T>(self: &Arc<Self>, change: impl FnOnce(&mut Sending, &mut Context<'_>) -> T) -> T {
         let mut cx = Context::from_waker(&self.waker);
+        let hold = Hold::new();
         let mut sending = self.lock();
         let result = change(&mut sending, &mut cx);
         let busy = sending.poll_send(&mut cx).is_pending();
@@ -374,6 +375,7 @@ impl Connection {
         let idle_flusher = !busy && sending.flusher == Flusher::Spawned;
         let afterwards = sending.settle();
         drop(sending);
+        drop(hold);
         self.finish(afterwards);
         if spawn {
             self.background.spawn(Flush::new(self.clone()));
@@ -385,6 +387,7 @@ impl Connection {
 
     pub(crate) fn poll_flush(&self, cx: &Context<'_>) -> Poll<()> {
         self.bell.0.register(cx.waker());
+        let hold = Hold::new();
         let mut sending = self.lock();
         let done = sending.poll_transmit(&mut Context::from_waker(&self.waker));
         if done.is_ready() {
@@ -392,6 +395,7 @@ impl Connection {
         }
         let afterwards = sending.settle();
         drop(sending);
+        drop(hold);
         self.finish(afterwards);
         done
     }

@@ -1,6 +1,8 @@
 //! Runs a task on whichever thread wakes it: enough for tasks that only touch memory.
 
 use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
@@ -36,11 +38,72 @@ impl Spawn for Inline {
     }
 }
 
+thread_local! {
+    /// How many [`Hold`]s there are on this thread.
+    static HELD: Cell<usize> = const { Cell::new(0) };
+    /// What they hold.
+    static LATER: RefCell<VecDeque<Arc<Task>>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// Tasks that are woken on this thread meanwhile run when it ends.
+///
+/// Whoever polls a socket under a lock has one around it: polling wakes the other side, whose task
+/// takes locks of its own and may wake this side in turn.
+#[must_use]
+pub(crate) struct Hold(());
+
+impl Hold {
+    pub(crate) fn new() -> Self {
+        HELD.with(|held| held.set(held.get() + 1));
+        Self(())
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // It still counts while the tasks run, so that what they wake comes after them.
+        let _one_less = OneLess;
+        if HELD.with(Cell::get) == 1 {
+            while let Some(task) = next() {
+                task.run();
+            }
+        }
+    }
+}
+
+/// `None` as well where the thread ends, which keeps nothing for later.
+fn next() -> Option<Arc<Task>> {
+    let next = LATER.try_with(|later| later.borrow_mut().pop_front());
+    next.ok().flatten()
+}
+
+/// Also when a task panics.
+struct OneLess;
+
+impl Drop for OneLess {
+    fn drop(&mut self) {
+        HELD.with(|held| held.set(held.get() - 1));
+    }
+}
+
 impl Wake for Task {
     fn wake(self: Arc<Self>) {
         if self.state.swap(WOKEN, Ordering::AcqRel) != IDLE {
             return; // whoever runs it polls it once more
         }
+        if HELD.with(Cell::get) == 0 {
+            return self.run();
+        }
+        let later = self.clone();
+        if LATER.try_with(|held| held.borrow_mut().push_back(later)).is_err() {
+            self.run();
+        }
+    }
+}
+
+impl Task {
+    /// Until it is not woken any more.
+    fn run(self: Arc<Self>) {
         let waker = Waker::from(self.clone());
         loop {
             self.state.swap(RUNNING, Ordering::AcqRel);
@@ -53,9 +116,7 @@ impl Wake for Task {
             }
         }
     }
-}
 
-impl Task {
     fn poll(&self, cx: &mut Context<'_>) {
         let mut future = self.future.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(task) = &mut *future {

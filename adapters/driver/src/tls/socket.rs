@@ -16,7 +16,7 @@ use futures_util::task::AtomicWaker;
 use millpond_core::{TransportError, Truncated};
 
 use super::{Truncation, guard::Guard, info::TlsInfo};
-use crate::{extra_info::ExtraInfo, os::SockRef, socket::Socket};
+use crate::{extra_info::ExtraInfo, inline::Hold, os::SockRef, socket::Socket};
 
 /// Both directions use one TLS session, under a lock that is held during a poll and never across a
 /// wait.
@@ -99,6 +99,7 @@ impl TlsSocket {
         write: impl FnOnce(&mut Session, &mut Context<'_>) -> T,
     ) -> T {
         self.waiting.writer.register(cx.waker());
+        let _hold = Hold::new();
         write(&mut self.lock(), &mut Context::from_waker(&self.waker))
     }
 }
@@ -165,6 +166,7 @@ impl Session {
 impl Socket for TlsSocket {
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.waiting.reader.register(cx.waker());
+        let _hold = Hold::new();
         let mut session = self.lock();
         let cx = &mut Context::from_waker(&self.waker);
         let read = session.poll_read(cx, buf);
