@@ -95,7 +95,10 @@ impl Wake for Task {
             return self.run();
         }
         let later = self.clone();
-        if LATER.try_with(|held| held.borrow_mut().push_back(later)).is_err() {
+        if LATER
+            .try_with(|held| held.borrow_mut().push_back(later))
+            .is_err()
+        {
             self.run();
         }
     }

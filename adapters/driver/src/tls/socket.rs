@@ -1,7 +1,7 @@
 //! A socket with TLS on it.
 
 use std::{
-    io::{self, IoSlice, Read},
+    io::{self, IoSlice, Read, Write},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Wake, Waker, ready},
@@ -39,6 +39,15 @@ struct Session {
     failed: Option<io::Error>,
     /// Whether the socket below has something to flush.
     below_unflushed: bool,
+    ours: Ours,
+}
+
+/// The direction away from this side.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ours {
+    Open,
+    /// The peer is being told of its end, and nothing follows.
+    Ended,
 }
 
 #[derive(Default)]
@@ -81,6 +90,7 @@ impl TlsSocket {
                 truncation,
                 failed: None,
                 below_unflushed: true,
+                ours: Ours::Open,
             }),
             below,
             waker: Waker::from(waiting.clone()),
@@ -139,6 +149,17 @@ impl Session {
         }
     }
 
+    /// rustls keeps the answer to a peer that renews its keys until something is written, if only
+    /// nothing.
+    fn answer_new_keys(&mut self) {
+        if self.ours == Ours::Open {
+            let _written = match &mut self.stream {
+                TlsStream::Client(stream) => stream.get_mut().1.writer().write(&[]),
+                TlsStream::Server(stream) => stream.get_mut().1.writer().write(&[]),
+            };
+        }
+    }
+
     fn ended_badly(&self, error: io::Error) -> io::Result<usize> {
         // So futures-rustls says that the peer has ended the connection, but not TLS.
         if error.kind() != io::ErrorKind::UnexpectedEof {
@@ -170,6 +191,7 @@ impl Socket for TlsSocket {
         let mut session = self.lock();
         let cx = &mut Context::from_waker(&self.waker);
         let read = session.poll_read(cx, buf);
+        session.answer_new_keys();
         // Keys to be renewed and alerts to be given do not wait for the next write. What the socket
         // does not take now is `wants_flush`'s.
         if session.state().wants_write() {
@@ -207,7 +229,10 @@ impl Socket for TlsSocket {
     }
 
     fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.for_writing(cx, |session, cx| session.stream().poll_close(cx))
+        self.for_writing(cx, |session, cx| {
+            session.ours = Ours::Ended;
+            session.stream().poll_close(cx)
+        })
     }
 
     fn abort(&self) {

@@ -497,3 +497,50 @@ pub fn records(ciphertext: &[u8]) -> Vec<(u8, usize)> {
     }
     found
 }
+
+/// A peer that is rustls alone, moved by hand.
+pub struct Raw<C> {
+    pub session: C,
+    pub wire: Wire,
+    pub way: Way,
+    heard: usize,
+}
+
+impl Raw<millpond::rustls::ServerConnection> {
+    pub fn server(wire: &Wire, config: ServerConfig) -> Self {
+        let session = millpond::rustls::ServerConnection::new(Arc::new(config)).unwrap();
+        Self {
+            session,
+            wire: wire.clone(),
+            way: Way::ToClient,
+            heard: 0,
+        }
+    }
+
+    /// Takes what has come and gives what there is to say. Returns the plaintext.
+    pub fn go_on(&mut self) -> Vec<u8> {
+        use std::io::Read;
+        let all = self.wire.sent(Way::ToServer);
+        let mut new = &all[self.heard..];
+        self.heard = all.len();
+        let mut plaintext = Vec::new();
+        while !new.is_empty() {
+            self.session.read_tls(&mut new).unwrap();
+            self.session.process_new_packets().unwrap();
+            let mut part = [0; 4096];
+            while let Ok(n @ 1..) = self.session.reader().read(&mut part) {
+                plaintext.extend(&part[..n]);
+            }
+        }
+        self.speak();
+        plaintext
+    }
+
+    pub fn speak(&mut self) {
+        let mut said = Vec::new();
+        while self.session.wants_write() {
+            self.session.write_tls(&mut said).unwrap();
+        }
+        self.wire.say(self.way, &said);
+    }
+}

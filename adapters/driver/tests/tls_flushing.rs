@@ -1,0 +1,251 @@
+//! What TLS has to say leaves without being asked for.
+
+#![cfg(feature = "__tls")]
+
+mod support;
+
+use std::{
+    io::{self, Write},
+    pin::{Pin, pin},
+    task::{Context, Poll},
+};
+
+use futures_util::{
+    future::join,
+    io::{AsyncRead, AsyncWrite, BufWriter},
+};
+use millpond::{FuturesIo, Socket, Stream};
+use support::tls::{
+    NAME, Pace, Raw, Scene, VERSIONS, Version, Way, finish, open, poll_on, secure, server_config,
+    tls,
+};
+
+/// How many records of data the client has sent completely.
+fn records_to_server(scene: &Scene) -> usize {
+    let sent = scene.wire.sent(Way::ToServer);
+    let records = support::tls::records(&sent);
+    let end = records.last().map_or(0, |(_, end)| *end);
+    assert_eq!(end, sent.len(), "a record is not complete");
+    records.iter().filter(|(kind, _)| *kind == 23).count()
+}
+
+#[test]
+fn each_write_is_on_the_wire_when_it_returns() {
+    for version in VERSIONS {
+        let scene = Scene::new();
+        let (mut client, _server) = scene.secured(version);
+        let before = records_to_server(&scene);
+        client.write(b"one").unwrap();
+        assert_eq!(records_to_server(&scene), before + 1);
+        client.write_bytes(b"two".as_slice().into()).unwrap();
+        assert_eq!(records_to_server(&scene), before + 2);
+        let parts = [b"th", b"re"].map(|part| io::IoSlice::new(part));
+        client.write_vectored(&parts).unwrap();
+        assert!(records_to_server(&scene) > before + 2);
+        assert_eq!(client.queued(), 0);
+    }
+}
+
+#[test]
+fn each_write_leaves_over_a_wire_that_takes_one_byte_at_a_time_or_later() {
+    for version in VERSIONS {
+        for len in [1, 100, 3000] {
+            for pace in [Pace::Bytewise, Pace::Busy, Pace::Room(7)] {
+                leaves(version, len, pace);
+            }
+        }
+        leaves(version, 1_000_000, Pace::Random(9));
+    }
+}
+
+/// A write does, while the client does nothing any more.
+fn leaves(version: Version, len: usize, pace: Pace) {
+    let scene = Scene::new();
+    let (mut client, mut server) = scene.secured(version);
+    scene.wire.pace(Way::ToServer, pace);
+    let data = vec![b'x'; len];
+    client.write(&data).unwrap();
+    scene.world.settle();
+    if matches!(pace, Pace::Busy) {
+        scene.wire.pace(Way::ToServer, Pace::Bytewise);
+        scene.world.settle();
+    }
+    let received = scene.run(server.read_exactly(len)).unwrap();
+    assert!(received == data, "{version:?} {len} {pace:?}");
+}
+
+/// A client of the driver's, and a server that is rustls alone.
+fn against_raw(
+    scene: &Scene,
+    version: Version,
+) -> (
+    Stream,
+    Raw<millpond::rustls::ServerConnection>,
+    Box<dyn Socket>,
+) {
+    let [client, server] = scene.wire.ends();
+    let mut client = open(&scene.world, client);
+    let mut raw = Raw::server(&scene.wire, server_config(version));
+    {
+        let starting = client.start_tls(&tls(version).1).server_hostname(NAME);
+        let mut starting = pin!(async { starting.await.unwrap() });
+        for _ in 0..5 {
+            if poll_on(&scene.world, starting.as_mut()).is_some() {
+                break;
+            }
+            raw.go_on();
+        }
+    }
+    raw.go_on();
+    assert!(!raw.session.is_handshaking());
+    (client, raw, server)
+}
+
+#[test]
+fn new_keys_are_answered_though_nobody_writes() {
+    let scene = Scene::new();
+    let (mut client, mut raw, _server) = against_raw(&scene, Version::Tls13);
+    for _ in 0..3 {
+        let before = scene.wire.sent_len(Way::ToServer);
+        raw.session.refresh_traffic_keys().unwrap();
+        raw.speak();
+        assert!(poll_on(&scene.world, pin!(client.read(1))).is_none());
+        assert!(scene.wire.sent_len(Way::ToServer) > before, "no answer");
+        // Both go on with the new keys.
+        raw.session.writer().write_all(b"ping").unwrap();
+        raw.speak();
+        assert_eq!(scene.run(client.read(9)).unwrap(), "ping");
+        client.write(b"pong").unwrap();
+        assert_eq!(raw.go_on(), b"pong");
+    }
+}
+
+#[test]
+fn new_keys_are_answered_later_if_the_wire_is_busy() {
+    let scene = Scene::new();
+    let (mut client, mut raw, _server) = against_raw(&scene, Version::Tls13);
+    scene.wire.pace(Way::ToServer, Pace::Busy);
+    raw.session.refresh_traffic_keys().unwrap();
+    raw.speak();
+    assert!(poll_on(&scene.world, pin!(client.read(1))).is_none());
+    let before = scene.wire.sent_len(Way::ToServer);
+    scene.wire.pace(Way::ToServer, Pace::Bytewise);
+    scene.world.settle();
+    assert!(scene.wire.sent_len(Way::ToServer) > before);
+    raw.go_on();
+}
+
+#[test]
+fn new_keys_after_the_end_of_this_direction_are_no_failure() {
+    let scene = Scene::new();
+    let (mut client, mut raw, _server) = against_raw(&scene, Version::Tls13);
+    client.write_eof().unwrap();
+    let before = scene.wire.sent_len(Way::ToServer);
+    raw.go_on();
+    raw.session.refresh_traffic_keys().unwrap();
+    raw.session.writer().write_all(b"the rest").unwrap();
+    raw.session.send_close_notify();
+    raw.speak();
+    assert_eq!(scene.run(client.read_to_eof()).unwrap(), "the rest");
+    assert_eq!(scene.wire.sent_len(Way::ToServer), before);
+    client.close();
+    scene.run(client.wait_closed()).unwrap();
+}
+
+#[test]
+fn an_alert_for_what_is_no_tls_leaves_though_nobody_writes() {
+    for version in VERSIONS {
+        let scene = Scene::new();
+        let (mut client, _raw, _server) = against_raw(&scene, version);
+        let before = scene.wire.sent_len(Way::ToServer);
+        let nobodys = b"\x17\x03\x03\x00\x20this is no ciphertext of anybody";
+        scene.wire.say(Way::ToClient, nobodys);
+        let error = scene.run(client.read(1)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+        let sent = scene.wire.sent(Way::ToServer);
+        let alert = support::tls::records(&sent[before..]);
+        assert_eq!(alert.last().unwrap().1, sent.len() - before, "{version:?}");
+    }
+}
+
+/// A wire's end for futures-io.
+struct Io(Box<dyn Socket>);
+
+impl AsyncRead for Io {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_close(cx)
+    }
+}
+
+fn buffering(end: Box<dyn Socket>) -> Box<dyn Socket> {
+    Box::new(FuturesIo::new(BufWriter::new(Io(end))))
+}
+
+#[test]
+fn a_stream_that_buffers_is_flushed_in_the_clear_and_under_tls() {
+    for pace in [Pace::Free, Pace::Bytewise, Pace::Room(5), Pace::Random(3)] {
+        for version in [None, Some(Version::Tls12), Some(Version::Tls13)] {
+            let case = format!("{pace:?} {version:?}");
+            let scene = Scene::new();
+            scene.wire.pace(Way::ToServer, pace);
+            scene.wire.pace(Way::ToClient, pace);
+            let [client, server] = scene.wire.ends().map(buffering);
+            let mut client = open(&scene.world, client);
+            let mut server = open(&scene.world, server);
+            if let Some(version) = version {
+                finish(&scene.world, secure(version, &mut client, &mut server));
+            }
+            for len in [1, 10, 10_000, 100_000] {
+                let data = vec![b'a'; len];
+                client.write(&data).unwrap();
+                let received = scene.run(server.read_exactly(len));
+                assert_eq!(received.unwrap(), data, "{case}");
+                server.write(&data).unwrap();
+                let received = scene.run(client.read_exactly(len));
+                assert_eq!(received.unwrap(), data, "{case}");
+            }
+            client.write(b"last").unwrap();
+            client.close();
+            let (closed, rest) = scene.run(join(client.wait_closed(), server.read_to_eof()));
+            closed.unwrap();
+            assert_eq!(rest.unwrap(), "last", "{case}");
+        }
+    }
+}
+
+#[test]
+fn flush_waits_for_the_ciphertext() {
+    let scene = Scene::new();
+    let (mut client, _server) = scene.secured(Version::Tls13);
+    scene.wire.pace(Way::ToServer, Pace::Busy);
+    client.write(b"hello").unwrap();
+    {
+        let mut flushing = pin!(client.flush());
+        assert!(poll_on(&scene.world, flushing.as_mut()).is_none());
+        scene.wire.pace(Way::ToServer, Pace::Bytewise);
+        finish(&scene.world, flushing).unwrap();
+    }
+    records_to_server(&scene);
+}
