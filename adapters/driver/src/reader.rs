@@ -687,12 +687,7 @@ impl StreamReader {
                 self.burst = n >= BURST;
             }
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Poll::Ready(Err(error)) => {
-                // Both directions have failed, and the system tells only one of them.
-                let error = TransportError::from(error);
-                self.connection.fail(error.clone());
-                self.core.fail(error);
-            }
+            Poll::Ready(Err(error)) => self.failed(error),
         }
         Poll::Ready(())
     }
@@ -711,12 +706,28 @@ impl StreamReader {
     /// The kernel reports a reset once, to whichever side asks first, and then an end. If the write
     /// side was told of a failure, this is no end.
     fn ended(&mut self) {
-        let failure = self.connection.inspect(|core| core.error().cloned());
-        match failure {
-            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => self.core.fail(error),
-            // After the peer's proper end, writing to it gives a broken pipe.
-            Some(_) | None => self.core.feed_eof(),
+        match self.told_to_the_writer() {
+            Some(error) => self.core.fail(error),
+            None => self.core.feed_eof(),
         }
+    }
+
+    fn failed(&mut self, error: io::Error) {
+        // What cut the stream off says more than that it was.
+        let cut_off = error.kind() == io::ErrorKind::UnexpectedEof;
+        let error = match self.told_to_the_writer() {
+            Some(cause) if cut_off => cause,
+            Some(_) | None => TransportError::from(error),
+        };
+        // Both directions have failed, and the system tells only one of them.
+        self.connection.fail(error.clone());
+        self.core.fail(error);
+    }
+
+    /// Not a broken pipe: that is what writing gives after the peer's proper end.
+    fn told_to_the_writer(&self) -> Option<TransportError> {
+        let failure = self.connection.inspect(|core| core.error().cloned());
+        failure.filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
     }
 
     /// `As in asyncio:` after `close`, reads come to an end. `Differs from asyncio:` after `abort`
