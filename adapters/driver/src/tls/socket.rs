@@ -174,6 +174,18 @@ impl Session {
         }
     }
 
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What was written has to arrive, but a peer that is gone needs no farewell.
+        if self.ours == Ours::Open {
+            ready!(self.stream().poll_flush(cx))?;
+            self.ours = Ours::Ended;
+        }
+        match ready!(self.stream().poll_close(cx)) {
+            Err(error) if is_gone(&error) => Poll::Ready(Ok(())),
+            closed => Poll::Ready(closed),
+        }
+    }
+
     fn poll_flush(&mut self, below: &dyn Socket, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.stream().poll_flush(cx))?;
         if self.below_unflushed {
@@ -182,6 +194,13 @@ impl Session {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected
+    )
 }
 
 impl Socket for TlsSocket {
@@ -229,10 +248,7 @@ impl Socket for TlsSocket {
     }
 
     fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.for_writing(cx, |session, cx| {
-            session.ours = Ours::Ended;
-            session.stream().poll_close(cx)
-        })
+        self.for_writing(cx, |session, cx| session.poll_close(cx))
     }
 
     fn abort(&self) {
