@@ -277,7 +277,10 @@ impl<S> Target<S> {
                 [host] => Some(without_brackets(host).to_owned()),
                 _ => None,
             },
-            Kind::Text(text) => host_and_port(text).ok().map(|(host, _)| host),
+            Kind::Text(text) => {
+                let (host, _) = host_and_port(text).ok()?;
+                Some(without_brackets(&host).to_owned())
+            }
             Kind::Addresses(addresses) => match addresses[..] {
                 [address] => Some(address.ip().to_string()),
                 _ => None,
