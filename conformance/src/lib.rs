@@ -40,10 +40,13 @@
 //! | `memory`, `narrow` | a pair in memory; `narrow` holds one byte on its way |
 //! | `futures_io` | two futures-io streams |
 //! | `drip`, `hesitant` | sockets that give and take one byte a call; `hesitant` ones also say now and then, for no reason, that they are not ready |
+//! | `tls`, `tls12` | as `tcp`, with TLS from the first byte; `tls12` with version 1.2 |
+//! | `start_tls`, `tls_memory` | as `tcp` and `memory`, but TLS has begun in the middle |
 //!
-//! Two groups, `tcp_server` and `unix_server`, are about serving; `runtime` is about what can be
-//! connected to, and what the driver needs of an adapter otherwise. `sock` and `system` need the
-//! system's own sockets, files and pipes, which a runtime in memory does not have.
+//! Three groups, `tcp_server`, `unix_server` and `tls_server`, are about serving; `tls_runtime` is
+//! about how TLS begins and ends; `runtime` is about what can be connected to, and what the driver
+//! needs of an adapter otherwise. `sock` and `system` need the system's own sockets, files and pipes,
+//! which a runtime in memory does not have.
 //!
 //! A runtime that lacks something names the groups it has:
 //!
@@ -90,6 +93,7 @@
 
 mod ask;
 mod bridge;
+mod certificates;
 mod data;
 mod drip;
 mod harness;

@@ -3,7 +3,7 @@
 use std::{
     any::Any,
     fmt,
-    future::poll_fn,
+    future::{IntoFuture, poll_fn},
     io,
     net::{Ipv4Addr, SocketAddr},
     pin::{Pin, pin},
@@ -23,7 +23,7 @@ use millpond::{
     StdSocket, StreamOptions, StreamReader, StreamWriter, Target, os,
 };
 
-use crate::{bridge::Bridge, data, drip::Drip, place::Place};
+use crate::{bridge::Bridge, certificates, data, drip::Drip, place::Place};
 
 /// As much as a pair in memory holds by default.
 const PAIR_CAPACITY: usize = 64 * 1024;
@@ -177,7 +177,15 @@ impl Setup {
                 let open = |socket, seed| self.open_socket(&options, Drip::hesitant(socket, seed));
                 (open(near, 1), open(far, 2))
             }
-            Place::Tcp => self.connect_to_server(settings).await,
+            Place::StartTls => {
+                let (near, far) = self.connect_to_server(settings).await;
+                start_tls(near, far).await
+            }
+            Place::TlsMemory => {
+                let (near, far) = options.pair(PAIR_CAPACITY);
+                start_tls(near, far).await
+            }
+            Place::Tcp | Place::Tls | Place::Tls12 => self.connect_to_server(settings).await,
             #[cfg(unix)]
             Place::Unix => self.connect_to_server(settings).await,
         }
@@ -193,7 +201,11 @@ impl Setup {
         settings: Settings,
     ) -> (StreamWriter, StreamReader) {
         let ((near_reader, writer), (reader, far_writer)) = self.connect_with(settings).await;
-        self.keep((near_reader, far_writer));
+        self.keep(far_writer);
+        // Where one direction cannot end alone, dropping the writer is to end both.
+        if self.place.half_closes() {
+            self.keep(near_reader);
+        }
         (writer, reader)
     }
 
@@ -265,6 +277,18 @@ impl Setup {
     }
 }
 
+/// Begins TLS on both sides of a connection.
+async fn start_tls(near: Stream, far: Stream) -> (Stream, Stream) {
+    let ((mut near_reader, mut near_writer), (mut far_reader, mut far_writer)) = (near, far);
+    let client = near_writer.start_tls(&mut near_reader, certificates::connector());
+    let client = client.server_hostname("localhost");
+    let server = far_writer.start_tls(&mut far_reader, certificates::acceptor());
+    let (client, server) = join(client.into_future(), server.into_future()).await;
+    client.unwrap();
+    server.unwrap();
+    ((near_reader, near_writer), (far_reader, far_writer))
+}
+
 /// Serving.
 impl Setup {
     /// A server at an address that nobody else has.
@@ -290,11 +314,19 @@ impl Setup {
         H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
         F: Future<Output: HandlerOutput> + Send + 'static,
     {
-        millpond::start_server(self.runtime.clone(), target, handler)
+        let starting = millpond::start_server(self.runtime.clone(), target, handler);
+        match self.place.acceptor() {
+            Some(acceptor) => starting.tls(acceptor),
+            None => starting,
+        }
     }
 
     pub(crate) fn open(&self, target: impl Into<Target<Sock>>) -> OpenConnection {
-        millpond::open_connection(self.runtime.clone(), target)
+        let opening = millpond::open_connection(self.runtime.clone(), target);
+        match self.place.connector() {
+            Some(connector) => opening.tls(connector),
+            None => opening,
+        }
     }
 
     /// A new client of `server`.

@@ -14,7 +14,8 @@ macro_rules! suite {
         $crate::suite!(
             $harness:
             tcp, unix, sock, memory, narrow, futures_io, drip, hesitant,
-            tcp_server, unix_server, runtime, system
+            tls, tls12, start_tls, tls_memory,
+            tcp_server, unix_server, tls_server, runtime, tls_runtime, system
         );
     };
     ($harness:ty: $($group:ident),+ $(,)?) => {
@@ -51,14 +52,32 @@ macro_rules! __group {
     (hesitant) => {
         $crate::__streams!($crate::__tests, [hesitant, Hesitant, all()]);
     };
+    (tls) => {
+        $crate::__streams!($crate::__tests, [tls, Tls, all()]);
+    };
+    (tls12) => {
+        $crate::__streams!($crate::__tests, [tls12, Tls12, all()]);
+    };
+    (start_tls) => {
+        $crate::__streams!($crate::__tests, [start_tls, StartTls, all()]);
+    };
+    (tls_memory) => {
+        $crate::__streams!($crate::__tests, [tls_memory, TlsMemory, all()]);
+    };
     (tcp_server) => {
         $crate::__servers!($crate::__tests, [tcp_server, Tcp, all()]);
     };
     (unix_server) => {
         $crate::__servers!($crate::__tests, [unix_server, Unix, unix]);
     };
+    (tls_server) => {
+        $crate::__servers!($crate::__tests, [tls_server, Tls, all()]);
+    };
     (runtime) => {
         $crate::__runtime!($crate::__tests, [runtime, Tcp, all()]);
+    };
+    (tls_runtime) => {
+        $crate::__tls!($crate::__tests, [tls_runtime, Tcp, all()]);
     };
     (system) => {
         $crate::__system!($crate::__tests, [system, Tcp, all()]);
@@ -466,6 +485,31 @@ macro_rules! __system {
     };
 }
 
+/// Scenarios about TLS: how it begins and ends.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __tls {
+    ($with:path, $arguments:tt) => {
+        $with! {
+            $arguments
+            trusting {
+                the_host_is_whose_certificate_is_asked_for,
+                an_ipv6_address_is_a_name_too,
+                a_name_must_be_given_where_there_is_no_host,
+                #[cfg(unix)]
+                a_unix_socket_can_have_tls_and_needs_a_name,
+                a_certificate_that_is_no_good_is_refused,
+                the_systems_authorities_do_not_vouch_for_a_made_up_one,
+                a_client_shows_its_certificate_to_a_server_that_asks,
+                a_protocol_is_agreed_on_or_there_is_none,
+                whole_configurations_are_taken_as_they_are,
+                both_sides_know_how_they_are_protected,
+                a_stream_and_its_server_have_the_same_settings,
+            }
+        }
+    };
+}
+
 /// Each scenario as a function that gives a boxed future. Those that the lists leave out are dead
 /// code, and the compiler says so.
 #[doc(hidden)]
@@ -496,4 +540,5 @@ pub mod boxed {
     crate::__servers!(boxed, []);
     crate::__runtime!(boxed, []);
     crate::__system!(boxed, []);
+    crate::__tls!(boxed, []);
 }

@@ -20,7 +20,8 @@ impl Dribble {
     fn step(&mut self) {
         match MESSAGE.get(self.sent) {
             Some(byte) => self.writer.write(&[*byte]).unwrap(),
-            None => self.writer.write_eof().unwrap(),
+            None if self.writer.can_write_eof() => self.writer.write_eof().unwrap(),
+            None => self.writer.close(),
         }
         self.sent += 1;
     }

@@ -49,10 +49,17 @@ pub(crate) async fn a_socket_of_the_system_can_be_reached_until_the_stream_is_cl
     let transport = near.transport();
     let size = transport.with_socket(|socket| socket.recv_buffer_size().unwrap());
     let has_socket = match setup.place {
-        Place::Sock | Place::Tcp => setup.has_system_sockets(),
+        Place::Sock | Place::StartTls | Place::Tcp | Place::Tls | Place::Tls12 => {
+            setup.has_system_sockets()
+        }
         #[cfg(unix)]
         Place::Unix => setup.has_system_sockets(),
-        Place::Drip | Place::FuturesIo | Place::Hesitant | Place::Memory | Place::Narrow => false,
+        Place::Drip
+        | Place::FuturesIo
+        | Place::Hesitant
+        | Place::Memory
+        | Place::Narrow
+        | Place::TlsMemory => false,
     };
     assert_eq!(size.is_some(), has_socket);
     if let Some(SystemHandle::Socket(raw)) = near.extra_info().handle {

@@ -21,4 +21,5 @@ pub(crate) mod serving;
 pub(crate) mod shutting_down;
 pub(crate) mod streams;
 pub(crate) mod traffic;
+pub(crate) mod trusting;
 pub(crate) mod writing;

@@ -80,7 +80,7 @@ pub(crate) async fn small_messages_go_to_and_fro(mut setup: Setup) {
         writer.write(line.as_bytes()).unwrap();
         assert_eq!(reader.read_line().await.unwrap(), line);
     }
-    drop(writer);
+    drop((reader, writer));
     echo.await;
 }
 

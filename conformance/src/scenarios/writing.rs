@@ -250,7 +250,7 @@ pub(crate) async fn each_side_knows_both_addresses(mut setup: Setup) {
     assert_eq!(near.peer_addr, far.local_addr);
     assert_eq!(near.local_addr, far.peer_addr);
     match setup.place {
-        Place::Tcp => {
+        Place::StartTls | Place::Tcp | Place::Tls | Place::Tls12 => {
             let server = near.peer_addr.as_ref().and_then(Address::tcp).unwrap();
             let client = near.local_addr.as_ref().and_then(Address::tcp).unwrap();
             assert!(server.ip().is_loopback() && client.ip().is_loopback());
@@ -261,7 +261,9 @@ pub(crate) async fn each_side_knows_both_addresses(mut setup: Setup) {
             assert!(matches!(near.peer_addr, Some(Address::Unix(Some(_)))));
             assert_eq!(near.local_addr, Some(Address::Unix(None)));
         }
-        Place::FuturesIo | Place::Memory | Place::Narrow => assert_eq!(near.peer_addr, None),
+        Place::FuturesIo | Place::Memory | Place::Narrow | Place::TlsMemory => {
+            assert_eq!(near.peer_addr, None);
+        }
         Place::Drip | Place::Hesitant | Place::Sock => assert!(near.peer_addr.is_some()),
     }
 }
