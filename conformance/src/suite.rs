@@ -506,6 +506,52 @@ macro_rules! __tls {
                 both_sides_know_how_they_are_protected,
                 a_stream_and_its_server_have_the_same_settings,
             }
+            handshakes {
+                whatever_is_no_handshake_is_reported_and_the_server_goes_on,
+                a_client_that_leaves_in_the_handshake_is_reported,
+                a_server_without_tls_is_no_peer_for_a_client_with_it,
+                a_server_that_leaves_in_the_handshake_is_an_error,
+                a_stalled_handshake_holds_up_nobody,
+                a_stalled_handshake_ends_in_time,
+                a_client_that_feeds_a_handshake_drop_by_drop_ends_in_time,
+                a_stalled_handshake_counts_as_a_connection,
+                a_stalled_handshake_is_ended_with_its_server,
+                a_server_that_is_closed_waits_for_a_handshake,
+                a_client_waits_for_a_mute_server_no_longer_than_it_may,
+                opening_can_be_given_up_at_any_await_of_the_handshake,
+                a_client_that_gives_up_leaves_a_mute_server,
+                many_handshakes_are_made_at_once,
+                what_follows_a_handshake_at_once_is_read,
+                a_report_that_panics_does_not_end_the_server,
+            }
+            starting_tls {
+                a_stream_goes_on_protected,
+                the_host_that_was_connected_to_is_asked_for,
+                limit_and_watermarks_are_kept,
+                what_is_queued_goes_first_and_in_the_clear,
+                what_was_received_and_not_read_is_refused,
+                what_was_received_in_the_clear_never_comes_out_after,
+                what_came_too_early_can_be_handed_over,
+                a_handshake_that_fails_ends_the_stream,
+                a_handshake_that_takes_too_long_ends_the_stream,
+                an_upgrade_dropped_at_any_await_ends_the_stream,
+                an_upgrade_dropped_while_the_queue_is_sent_ends_the_stream,
+                an_upgrade_can_be_ended_from_elsewhere,
+                nothing_can_be_upgraded_after_the_end,
+                a_peer_that_has_ended_cannot_shake_hands,
+                tls_can_begin_within_tls,
+                any_socket_can_be_upgraded,
+                halves_of_different_streams_are_refused,
+                an_upgrade_that_is_not_awaited_does_nothing,
+                an_upgrade_in_a_select_ends_the_stream_if_it_loses,
+            }
+            ending_tls {
+                a_connection_that_is_cut_is_truncated_behind_all_that_came,
+                a_truncation_can_be_taken_for_the_end,
+                a_read_that_waits_is_told_of_a_truncation,
+                an_end_that_the_peer_has_said_is_one_though_the_connection_is_cut,
+                one_direction_cannot_be_ended_before_tls_1_3,
+            }
         }
     };
 }

@@ -1,0 +1,205 @@
+//! The end of a protected stream, and what only looks like one.
+
+use std::{future::IntoFuture, io::ErrorKind};
+
+use futures_channel::oneshot;
+use futures_util::future::{Either, join, select};
+use millpond::{
+    ReadError, Stream, StreamReader, StreamWriter, TlsAcceptor, TlsConnector, WriteError,
+};
+
+use crate::{
+    ask::{Ask, MESSAGE},
+    certificates,
+    place::Ending,
+    setup::{Setup, Task},
+};
+
+/// What carries the bytes between two streams, without knowing what they mean.
+struct Cable {
+    cut: oneshot::Sender<()>,
+    carrying: Task<StreamWriter>,
+}
+
+impl Cable {
+    /// Ends the direction to the client properly, as far as the cable can tell. Whatever has come until
+    /// now has been carried.
+    async fn cut(self) -> StreamWriter {
+        let _ = self.cut.send(());
+        self.carrying.await
+    }
+}
+
+async fn carry(reader: &mut StreamReader, writer: &mut StreamWriter) {
+    while let Ok(some) = reader.read(64 * 1024).await {
+        if some.is_empty() || writer.write_all(&some).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A client and a server with TLS, and the cable between them.
+async fn connect(
+    setup: &mut Setup,
+    connector: TlsConnector,
+    acceptor: TlsAcceptor,
+) -> (Stream, Cable, Stream) {
+    let (near, (mut near_reader, mut near_writer)) = setup.connect().await;
+    let ((mut far_reader, mut far_writer), far) = setup.connect().await;
+    let there = setup.spawn(async move { carry(&mut near_reader, &mut far_writer).await });
+    setup.keep(std::sync::Mutex::new(there));
+    let (cut, is_cut) = oneshot::channel();
+    let carrying = setup.spawn(async move {
+        {
+            let carrying = std::pin::pin!(carry(&mut far_reader, &mut near_writer));
+            if let Either::Right((_, carrying)) = select(carrying, is_cut).await {
+                drop(carrying);
+            }
+        }
+        near_writer.write_eof().unwrap_or_default();
+        near_writer
+    });
+    let (mut near, mut far) = (Stream::from(near), Stream::from(far));
+    let client = near.start_tls(connector).server_hostname("localhost");
+    let server = far.start_tls(acceptor).into_future();
+    let (client, server) = join(client.into_future(), server).await;
+    client.unwrap();
+    server.unwrap();
+    (near, Cable { cut, carrying }, far)
+}
+
+/// Sends so much of the message, and sees to it that it has arrived.
+async fn send(setup: &Setup, far: &mut Stream, near: &mut Stream, data: &[u8]) {
+    // It tells when all before it has come, and is taken out again.
+    far.write(b"!").unwrap();
+    far.write(data).unwrap();
+    far.flush().await.unwrap();
+    near.read_exactly(1).await.unwrap();
+    near.peek(data.len()).await.unwrap();
+    setup.sleep(0).await;
+}
+
+/// Every kind of read, with the cut at every position of what it reads.
+pub(crate) async fn a_connection_that_is_cut_is_truncated_behind_all_that_came(mut setup: Setup) {
+    for ask in Ask::ALL {
+        for len in 0..=MESSAGE.len() {
+            let data = &MESSAGE[..len];
+            let (connector, acceptor) = (certificates::connector(), certificates::acceptor());
+            let (mut near, cable, mut far) = connect(&mut setup, connector, acceptor).await;
+            send(&setup, &mut far, &mut near, data).await;
+            let _cable = cable.cut().await;
+            let (reader, writer) = near.split();
+            let answer = ask.of(reader).await;
+            let failed = answer.map_err(|error| match error {
+                ReadError::Truncated => std::io::Error::from(ErrorKind::UnexpectedEof).into(),
+                ReadError::Transport(other) => panic!("{ask:?} gave {other:?}"),
+                other => other,
+            });
+            ask.assert_answer(&failed, data, Ending::Reset);
+            for _ in 0..2 {
+                assert_eq!(reader.read_to_eof().await, Err(ReadError::Truncated));
+                assert!(!reader.at_eof());
+            }
+            match writer.write(b"?") {
+                Err(WriteError::Transport(error)) => {
+                    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+/// As in asyncio.
+pub(crate) async fn a_truncation_can_be_taken_for_the_end(mut setup: Setup) {
+    for ask in Ask::ALL {
+        for len in 0..=MESSAGE.len() {
+            let data = &MESSAGE[..len];
+            let connector = certificates::connector().accept_truncation(true);
+            let acceptor = certificates::acceptor();
+            let (mut near, cable, mut far) = connect(&mut setup, connector, acceptor).await;
+            send(&setup, &mut far, &mut near, data).await;
+            let _cable = cable.cut().await;
+            let (reader, _) = near.split();
+            let answer = ask.of(reader).await;
+            ask.assert_answer(&answer, data, Ending::Eof);
+            reader.read_to_eof().await.unwrap();
+            assert!(reader.at_eof());
+        }
+    }
+}
+
+pub(crate) async fn a_read_that_waits_is_told_of_a_truncation(mut setup: Setup) {
+    for accepted in [false, true] {
+        let connector = certificates::connector().accept_truncation(accepted);
+        let acceptor = certificates::acceptor();
+        let (mut near, cable, _far) = connect(&mut setup, connector, acceptor).await;
+        let reading = setup.spawn(async move { near.read(1).await });
+        setup.sleep(10).await;
+        let _cable = cable.cut().await;
+        let ended = reading.await;
+        match accepted {
+            true => assert_eq!(ended.unwrap(), ""),
+            false => assert_eq!(ended, Err(ReadError::Truncated)),
+        }
+    }
+}
+
+/// Of both versions of TLS, and however the peer ends.
+pub(crate) async fn an_end_that_the_peer_has_said_is_one_though_the_connection_is_cut(
+    mut setup: Setup,
+) {
+    let ends: [fn(Stream) -> Option<Stream>; 3] = [
+        |stream| {
+            drop(stream);
+            None
+        },
+        |mut stream| {
+            stream.close();
+            Some(stream)
+        },
+        |mut stream| {
+            match stream.can_write_eof() {
+                true => stream.write_eof().unwrap(),
+                false => stream.close(),
+            }
+            Some(stream)
+        },
+    ];
+    for connector in [certificates::connector(), certificates::old_connector()] {
+        for end in ends {
+            let acceptor = certificates::acceptor();
+            let (mut near, cable, mut far) = connect(&mut setup, connector.clone(), acceptor).await;
+            far.write(b"bye").unwrap();
+            let _far = end(far);
+            assert_eq!(near.read_to_eof().await.unwrap(), "bye");
+            let _cable = cable.cut().await;
+            assert_eq!(near.read(1).await.unwrap(), "");
+        }
+    }
+}
+
+pub(crate) async fn one_direction_cannot_be_ended_before_tls_1_3(mut setup: Setup) {
+    for (connector, can) in [
+        (certificates::connector(), true),
+        (certificates::old_connector(), false),
+    ] {
+        let (mut near, _cable, mut far) =
+            connect(&mut setup, connector, certificates::acceptor()).await;
+        for stream in [&mut near, &mut far] {
+            assert_eq!(stream.can_write_eof(), can);
+        }
+        match near.write_eof() {
+            Ok(()) => assert!(can),
+            Err(WriteError::Transport(error)) => {
+                assert!(!can);
+                assert_eq!(error.kind(), ErrorKind::Unsupported);
+                near.write(b"as before\n").unwrap();
+                assert_eq!(far.read_line().await.unwrap(), "as before\n");
+                near.close();
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(far.read(1).await.unwrap(), "");
+    }
+}
