@@ -162,9 +162,11 @@ impl TransportError {
     /// ```
     #[cfg(feature = "std")]
     pub fn kind(&self) -> std::io::ErrorKind {
-        self.0
-            .downcast_ref::<std::io::Error>()
-            .map_or(std::io::ErrorKind::Other, std::io::Error::kind)
+        match self.0.downcast_ref::<std::io::Error>() {
+            Some(error) => error.kind(),
+            None if self.0.is::<Truncated>() => std::io::ErrorKind::UnexpectedEof,
+            None => std::io::ErrorKind::Other,
+        }
     }
 }
 
@@ -217,6 +219,7 @@ impl WriteError {
 /// reader.feed(b"half a li");
 /// reader.fail(TransportError::new(Truncated));
 /// assert_eq!(reader.poll(Request::Line), Err(ReadError::Truncated));
+/// assert_eq!(TransportError::new(Truncated).kind(), std::io::ErrorKind::UnexpectedEof);
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(

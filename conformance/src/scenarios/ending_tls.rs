@@ -1,9 +1,13 @@
 //! The end of a protected stream, and what only looks like one.
 
-use std::{future::IntoFuture, io::ErrorKind};
+use std::{
+    future::IntoFuture,
+    io::{self, ErrorKind},
+    pin::pin,
+};
 
 use futures_channel::oneshot;
-use futures_util::future::{Either, join, select};
+use futures_util::future::{join, select};
 use millpond::{
     ReadError, Stream, StreamReader, StreamWriter, TlsAcceptor, TlsConnector, WriteError,
 };
@@ -50,12 +54,7 @@ async fn connect(
     setup.keep(std::sync::Mutex::new(there));
     let (cut, is_cut) = oneshot::channel();
     let carrying = setup.spawn(async move {
-        {
-            let carrying = std::pin::pin!(carry(&mut far_reader, &mut near_writer));
-            if let Either::Right((_, carrying)) = select(carrying, is_cut).await {
-                drop(carrying);
-            }
-        }
+        select(pin!(carry(&mut far_reader, &mut near_writer)), is_cut).await;
         near_writer.write_eof().unwrap_or_default();
         near_writer
     });
@@ -90,11 +89,14 @@ pub(crate) async fn a_connection_that_is_cut_is_truncated_behind_all_that_came(m
             let _cable = cable.cut().await;
             let (reader, writer) = near.split();
             let answer = ask.of(reader).await;
-            let failed = answer.map_err(|error| match error {
-                ReadError::Truncated => std::io::Error::from(ErrorKind::UnexpectedEof).into(),
-                ReadError::Transport(other) => panic!("{ask:?} gave {other:?}"),
-                other => other,
-            });
+            // To the question asked, it is a failure like any other.
+            let failed = match answer {
+                Err(ReadError::Truncated) => Err(ReadError::Transport(
+                    io::Error::from(ErrorKind::UnexpectedEof).into(),
+                )),
+                Err(ReadError::Transport(other)) => panic!("{ask:?} gave {other:?}"),
+                answer => answer,
+            };
             ask.assert_answer(&failed, data, Ending::Reset);
             for _ in 0..2 {
                 assert_eq!(reader.read_to_eof().await, Err(ReadError::Truncated));
