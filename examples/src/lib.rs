@@ -8,6 +8,8 @@ use millpond_smol::Smol;
 use millpond_tokio::Tokio;
 
 pub mod message;
+pub mod smtp;
+pub mod tls;
 
 /// A runtime by its name; the value of `--runtime`.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]

@@ -1,14 +1,14 @@
 //! "Get HTTP headers", from asyncio's documentation: it asks a server about a URL and prints the
 //! headers of the answer.
 //!
-//!     cargo run -p millpond-examples --bin http_headers -- http://example.org/
+//!     cargo run -p millpond-examples --bin http_headers -- https://example.org/
 
-use std::{io, time::Duration};
+use std::{io, path::PathBuf, time::Duration};
 
 use clap::Parser;
 use http::Uri;
 use millpond::{BoxError, connect};
-use millpond_examples::{RuntimeName, run};
+use millpond_examples::{RuntimeName, run, tls};
 
 /// For resolving and connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -17,13 +17,23 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 struct Args {
     #[arg(long, value_enum, default_value_t)]
     runtime: RuntimeName,
-    /// `http://host[:port]/path`
+    /// Certificates of authorities to trust, instead of the system's
+    #[arg(long)]
+    ca: Option<PathBuf>,
+    /// `http://host[:port]/path` or `https://host[:port]/path`
     #[arg(value_parser = parse_url)]
     url: Url,
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Scheme {
+    Http,
+    Https,
+}
+
 #[derive(Clone)]
 struct Url {
+    scheme: Scheme,
     host: String,
     port: u16,
     /// The host and, if it was given, the port.
@@ -33,18 +43,19 @@ struct Url {
 
 fn parse_url(text: &str) -> Result<Url, BoxError> {
     let uri: Uri = text.parse()?;
-    match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") => return Err("https needs TLS, which this program does not speak".into()),
-        Some(_) | None => return Err("it does not begin with http://".into()),
-    }
+    let (scheme, default_port) = match uri.scheme_str() {
+        Some("http") => (Scheme::Http, 80),
+        Some("https") => (Scheme::Https, 443),
+        Some(_) | None => return Err("it does not begin with http:// or https://".into()),
+    };
     let authority = uri.authority().ok_or("it names no host")?;
     let port = match authority.as_str().strip_prefix(authority.host()) {
-        Some("") => 80,
+        Some("") => default_port,
         Some(_) => authority.port_u16().ok_or("its port is no port")?,
         None => return Err("a name or password cannot be sent".into()),
     };
     Ok(Url {
+        scheme,
         host: authority.host().to_owned(),
         port,
         authority: authority.to_string(),
@@ -56,11 +67,14 @@ fn parse_url(text: &str) -> Result<Url, BoxError> {
 }
 
 fn main() -> io::Result<()> {
-    let Args { runtime, url } = Args::parse();
+    let Args { runtime, ca, url } = Args::parse();
     run(runtime, async |runtime| {
-        let mut stream = connect(runtime, (url.host, url.port))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .await?;
+        let mut connecting =
+            connect(runtime, (url.host, url.port)).connect_timeout(CONNECT_TIMEOUT);
+        if url.scheme == Scheme::Https {
+            connecting = connecting.tls(tls::connector(ca.as_deref())?);
+        }
+        let mut stream = connecting.await?;
 
         let (path, authority) = (url.path, url.authority);
         let question = format!("HEAD {path} HTTP/1.0\r\nHost: {authority}\r\n\r\n");

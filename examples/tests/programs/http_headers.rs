@@ -1,27 +1,15 @@
 //! The headers that Python's `http.server` sends.
 
 use std::{
-    env, fs,
+    fs,
     process::{Command, Output},
 };
 
-use crate::program::{Program, RUNTIMES};
+use millpond_examples::tls;
+
+use crate::program::{Program, RUNTIMES, there_is};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_http_headers");
-
-/// It must be there if the environment variable `MILLPOND_REQUIRE`, a list with commas, names it.
-fn there_is_python() -> bool {
-    let required = env::var("MILLPOND_REQUIRE")
-        .is_ok_and(|list| list.split(',').any(|name| name.trim() == "python3"));
-    match Command::new("python3").arg("--version").output() {
-        Ok(output) if output.status.success() => true,
-        problem if required => panic!("python3 cannot be run: {problem:?}"),
-        _ => {
-            eprintln!("skipped: there is no python3");
-            false
-        }
-    }
-}
 
 fn run(args: &[&str]) -> Output {
     Command::new(PROGRAM).args(args).output().unwrap()
@@ -29,7 +17,7 @@ fn run(args: &[&str]) -> Output {
 
 #[test]
 fn headers_of_a_server_are_printed() {
-    if !there_is_python() {
+    if !there_is("python3", "--version") {
         return;
     }
     let args = ["-u", "-m", "http.server", "--bind", "127.0.0.1", "0"];
@@ -50,13 +38,66 @@ fn headers_of_a_server_are_printed() {
     }
 }
 
+/// Answers each question for headers over TLS; prints its port.
+const HTTPS_SERVER: &str = "
+import http.server, ssl, sys
+server = http.server.HTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(*sys.argv[1:])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_port, flush=True)
+server.serve_forever()
+";
+
+#[test]
+fn headers_are_asked_for_over_tls() {
+    if !there_is("python3", "--version") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(path("certificate"), made.cert.pem()).unwrap();
+    fs::write(path("key"), made.signing_key.serialize_pem()).unwrap();
+    let other = path("other");
+    let _ = tls::acceptor_for_localhost(other.as_ref()).unwrap();
+
+    let (certificate, key) = (path("certificate"), path("key"));
+    let server = Program::start("python3", &["-c", HTTPS_SERVER, &certificate, &key]);
+    let url = format!("https://localhost:{}/Cargo.toml", server.line());
+    let by_address = url.replace("localhost", "127.0.0.1");
+    for runtime in RUNTIMES {
+        let args = ["--runtime", runtime, "--ca", &certificate, &url];
+        let headers = Program::start(PROGRAM, &args).output();
+        assert_eq!(headers[0], "HTTP header> HTTP/1.0 200 OK");
+
+        for (args, why) in [
+            (vec!["--runtime", runtime, &url], "UnknownIssuer"),
+            (
+                vec!["--runtime", runtime, "--ca", &other, &url],
+                "InvalidCertificate",
+            ),
+            // It is not the name in the certificate.
+            (
+                vec!["--runtime", runtime, "--ca", &certificate, &by_address],
+                "NotValidForName",
+            ),
+        ] {
+            let output = run(&args);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success(), "{args:?}");
+            assert!(stderr.contains(why), "{args:?}: {stderr}");
+            assert!(output.stdout.is_empty(), "{args:?}");
+        }
+    }
+}
+
 #[test]
 fn what_is_no_http_url_is_refused() {
     for (url, why) in [
-        ("https://example.org/", "https needs TLS"),
-        ("ftp://example.org/", "does not begin with http://"),
-        ("example.org", "does not begin with http://"),
-        ("/path", "does not begin with http://"),
+        ("ftp://example.org/", "does not begin with http"),
+        ("example.org", "does not begin with http"),
+        ("/path", "does not begin with http"),
         ("http://ada:secret@127.0.0.1/", "a name or password"),
         ("http://127.0.0.1:99999/", "its port is no port"),
         ("http://127.0.0.1:/", "its port is no port"),

@@ -13,7 +13,9 @@ mod http_headers;
 #[cfg(unix)]
 mod pipe_filter;
 mod program;
+mod smtp;
 mod tcp_proxy;
+mod tls_echo_server;
 #[cfg(unix)]
 mod unix_server;
 

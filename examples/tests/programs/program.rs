@@ -1,6 +1,7 @@
 //! Programs that run beside the tests.
 
 use std::{
+    env,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     sync::mpsc::{self, Receiver},
@@ -12,6 +13,21 @@ use std::{
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) const RUNTIMES: [&str; 2] = ["tokio", "smol"];
+
+/// Whether a program is there. It must be if the environment variable `MILLPOND_REQUIRE`, a list with
+/// commas, names it.
+pub(crate) fn there_is(name: &str, version: &str) -> bool {
+    let required = env::var("MILLPOND_REQUIRE")
+        .is_ok_and(|list| list.split(',').any(|required| required.trim() == name));
+    match Command::new(name).arg(version).output() {
+        Ok(output) if output.status.success() => true,
+        problem if required => panic!("{name} cannot be run: {problem:?}"),
+        _ => {
+            eprintln!("skipped: there is no {name}");
+            false
+        }
+    }
+}
 
 /// A program that runs, until this is dropped.
 pub(crate) struct Program {
