@@ -11,6 +11,7 @@ pub(crate) fn find(name: &str) -> Option<String> {
     let (argument, signature) = match name {
         "curl" => ("--version", "curl "),
         "nc" => ("-h", "OpenBSD netcat"),
+        "openssl" => ("version", "OpenSSL "),
         "python3" => ("--version", "Python 3"),
         "socat" => ("-V", "socat version"),
         _ => panic!("{name} is not known"),

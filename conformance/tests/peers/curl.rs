@@ -1,4 +1,4 @@
-//! curl and a small HTTP server of ours.
+//! curl and a small HTTP server of ours, over TLS or not.
 
 use std::{
     fs, io,
@@ -13,10 +13,10 @@ use std::{
 
 use millpond::{ReadError, Runtime, Server, StdListener, StreamReader, StreamWriter, Target};
 use millpond_conformance::{Harness, run};
-use tempfile::TempDir;
 
 use crate::{
-    common::{OnSmol, OnTokio, Peer, find},
+    certificates::Certificates,
+    common::{Peer, find},
     pattern,
 };
 
@@ -109,47 +109,65 @@ async fn respond(writer: &mut StreamWriter, status: &str, body: &[u8]) -> io::Re
     Ok(writer.write_all(body).await?)
 }
 
+#[derive(Clone, Copy)]
+enum Scheme {
+    Http,
+    Https,
+}
+
 /// A server of ours, and curl in a directory of its own.
 struct Setup {
     runtime: Arc<dyn Runtime>,
     curl: String,
+    scheme: Scheme,
     server: Server,
     seen: Arc<Seen>,
-    directory: TempDir,
+    certificates: Certificates,
 }
 
 impl Setup {
-    async fn start(runtime: Arc<dyn Runtime>, curl: String) -> Self {
-        Self::start_at((Ipv4Addr::LOCALHOST, 0), runtime, curl).await
+    async fn start(runtime: Arc<dyn Runtime>, curl: String, scheme: Scheme) -> Self {
+        Self::start_at((Ipv4Addr::LOCALHOST, 0), runtime, curl, scheme).await
     }
 
     async fn start_at(
         target: impl Into<Target<StdListener>>,
         runtime: Arc<dyn Runtime>,
         curl: String,
+        scheme: Scheme,
     ) -> Self {
+        let certificates = Certificates::new();
         let seen = Arc::new(Seen::default());
         let shared = seen.clone();
         let handler = move |reader, writer| serve(shared.clone(), reader, writer);
-        let server = millpond::start_server(runtime.clone(), target, handler);
+        let starting = millpond::start_server(runtime.clone(), target, handler);
+        let starting = match scheme {
+            Scheme::Http => starting,
+            Scheme::Https => starting.tls(certificates.acceptor().alpn(["http/1.1"])),
+        };
         Self {
             runtime,
             curl,
-            server: server.await.unwrap(),
+            scheme,
+            server: starting.await.unwrap(),
             seen,
-            directory: tempfile::tempdir().unwrap(),
+            certificates,
         }
     }
 
     fn url(&self, path: &str) -> String {
+        let scheme = match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        };
         match self.server.sockets()[0].tcp() {
-            Some(address) => format!("http://{address}{path}"),
-            None => format!("http://localhost{path}"),
+            Some(address) => format!("{scheme}://{address}{path}"),
+            None => format!("{scheme}://localhost{path}"),
         }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.certificates.path(name)
     }
 
     /// Fails if curl does. Returns what it prints.
@@ -159,8 +177,9 @@ impl Setup {
         command
             // Whatever the machine is set up for.
             .args(["--disable", "--noproxy", "*", "--silent", "--show-error"])
+            .args(["--http1.1", "--cacert", "ca.pem"])
             .args(arguments)
-            .current_dir(&self.directory)
+            .current_dir(&self.certificates.directory)
             .stdin(Stdio::null())
             .stdout(stdout);
         let mut peer = Peer::start(&mut command);
@@ -262,7 +281,7 @@ async fn unix_sockets_are_as_good(setup: Setup) {
     }
     for (option, target) in listening {
         let (runtime, curl) = (setup.runtime.clone(), setup.curl.clone());
-        let setup = Setup::start_at(target, runtime, curl).await;
+        let setup = Setup::start_at(target, runtime, curl, setup.scheme).await;
         let to = [option, path.to_str().unwrap()];
         let (one, two) = (setup.url("/a"), setup.url("/bb"));
         let urls = ["--output", "one", &one, "--output", "two", &two];
@@ -274,7 +293,7 @@ async fn unix_sockets_are_as_good(setup: Setup) {
     setup.end().await;
 }
 
-fn check<H: Harness, F>(name: &'static str, test: fn(Setup) -> F)
+fn check<H: Harness, F>(name: &'static str, scheme: Scheme, test: fn(Setup) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -282,25 +301,40 @@ where
         return;
     };
     run::<H>(name, move |runtime| {
-        Box::pin(async move { test(Setup::start(runtime, curl).await).await })
+        Box::pin(async move { test(Setup::start(runtime, curl, scheme).await).await })
     });
 }
 
 macro_rules! tests {
-    ($runtime:ident, $harness:ident: $($(#[$condition:meta])* $name:ident,)*) => {
+    ($runtime:ident, $harness:ident, $all:tt) => {
         mod $runtime {
+            tests!(@scheme http, Http, $harness, $all);
+            tests!(@scheme https, Https, $harness, $all);
+        }
+    };
+    (
+        @scheme $module:ident, $scheme:ident, $harness:ident,
+        [$($(#[$condition:meta])* $name:ident,)*]
+    ) => {
+        mod $module {
+            use crate::{common, curl};
+
             $(
                 #[test]
                 $(#[$condition])*
                 fn $name() {
-                    super::check::<super::$harness, _>(stringify!($name), super::$name);
+                    curl::check::<common::$harness, _>(
+                        stringify!($name),
+                        curl::Scheme::$scheme,
+                        curl::$name,
+                    );
                 }
             )*
         }
     };
     ($($tests:tt)*) => {
-        tests!(on_tokio, OnTokio: $($tests)*);
-        tests!(on_smol, OnSmol: $($tests)*);
+        tests!(on_tokio, OnTokio, [$($tests)*]);
+        tests!(on_smol, OnSmol, [$($tests)*]);
     };
 }
 

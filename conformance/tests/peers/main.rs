@@ -1,10 +1,15 @@
-//! Conversations with netcat, socat, curl and Python's `http.server`, on each runtime.
+//! Conversations with netcat, socat, curl, openssl and Python's `http.server`, `asyncio` over TLS and
+//! `smtplib`, on each runtime.
 
+mod asyncio_tls;
+mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
 mod curl;
 mod http_server;
+mod openssl;
 mod pipes;
+mod smtp;
 
 /// Bytes in which a loss or a swap shows.
 fn pattern(seed: usize, len: usize) -> Vec<u8> {

@@ -1,0 +1,136 @@
+"""One side of a conversation over TLS, as CPython's asyncio has it.
+
+    tls_peer.py server BEGIN NAME           prints its port, and serves one client
+    tls_peer.py client BEGIN NAME PORT
+
+BEGIN is `at_once`, or `later` for TLS that begins in the middle of the stream, which asyncio's
+streams can since 3.11. The certificates are in the current directory. It ends with status 0 if the
+conversation went as it should. Works on Python 3.6 and later.
+"""
+
+import asyncio
+import ssl
+import sys
+
+# As long as a period that is no multiple of anything.
+PERIOD = bytes(range(251))
+MUCH = 1 << 20
+LINES = 200
+
+
+def pattern(seed, size):
+    return ((PERIOD[seed:] + PERIOD[:seed]) * (size // len(PERIOD) + 1))[:size]
+
+
+async def send(writer, data):
+    for start in range(0, len(data), 10000):
+        writer.write(data[start:start + 10000])
+        await writer.drain()
+
+
+async def exchange(reader, writer, ours, theirs):
+    async def expect():
+        assert await reader.readexactly(len(theirs)) == theirs
+
+    await asyncio.gather(send(writer, ours), expect())
+
+
+class Server:
+    @staticmethod
+    async def lines_are_echoed(reader, writer):
+        while True:
+            line = await reader.readline()
+            if not line:
+                break
+            writer.write(line)
+            await writer.drain()
+
+    @staticmethod
+    async def the_client_sends_much_and_ends(reader, writer):
+        assert await reader.read(-1) == pattern(1, MUCH)
+
+    @staticmethod
+    async def the_server_sends_much_and_ends(reader, writer):
+        await send(writer, pattern(2, MUCH))
+
+    @staticmethod
+    async def both_send_much_at_once(reader, writer):
+        await exchange(reader, writer, pattern(2, MUCH), pattern(1, MUCH))
+        assert await reader.read(-1) == b""
+
+
+class Client:
+    @staticmethod
+    async def lines_are_echoed(reader, writer):
+        for number in range(LINES):
+            line = b"line %d\r\n" % number
+            writer.write(line)
+            assert await reader.readuntil(b"\r\n") == line
+
+    @staticmethod
+    async def the_client_sends_much_and_ends(reader, writer):
+        await send(writer, pattern(1, MUCH))
+
+    @staticmethod
+    async def the_server_sends_much_and_ends(reader, writer):
+        assert await reader.read(-1) == pattern(2, MUCH)
+
+    @staticmethod
+    async def both_send_much_at_once(reader, writer):
+        await exchange(reader, writer, pattern(1, MUCH), pattern(2, MUCH))
+
+
+async def close(writer):
+    writer.close()
+    if hasattr(writer, "wait_closed"):  # since 3.7
+        await writer.wait_closed()
+
+
+async def serve(begin, conversation):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain("server.pem", "server.key")
+    ended = asyncio.get_event_loop().create_future()
+
+    async def handle(reader, writer):
+        try:
+            if begin == "later":
+                assert await reader.readline() == b"STARTTLS\n"
+                writer.write(b"go ahead\n")
+                await writer.start_tls(context)
+            await conversation(reader, writer)
+            await close(writer)
+        except Exception as error:
+            ended.set_exception(error)
+        else:
+            ended.set_result(None)
+
+    at_once = context if begin == "at_once" else None
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=at_once)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await ended
+    server.close()
+
+
+async def connect(begin, conversation, port):
+    context = ssl.create_default_context(cafile="ca.pem")
+    if begin == "at_once":
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", int(port), ssl=context, server_hostname="localhost")
+    else:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+        writer.write(b"STARTTLS\n")
+        assert await reader.readline() == b"go ahead\n"
+        await writer.start_tls(context, server_hostname="localhost")
+    await conversation(reader, writer)
+    await close(writer)
+
+
+def main(role, begin, name, *port):
+    if role == "server":
+        work = serve(begin, getattr(Server, name))
+    else:
+        work = connect(begin, getattr(Client, name), *port)
+    asyncio.new_event_loop().run_until_complete(work)
+
+
+main(*sys.argv[1:])
