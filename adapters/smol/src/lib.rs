@@ -30,6 +30,37 @@
 //!     })
 //! }
 //! ```
+//!
+//! With the feature `tls` (or `tls-aws-lc-rs`), streams are protected from their first byte, or from a
+//! later one, with [`start_tls`](StreamWriter::start_tls):
+//!
+#![cfg_attr(feature = "tls", doc = "```no_run")]
+#![cfg_attr(not(feature = "tls"), doc = "```ignore")]
+//! use std::io;
+//!
+//! use millpond_smol::{
+//!     TlsAcceptor, TlsConnector, connect,
+//!     rustls::pki_types::{CertificateDer, PrivateKeyDer},
+//!     start_server,
+//! };
+//!
+//! async fn example(
+//!     chain: Vec<CertificateDer<'static>>,
+//!     key: PrivateKeyDer<'static>,
+//! ) -> io::Result<()> {
+//!     let tls = TlsConnector::new(); // trusts whom the system trusts
+//!     let mut stream = connect(("example.org", 443)).tls(&tls).await?;
+//!     stream.write(b"HEAD / HTTP/1.0\r\nHost: example.org\r\n\r\n")?;
+//!     println!("{:?}", stream.read_line().await?);
+//!
+//!     let tls = TlsAcceptor::new(chain, key);
+//!     let server = start_server("0.0.0.0:443", async |_, mut writer| {
+//!         writer.write(b"be excellent to each other\n")
+//!     });
+//!     server.tls(&tls).await?.serve_forever().await?;
+//!     Ok(())
+//! }
+//! ```
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

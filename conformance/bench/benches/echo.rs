@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
-use millpond::{StdListener, StdSocket, StreamReader, StreamWriter};
+use millpond::{StdListener, StdSocket, StreamReader, StreamWriter, TlsAcceptor};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, BufWriter};
 use tokio_util::codec::{Framed, LinesCodec};
 
@@ -63,7 +63,10 @@ fn rows(in_flight: usize, turns: usize) -> Vec<Row<'static>> {
             "millpond read_line_ref, one write_all when idle",
             serve(ours_gathering),
         ),
-        row("millpond start_server, write_all per line", start_server()),
+        row(
+            "millpond start_server, write_all per line",
+            start_server(None),
+        ),
     ]
 }
 
@@ -117,7 +120,7 @@ where
 }
 
 /// The same with our server, which lets what a handler writes in one go leave together.
-fn start_server() -> TcpStream {
+pub(crate) fn start_server(tls: Option<TlsAcceptor>) -> TcpStream {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -126,13 +129,13 @@ fn start_server() -> TcpStream {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let server =
-                millpond_tokio::start_server(StdListener::from(listener), |reader, writer| {
-                    echo_lines(reader, writer)
-                })
-                .on_handler_error(|_| {})
-                .await
-                .unwrap();
+            let starting = millpond_tokio::start_server(StdListener::from(listener), echo_lines)
+                .on_handler_error(|_| {});
+            let starting = match tls {
+                None => starting,
+                Some(tls) => starting.tls(tls),
+            };
+            let server = starting.await.unwrap();
             server.serve_forever().await.unwrap();
         });
     });
@@ -209,7 +212,10 @@ async fn ours_per_line(stream: TcpStream) -> io::Result<()> {
     echo_lines(reader, writer).await
 }
 
-async fn echo_lines(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+pub(crate) async fn echo_lines(
+    mut reader: StreamReader,
+    mut writer: StreamWriter,
+) -> io::Result<()> {
     loop {
         let line = reader.read_line_ref().await?;
         if line.is_empty() {

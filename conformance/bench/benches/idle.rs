@@ -144,13 +144,13 @@ fn echo(client: &mut TcpStream, len: usize) {
 }
 
 /// The resident set of this process, in bytes.
-fn resident() -> i64 {
+pub(crate) fn resident() -> i64 {
     let status = fs::read_to_string("/proc/self/status").expect("this benchmark needs Linux");
     1024 * number_behind(&status, "VmRSS:")
 }
 
 /// How many files may be open.
-fn open_files() -> usize {
+pub(crate) fn open_files() -> usize {
     let limits = fs::read_to_string("/proc/self/limits").expect("this benchmark needs Linux");
     number_behind(&limits, "Max open files") as usize
 }
@@ -160,14 +160,14 @@ fn number_behind(text: &str, name: &str) -> i64 {
     behind.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-fn runtime() -> io::Result<Runtime> {
+pub(crate) fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
 }
 
 /// A task for each connection.
-fn accept_each<F>(
+pub(crate) fn accept_each<F>(
     listener: TcpListener,
     accepted: Arc<AtomicUsize>,
     handler: fn(TcpStream) -> F,
@@ -187,7 +187,7 @@ where
     })
 }
 
-async fn floor(stream: TcpStream) -> io::Result<()> {
+pub(crate) async fn floor(stream: TcpStream) -> io::Result<()> {
     let stream = adopt(stream)?;
     loop {
         stream.readable().await?;

@@ -10,7 +10,9 @@ mod idle;
 mod lines;
 mod memory;
 mod separators;
+mod stalled;
 mod table;
+mod tls;
 mod write;
 
 use crate::table::Options;
@@ -18,7 +20,7 @@ use crate::table::Options;
 type Bench = (&'static str, fn(&Options));
 
 /// In the order in which all of them run.
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 10] = [
     ("lines", lines::run),
     ("separators", separators::run),
     ("adversarial", adversarial::run),
@@ -27,12 +29,16 @@ const BENCHES: [Bench; 8] = [
     ("echo", echo::run),
     ("bulk", bulk::run),
     ("idle", idle::run),
+    ("tls", tls::run),
+    ("stalled", stalled::run),
 ];
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some(idle::CHILD) {
-        return idle::run_child(arguments);
+    match arguments.next().as_deref() {
+        Some(idle::CHILD) => return idle::run_child(arguments),
+        Some(stalled::CHILD) => return stalled::run_child(arguments),
+        _ => {}
     }
     // Cargo passes `--bench` for `cargo bench` and not for `cargo test --all-targets`.
     if !std::env::args().any(|argument| argument == "--bench") {
