@@ -35,13 +35,12 @@ impl AsyncRead for Guard {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let len = buf.len();
         if self.early.has_remaining() {
-            let n = self.early.len().min(len);
+            let n = self.early.len().min(buf.len());
             self.early.copy_to_slice(&mut buf[..n]);
             return Poll::Ready(Ok(n));
         }
-        believable(ready!(self.socket.poll_read(cx, buf)), len)
+        read(&*self.socket, cx, buf)
     }
 }
 
@@ -51,7 +50,7 @@ impl AsyncWrite for Guard {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        written(ready!(self.socket.poll_write(cx, buf)), buf.len())
+        written(buf.len(), || self.socket.poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -60,7 +59,7 @@ impl AsyncWrite for Guard {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let len = bufs.iter().map(|buf| buf.len()).sum();
-        written(ready!(self.socket.poll_write_vectored(cx, bufs)), len)
+        written(len, || self.socket.poll_write_vectored(cx, bufs))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -72,22 +71,91 @@ impl AsyncWrite for Guard {
     }
 }
 
-fn written(result: io::Result<usize>, len: usize) -> Poll<io::Result<usize>> {
-    match result {
-        Ok(0) if len > 0 => Poll::Ready(Err(io::Error::new(
-            io::ErrorKind::WriteZero,
-            "the transport wrote 0 bytes",
-        ))),
-        result => believable(result, len),
-    }
+/// Reads what TLS can believe.
+pub(super) fn read(
+    socket: &dyn Socket,
+    cx: &mut Context<'_>,
+    buf: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    believable(buf.len(), || socket.poll_read(cx, buf))
 }
 
-fn believable(result: io::Result<usize>, len: usize) -> Poll<io::Result<usize>> {
-    Poll::Ready(match result {
-        Ok(n) if n > len => Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("the transport claims to have moved {n} of {len} bytes"),
+fn written(len: usize, write: impl FnMut() -> Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    Poll::Ready(match ready!(believable(len, write)) {
+        Ok(0) if len > 0 => Err(io::Error::new(
+            io::ErrorKind::WriteZero,
+            "the transport wrote 0 bytes",
         )),
         result => result,
     })
+}
+
+/// Repeats what was interrupted, which would be the end of a handshake.
+fn believable(
+    len: usize,
+    mut step: impl FnMut() -> Poll<io::Result<usize>>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        return Poll::Ready(match ready!(step()) {
+            Ok(n) if n > len => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("the transport claims to have moved {n} of {len} bytes"),
+            )),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            result => result,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        task::Waker,
+    };
+
+    use super::*;
+
+    /// Interrupts every other call.
+    #[derive(Default)]
+    struct Interrupting {
+        last: AtomicBool,
+    }
+
+    impl Interrupting {
+        fn moves(&self, n: usize) -> Poll<io::Result<usize>> {
+            match self.last.fetch_not(Ordering::Relaxed) {
+                false => Poll::Ready(Err(io::ErrorKind::Interrupted.into())),
+                true => Poll::Ready(Ok(n)),
+            }
+        }
+    }
+
+    impl Socket for Interrupting {
+        fn poll_read(&self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+            self.moves(buf.len())
+        }
+
+        fn poll_write(&self, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            self.moves(buf.len())
+        }
+
+        fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn what_was_interrupted_is_repeated() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut guard = Guard::new(Arc::new(Interrupting::default()), Bytes::new());
+        let mut guard = Pin::new(&mut guard);
+        let read = guard.as_mut().poll_read(&mut cx, &mut [0; 3]);
+        assert!(matches!(read, Poll::Ready(Ok(3))), "{read:?}");
+        let written = guard.as_mut().poll_write(&mut cx, b"four");
+        assert!(matches!(written, Poll::Ready(Ok(4))), "{written:?}");
+        let bufs = [IoSlice::new(b"one"), IoSlice::new(b"two")];
+        let written = guard.as_mut().poll_write_vectored(&mut cx, &bufs);
+        assert!(matches!(written, Poll::Ready(Ok(3))), "{written:?}");
+    }
 }
