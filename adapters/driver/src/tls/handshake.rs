@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     io,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -13,8 +13,15 @@ use futures_rustls::{
     rustls::{ClientConfig, ServerConfig, pki_types::ServerName},
 };
 
-use super::{Terms, guard::Guard, socket::TlsSocket};
+use super::{
+    Terms,
+    guard::{self, Guard},
+    socket::TlsSocket,
+};
 use crate::socket::Socket;
+
+/// As much as most clients say first.
+const FIRST: usize = 1024;
 
 /// A handshake that is to be made.
 #[derive(Clone, Debug)]
@@ -39,6 +46,15 @@ impl Handshake {
 
     /// Makes it, beginning with what was received `early`.
     pub(super) async fn run(&self, below: Arc<dyn Socket>, early: Bytes) -> io::Result<TlsSocket> {
+        let early = match self {
+            // A client that says nothing costs nothing but its socket.
+            Self::Server { .. } if early.is_empty() => first_bytes(&*below).await?,
+            Self::Server { .. } | Self::Client { .. } => early,
+        };
+        Box::pin(self.shake(below, early)).await
+    }
+
+    async fn shake(&self, below: Arc<dyn Socket>, early: Bytes) -> io::Result<TlsSocket> {
         let guard = Guard::new(below.clone(), early);
         let (stream, server_name): (TlsStream<Guard>, _) = match self {
             Self::Client { config, name, .. } => {
@@ -56,6 +72,16 @@ impl Handshake {
         let truncation = self.terms().truncation;
         Ok(TlsSocket::new(stream, below, truncation, server_name))
     }
+}
+
+/// What comes first; nothing at the end of the stream.
+async fn first_bytes(below: &dyn Socket) -> io::Result<Bytes> {
+    poll_fn(|cx| {
+        let mut buf = [0; FIRST];
+        let n = ready!(guard::read(below, cx, &mut buf))?;
+        Poll::Ready(Ok(Bytes::copy_from_slice(&buf[..n])))
+    })
+    .await
 }
 
 /// Flushes the socket below after each step, because the guard does not.
