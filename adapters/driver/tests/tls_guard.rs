@@ -213,7 +213,9 @@ impl Socket for Queer {
                 self.kept.lock().unwrap().extend(buf);
                 Poll::Ready(Ok(buf.len()))
             }
-            _ => self.end.poll_write(cx, buf),
+            Habit::WritesNothing | Habit::WritesTooMuch | Habit::ReadsTooMuch => {
+                self.end.poll_write(cx, buf)
+            }
         }
     }
 
@@ -246,7 +248,7 @@ impl Socket for Queer {
     }
 
     fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Poll::Pending = Socket::poll_flush(self, cx) {
+        if Socket::poll_flush(self, cx).is_pending() {
             return Poll::Pending;
         }
         self.end.poll_close(cx)
