@@ -31,7 +31,7 @@
 //! ```
 //!
 //! With the feature `tls` (or `tls-aws-lc-rs`), streams are protected from their first byte, or from a
-//! later one, with [`start_tls`](StreamWriter::start_tls):
+//! later one, with `StreamWriter::start_tls`:
 //!
 #![cfg_attr(feature = "tls", doc = "```no_run")]
 #![cfg_attr(not(feature = "tls"), doc = "```ignore")]
