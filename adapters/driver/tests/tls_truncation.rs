@@ -80,7 +80,7 @@ impl Side {
         let starting = self.stream.start_tls(self.tls.clone());
         let starting = match &self.tls {
             TlsSide::Client(_) => starting.server_hostname(NAME),
-            _ => starting,
+            TlsSide::Server(_) => starting,
         };
         self.heard.handshake = starting.await.err();
         self.heard.handshake.is_none()

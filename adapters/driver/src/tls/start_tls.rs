@@ -18,7 +18,7 @@ use crate::{connection::Upgrade, reader::StreamReader, runtime::BoxFuture, write
 /// Which side of TLS this is: that of a [`TlsConnector`] or of a [`TlsAcceptor`], which convert into
 /// it.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "there are two")]
 pub enum TlsSide {
     /// The one that begins.
     Client(TlsConnector),
