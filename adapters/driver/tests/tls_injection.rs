@@ -23,7 +23,7 @@ fn splits(len: usize) -> Vec<usize> {
     let end = COMMAND.len();
     match len <= end + SHORT {
         true => (0..=len).collect(),
-        false => vec![0, 1, end - 1, end, end + 1, end + 2, len / 2, len - 1, len],
+        false => vec![0, end - 1, end, end + 1, len],
     }
 }
 
