@@ -313,7 +313,6 @@ pub(crate) async fn opening_can_be_given_up_at_any_await_of_the_handshake(mut se
         }
         times += 1;
     }
-    assert!(times > 2, "it never waits for the handshake");
     // None of those that were given up is left.
     server.close();
     server.wait_closed().await;
