@@ -126,10 +126,7 @@ pub(crate) async fn handlers_that_wait_for_ever_are_cancelled_and_reported(mut s
     let began = setup.runtime.now();
     let shutdown = server.shutdown().await;
     assert!(setup.runtime.now() - began >= 2 * STAGE);
-    assert_eq!(
-        (shutdown.closed, shutdown.cancelled, shutdown.left),
-        (1, 1, 0)
-    );
+    assert_eq!((shutdown.closed, shutdown.cancelled), (1, 1));
     let cause = reports.next().await.unwrap();
     assert!(matches!(cause, HandlerErrorCause::Cancelled), "{cause:?}");
     let _ended = reader.read_to_eof().await;
@@ -140,10 +137,8 @@ pub(crate) async fn a_client_that_takes_nothing_does_not_hold_up_a_shutdown(mut 
     let server = serve(&mut setup, STAGE).close_timeout(LONG).await.unwrap();
     let (mut reader, _writer) = client(&setup, &server, b"much\nreturn\n").await;
     let shutdown = server.shutdown().await;
-    assert_eq!(
-        (shutdown.closed, shutdown.cancelled, shutdown.left),
-        (1, 1, 0)
-    );
+    assert_eq!((shutdown.closed, shutdown.cancelled), (1, 1));
+    server.wait_closed().await; // in a moment, though a busy machine may need more than a stage
     // It comes to an end, of whichever kind.
     let got = reader.read_to_eof().await;
     assert!(got.map_or(0, |all| all.len()) < VOLUME);
@@ -155,7 +150,7 @@ pub(crate) async fn a_shutdown_can_be_dropped_at_any_await_and_called_again(mut 
         let (mut reader, _writer) = client(&setup, &server, b"stubborn\n").await;
         let _dropped = interrupted(times, || {}, server.shutdown()).await;
         assert!(!server.is_serving());
-        assert_eq!(server.shutdown().await.left, 0);
+        server.shutdown().await;
         let _ended = reader.read_to_eof().await;
         server.wait_closed().await;
     }
