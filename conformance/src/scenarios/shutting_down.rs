@@ -25,7 +25,7 @@ const VOLUME: usize = 8 * 1024 * 1024;
 static MUCH: LazyLock<Vec<u8>> = LazyLock::new(|| data::bytes(1, VOLUME));
 
 /// A stage for handlers that do not end by themselves.
-const STAGE: Duration = Duration::from_millis(300);
+const STAGE: Duration = Duration::from_secs(1);
 
 /// A stage that nobody waits out.
 const LONG: Duration = Duration::from_secs(600);
