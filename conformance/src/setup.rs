@@ -31,6 +31,9 @@ const PAIR_CAPACITY: usize = 64 * 1024;
 /// How long is waited for something that must not happen.
 const A_WHILE: Duration = Duration::from_millis(20);
 
+/// How many times in a row nothing must move before a transport counts as full.
+const QUIET: usize = 3;
+
 pub(crate) type Stream = (StreamReader, StreamWriter);
 
 /// The runtime, the place, and whatever has to live as long as the scenario.
@@ -394,7 +397,8 @@ impl Setup {
     pub(crate) async fn fill(&self, writer: &mut StreamWriter) -> Vec<u8> {
         let unit = self.place.unit();
         let mut written = Vec::new();
-        loop {
+        let mut quiet = 0;
+        while quiet < QUIET {
             while writer.queued() <= self.tight().high {
                 let block = data::bytes(data::seed(written.len()), unit);
                 writer.write(&block).unwrap();
@@ -402,10 +406,12 @@ impl Setup {
             }
             let queued = writer.queued();
             self.sleep(10).await;
-            if writer.queued() == queued {
-                return written;
-            }
+            // On a busy machine, nothing moves while whoever sends has no turn.
+            self.spawn(async {}).await;
+            let moved = writer.queued() != queued;
+            quiet = if moved { 0 } else { quiet + 1 };
         }
+        written
     }
 }
 
