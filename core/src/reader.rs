@@ -840,9 +840,7 @@ impl Reader {
 
     #[inline]
     fn removed(&mut self, n: usize) {
-        if n > 0 {
-            self.search.removed(n);
-        }
+        self.search.removed(n);
         if self.buffer.len() <= self.limit {
             self.flow.resume();
         }

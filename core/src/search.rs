@@ -105,6 +105,7 @@ impl Search {
     #[inline]
     pub(crate) fn removed(&mut self, n: usize) {
         self.progress = match self.progress {
+            unchanged if n == 0 => unchanged,
             Progress::Scanned { upto, state } if upto >= n + self.separator.longest() => {
                 Progress::Scanned {
                     upto: upto - n,
@@ -127,7 +128,7 @@ fn find_pattern(matcher: &Matcher, data: &[u8], upto: usize, state: State) -> St
         Matcher::Pair([first, last]) => find_pair(*first, *last, data, upto),
         Matcher::Needle(finder, automaton) => {
             let len = finder.needle().len();
-            if data.len() - upto < BULK.max(2 * len) {
+            if !is_bulk(data.len() - upto, len) {
                 return automaton.scan(data, upto, state);
             }
             // A match may have begun in the last bytes that were scanned.
@@ -142,6 +143,11 @@ fn find_pattern(matcher: &Matcher, data: &[u8], upto: usize, state: State) -> St
         }
         Matcher::Set(automaton) => automaton.scan(data, upto, state),
     }
+}
+
+/// Whether so many new bytes are worth the finder, which looks at up to twice the needle again.
+fn is_bulk(new: usize, needle: usize) -> bool {
+    new >= BULK.max(2 * needle)
 }
 
 fn single(found: Option<usize>, upto: usize) -> Step {
@@ -194,7 +200,7 @@ fn examined(separator: &Separator, data: &[u8], upto: usize, step: &Step) -> usi
         }
         MatcherRef::Pattern(Matcher::Needle(finder, _)) => {
             let len = finder.needle().len();
-            if data.len() - upto < BULK.max(2 * len) {
+            if !is_bulk(data.len() - upto, len) {
                 new
             } else {
                 let again = upto.min(len - 1);
@@ -331,15 +337,53 @@ mod tests {
                             assert!(search.find(&data[..arrived], &separator).is_none());
                         }
                     }
-                    let bound = 2 * TOTAL;
                     assert!(
-                        search.examined <= bound,
-                        "{separator:?} in pieces of {piece}: {} > {bound}",
+                        (TOTAL..=2 * TOTAL).contains(&search.examined),
+                        "{separator:?} in pieces of {piece}: {} of {TOTAL}",
                         search.examined
                     );
                 }
             }
         }
+    }
+
+    /// A match that is far away, one that has not come, and one of which only the beginning has.
+    #[test]
+    fn what_was_looked_at_is_not_looked_at_again_when_bytes_before_it_are_removed() {
+        const TOTAL: usize = 3000;
+        for needle in ["\n", "\r\n", "aaaab", "abcdefghijklmnopqrstuvwxyz"] {
+            let separator = Separator::new(needle);
+            let mut data = vec![b'a'; TOTAL];
+            data.extend_from_slice(needle.as_bytes());
+            for arrived in [data.len(), data.len() - 1, TOTAL] {
+                for removed in [0, 1, 7, 100] {
+                    let mut search = Search::new();
+                    let mut front = 0;
+                    for _ in 0..(TOTAL - 500) / 100 {
+                        let found = search.find(&data[front..arrived], &separator);
+                        assert_eq!(found.is_some(), arrived == data.len());
+                        search.removed(removed);
+                        front += removed;
+                    }
+                    assert!(
+                        search.examined <= 2 * data.len(),
+                        "{separator:?}, {removed} at a time: {}",
+                        search.examined
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_beginning_is_looked_at_once_though_nothing_is_removed_again_and_again() {
+        let separator = Separator::new("abcdefgh");
+        let mut search = Search::new();
+        for _ in 0..100 {
+            assert!(search.find(b"abcdef", &separator).is_none());
+            search.removed(0);
+        }
+        assert_eq!(search.examined, 6);
     }
 
     #[test]
