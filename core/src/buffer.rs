@@ -1,7 +1,5 @@
 //! Contiguous bytes: received at the back, taken from the front.
 
-use core::fmt;
-
 use bytes::{Buf, Bytes, BytesMut};
 
 /// The scratch tail starts on such a boundary whenever the buffer chooses where data lies.
@@ -188,15 +186,6 @@ impl Buffer {
     }
 }
 
-impl fmt::Debug for Buffer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Buffer")
-            .field("len", &self.len())
-            .field("capacity", &self.capacity())
-            .finish()
-    }
-}
-
 /// Where `len` bytes of data go in `block` for the scratch behind them to be aligned.
 fn aligned_start(block: &[u8], len: usize) -> usize {
     let address = block.as_ptr() as usize;
@@ -226,7 +215,7 @@ fn move_down(block: &mut [u8], from: usize, to: usize, len: usize) {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
+    use alloc::{vec, vec::Vec};
 
     use super::*;
 
@@ -299,6 +288,47 @@ mod tests {
     }
 
     #[test]
+    fn scratch_starts_aligned_when_nothing_is_left_behind_what_was_taken() {
+        for taken in 1..200 {
+            let mut buffer = Buffer::new();
+            buffer.spare();
+            buffer.commit(taken + 1);
+            buffer.take(taken);
+            buffer.consume(1);
+            let spare = buffer.spare();
+            assert_eq!(spare.as_ptr() as usize % ALIGN, 0, "{taken} were taken");
+        }
+    }
+
+    /// Moving costs no more than was consumed, so it is better than a new block.
+    #[test]
+    fn room_is_made_in_the_same_block_if_the_data_fits_into_what_was_consumed() {
+        for tail in 0..1000 {
+            let mut buffer = Buffer::new();
+            let nearly_all = buffer.spare().len() - 1;
+            buffer.commit(nearly_all);
+            buffer.consume(nearly_all - tail);
+            let block = buffer.block.as_ptr();
+            buffer.spare();
+            assert_eq!(buffer.block.as_ptr(), block, "tail of {tail}");
+            assert!(buffer.start < ALIGN, "tail of {tail}");
+        }
+    }
+
+    #[test]
+    fn a_small_tail_moves_to_the_front_before_the_next_read_and_a_larger_one_stays() {
+        for (tail, moves) in [(1, true), (100, true), (120, false), (500, false)] {
+            let mut buffer = Buffer::new();
+            buffer.spare();
+            buffer.commit(1000);
+            buffer.consume(1000 - tail);
+            let before = buffer.start;
+            buffer.spare();
+            assert_eq!(buffer.start < before, moves, "tail of {tail}");
+        }
+    }
+
+    #[test]
     fn an_empty_buffer_gives_everything_back() {
         let mut buffer = Buffer::new();
         assert_eq!(buffer.capacity(), 0);
@@ -316,6 +346,42 @@ mod tests {
         buffer.shrink();
         assert_eq!(buffer.data(), [7; 100]);
         assert!(buffer.capacity() < 1024);
+    }
+
+    #[test]
+    fn a_block_is_only_moved_to_a_smaller_one_if_that_is_worth_it() {
+        let small = SHRINK_ABOVE - ALIGN;
+        let quarter = SHRINK_ABOVE / 2;
+        for (fed, left, moves) in [
+            (small, 1, false),
+            (small + 1, 1, true),
+            (4 * quarter - ALIGN, quarter, false),
+            (4 * quarter - ALIGN, quarter - 1, true),
+        ] {
+            let mut buffer = Buffer::new();
+            buffer.feed(&vec![7; fed]);
+            buffer.consume(fed - left);
+            let capacity = buffer.capacity();
+            buffer.shrink();
+            let moved = buffer.capacity() < capacity;
+            assert_eq!(moved, moves, "{left} of {fed} bytes are left");
+        }
+    }
+
+    #[test]
+    fn moving_down_is_copying_though_the_places_overlap() {
+        for len in [0, 1, 63, 2047, 2048, 2049, 4096, 5000] {
+            for by in [0, 1, 64, 2047, 2048, 2049, 6000] {
+                for to in [0, 5] {
+                    let numbers = 0..to + by + len;
+                    let mut block: Vec<u8> = numbers.map(|i| (i ^ (i / 256)) as u8).collect();
+                    let mut expected = block.clone();
+                    expected.copy_within(to + by.., to);
+                    move_down(&mut block, to + by, to, len);
+                    assert!(block == expected, "{len} bytes down by {by} to {to}");
+                }
+            }
+        }
     }
 
     /// Byte by byte with a `shrink` after each: the work stays linear.

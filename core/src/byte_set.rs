@@ -38,3 +38,24 @@ impl ByteSet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sets of few and many bytes, neighbours and far apart, some of them twice.
+    #[test]
+    fn every_byte_of_a_set_is_found_and_no_other() {
+        for size in [0_u16, 1, 2, 3, 4, 5, 16, 255, 256] {
+            for step in [1, 51, 255] {
+                let members: Vec<u8> = (0..size).map(|i| (i * step) as u8).collect();
+                let set = ByteSet::new(members.iter().chain(&members).copied());
+                for byte in 0..=255_u8 {
+                    let data = [byte.wrapping_sub(1), byte, byte.wrapping_add(1)];
+                    let first = data.iter().position(|byte| members.contains(byte));
+                    assert_eq!(set.find(&data), first, "{data:?} in {members:?}");
+                }
+            }
+        }
+    }
+}

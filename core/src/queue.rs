@@ -9,7 +9,6 @@ use crate::buffer::Buffer;
 /// From this size on, a chunk of its own costs less than copying it.
 pub(crate) const OWN_CHUNK: usize = 8 * 1024;
 
-#[derive(Debug)]
 pub(crate) struct Queue {
     /// Comes before `gathered`. Invariant: no chunk is empty.
     chunks: VecDeque<Bytes>,
@@ -64,7 +63,7 @@ impl Queue {
         assert!(n <= len, "sent {n} bytes, but only {len} were queued");
         self.len -= n;
         let mut left = n;
-        while let Some(chunk) = self.chunks.front_mut().filter(|_| left > 0) {
+        while let Some(chunk) = self.chunks.front_mut() {
             if left < chunk.len() {
                 chunk.advance(left);
                 return;
@@ -81,5 +80,26 @@ impl Queue {
     /// Forgets everything and gives the memory back.
     pub(crate) fn clear(&mut self) {
         *self = Self::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_queue_holds_no_memory() {
+        let mut queue = Queue::new();
+        for _ in 0..100 {
+            queue.push(b"small");
+            queue.push_bytes(vec![0; OWN_CHUNK].into());
+            queue.push(b"small");
+        }
+        while !queue.is_empty() {
+            queue.remove(queue.len().min(1000));
+        }
+        assert_eq!((queue.chunks.capacity(), queue.gathered.capacity()), (0, 0));
     }
 }
