@@ -197,10 +197,17 @@ struct Pausing {
 
 impl Pausing {
     fn after(&mut self, op: &Op, outcome: &Outcome, buffered: usize) {
+        if let Op::SetLimit(limit) = op {
+            self.limit = *limit;
+        }
         match (op, outcome) {
-            (Op::Feed(_) | Op::Commit(_), _) if buffered > 2 * self.limit => self.paused = true,
+            (Op::Feed(_) | Op::Commit(_), _) if buffered > self.limit.saturating_mul(2) => {
+                self.paused = true;
+            }
             (_, Outcome::Answer(None)) => self.paused = false,
-            (_, Outcome::Removed(_) | Outcome::Answer(Some(_))) if buffered <= self.limit => {
+            (Op::SetLimit(_), _) | (_, Outcome::Removed(_) | Outcome::Answer(Some(_)))
+                if buffered <= self.limit =>
+            {
                 self.paused = false;
             }
             _ => {}
@@ -262,7 +269,7 @@ proptest! {
     #[test]
     fn reading_is_paused_above_twice_the_limit_until_the_limit(
         limit in small_limit(),
-        ops in ops(small_data).prop_map(without_empty_pieces),
+        ops in ops_and_other_limits().prop_map(without_empty_pieces),
     ) {
         let mut reader = Reader::with_limit(limit);
         let mut pausing = Pausing { limit, paused: false };

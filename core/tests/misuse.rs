@@ -207,6 +207,11 @@ fn every_read_error_says_what_happened() {
             ReadError::Transport(TransportError::new("no route")),
             "the transport failed: no route",
         ),
+        (
+            ReadError::Truncated,
+            "the connection was cut off: the peer did not end the stream",
+        ),
+        (ReadError::WriteOnly, "the stream is write-only"),
     ];
     for (error, text) in texts {
         assert_eq!(error.to_string(), text);
@@ -232,6 +237,7 @@ fn every_write_error_says_what_happened() {
             WriteError::Transport(TransportError::new("no route")),
             "the transport failed: no route",
         ),
+        (WriteError::ReadOnly, "the stream is read-only"),
     ];
     for (error, text) in texts {
         assert_eq!(error.to_string(), text);
@@ -342,6 +348,8 @@ mod io {
                 ReadError::Transport(TransportError::new("odd")),
                 ErrorKind::Other,
             ),
+            (ReadError::Truncated, ErrorKind::UnexpectedEof),
+            (ReadError::WriteOnly, ErrorKind::Unsupported),
         ];
         for (error, kind) in kinds {
             let converted = io::Error::from(error.clone());
@@ -358,6 +366,7 @@ mod io {
             (WriteError::CapExceeded { cap: 1 }, ErrorKind::InvalidData),
             (WriteError::Closed, ErrorKind::BrokenPipe),
             (WriteError::Finished, ErrorKind::BrokenPipe),
+            (WriteError::ReadOnly, ErrorKind::Unsupported),
             (
                 WriteError::Transport(refused()),
                 ErrorKind::ConnectionRefused,
@@ -512,6 +521,28 @@ fn a_reader_tells_its_bounds() {
     let reader = reader.with_cap(9);
     assert_eq!((reader.limit(), reader.cap()), (7, Some(9)));
     assert_eq!(Reader::default().limit(), millpond_core::DEFAULT_LIMIT);
+}
+
+#[test]
+fn a_reader_that_is_shown_tells_how_it_stands() {
+    let mut reader = Reader::with_limit(2);
+    reader.feed(b"abcde");
+    let paused = "Reader { buffered: 5, limit: 2, paused: true, end: Open }";
+    assert_eq!(format!("{reader:?}"), paused);
+    assert!(reader.poll(Request::Line).is_err());
+    reader.feed_eof();
+    let skipping =
+        "Reader { buffered: 0, limit: 2, cap: 9, skipping_line: true, paused: false, end: Eof }";
+    assert_eq!(format!("{:?}", reader.with_cap(9)), skipping);
+}
+
+#[test]
+fn a_writer_that_is_shown_tells_how_it_stands() {
+    let mut writer = Writer::with_watermarks(0, 2);
+    writer.write(b"abc").expect("it is open");
+    writer.write_eof();
+    let finishing = "Writer { queued: 3, watermarks: (0, 2), paused: true, end: Finishing }";
+    assert_eq!(format!("{writer:?}"), finishing);
 }
 
 #[test]
