@@ -49,14 +49,14 @@ pub(crate) enum End {
     Failed,
 }
 
-/// What a request gives. Found bytes stay where they are, as in the reader.
+/// What a request gives. As in the reader, what is found is so many bytes at the front.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Answer {
     CapExceeded {
         cap: usize,
     },
     Failed,
-    Found(Vec<u8>),
+    Found(usize),
     Incomplete {
         partial: Vec<u8>,
         expected: Option<usize>,
@@ -168,7 +168,7 @@ impl Model {
 
     /// At most `n` bytes.
     fn found(&self, n: usize) -> Answer {
-        Answer::Found(self.data[..n.min(self.data.len())].to_vec())
+        Answer::Found(n.min(self.data.len()))
     }
 
     fn overrun(&self) -> Answer {
@@ -217,7 +217,7 @@ fn first_match(data: &[u8], needles: &[Vec<u8>]) -> Option<(usize, usize)> {
 pub(crate) fn poll(reader: &mut Reader, request: Request<'_>) -> Option<Answer> {
     match reader.poll(request) {
         Ok(Status::NeedData) => None,
-        Ok(Status::Ready(n)) => Some(Answer::Found(reader.buffered()[..n].to_vec())),
+        Ok(Status::Ready(n)) => Some(Answer::Found(n)),
         Err(ReadError::CapExceeded { cap }) => Some(Answer::CapExceeded { cap }),
         Err(ReadError::Incomplete { partial, expected }) => Some(Answer::Incomplete {
             partial: partial.to_vec(),
