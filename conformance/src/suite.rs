@@ -423,6 +423,8 @@ macro_rules! __system {
                 settings_reach_the_sockets_that_are_taken_over,
                 any_socket_of_the_runtime_can_be_given,
                 attempts_that_lose_are_closed,
+                a_socket_that_is_taken_over_can_be_upgraded,
+                a_name_must_be_given_for_a_socket_that_is_taken_over,
                 #[cfg(unix)]
                 descriptors_of_streams_can_be_taken_over,
                 #[cfg(unix)]

@@ -14,11 +14,22 @@ pub(crate) struct Choices {
     source: Source,
     /// How many bytes are used up.
     used: usize,
+    /// What [`fill`](Self::fill) goes on from. Its numbers decide nothing, and so use up none that do.
+    #[cfg(feature = "__tls")]
+    noise: u64,
 }
 
 impl Choices {
     pub(crate) fn new(source: Source) -> Self {
-        Self { source, used: 0 }
+        Self {
+            #[cfg(feature = "__tls")]
+            noise: match source {
+                Source::Seed(seed) => !seed,
+                Source::Bytes(_) => 0,
+            },
+            source,
+            used: 0,
+        }
     }
 
     /// Less than `n`; 0 is the calmest.
@@ -46,6 +57,15 @@ impl Choices {
     /// True once in `n` times; never if that is 0.
     pub(crate) fn one_in(&mut self, n: u32) -> bool {
         n > 0 && self.below(n.into()) == u64::from(n) - 1
+    }
+
+    /// Bytes that look random.
+    #[cfg(feature = "__tls")]
+    pub(crate) fn fill(&mut self, buf: &mut [u8]) {
+        for chunk in buf.chunks_mut(8) {
+            let number = split_mix(&mut self.noise).to_le_bytes();
+            chunk.copy_from_slice(&number[..chunk.len()]);
+        }
     }
 
     /// At least 1 and at most `max`, which is the calmest; 0 if that is 0.

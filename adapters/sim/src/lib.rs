@@ -178,6 +178,12 @@
 //! refused or left without an answer, accepting can [fail](World::fail_accepts), and the clock can
 //! [jump](World::jump).
 //!
+//! # TLS
+//!
+//! With the feature `tls`, connections and servers have TLS as everywhere. It draws random numbers, so
+//! with an ordinary configuration the bytes of two runs differ, and so do their hashes. The module
+//! `tls` has configurations that draw them from the seed: give them to the program that is tested.
+//!
 //! # A fuzzer
 //!
 //! [`Sim::from_bytes`] takes all choices from what a fuzzer gives, so that it looks for the worlds in
@@ -211,6 +217,8 @@ mod settings;
 mod sim;
 mod socket;
 mod task;
+#[cfg(feature = "__tls")]
+pub mod tls;
 mod trace;
 mod world;
 mod world_handle;

@@ -94,6 +94,12 @@ pub(crate) fn current_host() -> Host {
     current.expect("this works only within `Sim::run`, on the thread that called it")
 }
 
+/// The world whose task this thread runs, if it runs one.
+#[cfg(feature = "__tls")]
+pub(crate) fn current_world() -> Option<Arc<Shared>> {
+    CURRENT.with_borrow(|current| current.as_ref().map(|host| host.shared.clone()))
+}
+
 /// A world, from within: to look at it and to interfere.
 ///
 /// # Examples

@@ -12,6 +12,8 @@ pub(crate) use super::{
         any_socket_of_the_runtime_can_be_given, attempts_that_lose_are_closed,
         settings_reach_the_sockets_of_clients, settings_reach_the_sockets_that_are_taken_over,
     },
+    starting_tls::a_socket_that_is_taken_over_can_be_upgraded,
+    trusting::a_name_must_be_given_for_a_socket_that_is_taken_over,
 };
 #[cfg(unix)]
 pub(crate) use super::{

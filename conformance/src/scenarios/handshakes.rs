@@ -4,7 +4,7 @@ use std::{
     future::IntoFuture,
     io::{self, ErrorKind},
     net::SocketAddr,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_channel::mpsc;
@@ -187,10 +187,10 @@ pub(crate) async fn a_stalled_handshake_holds_up_nobody(mut setup: Setup) {
 pub(crate) async fn a_stalled_handshake_ends_in_time(mut setup: Setup) {
     let tls = certificates::acceptor().handshake_timeout(SHORT);
     let (server, address, mut failures) = start(&mut setup, tls).await;
-    let began = Instant::now();
+    let began = setup.runtime.now();
     let mut stalled = stall(&setup, &server).await;
     end_of(&mut stalled).await;
-    let took = began.elapsed();
+    let took = setup.runtime.now() - began;
     assert!((SHORT..SOON).contains(&took), "{took:?}");
     let failure = failures.next().await.unwrap();
     assert_eq!(kind(&failure), ErrorKind::TimedOut);
@@ -207,9 +207,10 @@ pub(crate) async fn a_client_that_feeds_a_handshake_drop_by_drop_ends_in_time(mu
     let (_server, address, mut failures) = start(&mut setup, tls).await;
     let (_reader, mut writer) = setup.open(address).await.unwrap();
     writer.write(BEGINNING).unwrap();
-    let began = Instant::now();
+    let began = setup.runtime.now();
     while writer.write(&[0]).is_ok() {
-        assert!(began.elapsed() < SOON, "it still takes bytes");
+        let took = setup.runtime.now() - began;
+        assert!(took < SOON, "it still takes bytes");
         setup.sleep(5).await;
     }
     assert_eq!(kind(&failures.next().await.unwrap()), ErrorKind::TimedOut);
@@ -280,7 +281,7 @@ async fn mute(setup: &mut Setup) -> (Server, mpsc::UnboundedReceiver<Result<usiz
 pub(crate) async fn a_client_waits_for_a_mute_server_no_longer_than_it_may(mut setup: Setup) {
     let (server, mut ends) = mute(&mut setup).await;
     let open = |tls| setup.open(&server.sockets()[0]).tls(tls);
-    let began = Instant::now();
+    let began = setup.runtime.now();
     let impatient = certificates::connector().handshake_timeout(SHORT);
     match open(impatient).await {
         Err(OpenError::Tls { source }) => assert_eq!(kind(&source), ErrorKind::TimedOut),
@@ -290,7 +291,7 @@ pub(crate) async fn a_client_waits_for_a_mute_server_no_longer_than_it_may(mut s
         Err(OpenError::TimedOut { timeout }) => assert_eq!(timeout, SHORT),
         other => panic!("{other:?}"),
     }
-    let took = began.elapsed();
+    let took = setup.runtime.now() - began;
     assert!((2 * SHORT..SOON).contains(&took), "{took:?}");
     for _ in 0..2 {
         // The server sees how the client begins, and that it leaves.

@@ -115,16 +115,21 @@ pub(crate) async fn a_name_must_be_given_where_there_is_no_host(mut setup: Setup
     let named = setup.open(several).server_hostname("localhost");
     greet(named.tls(&tls)).await;
 
-    let connect = || std::net::TcpStream::connect(address).unwrap();
-    assert_needs_a_name(setup.open(connect()).tls(&tls).await);
-    let named = setup.open(connect()).server_hostname("localhost");
-    greet(named.tls(&tls)).await;
     for no_name in ["", "no name", "a..b"] {
         let named = setup.open(address).server_hostname(no_name);
         assert_needs_a_name(named.tls(&tls).await);
     }
     // Without TLS, it means nothing.
     assert_needs_a_name(setup.open(address).server_hostname("localhost").await);
+}
+
+pub(crate) async fn a_name_must_be_given_for_a_socket_that_is_taken_over(mut setup: Setup) {
+    let (_server, address, _) = start(&mut setup, certificates::acceptor()).await;
+    let tls = certificates::connector();
+    let connect = || std::net::TcpStream::connect(address).unwrap();
+    assert_needs_a_name(setup.open(connect()).tls(&tls).await);
+    let named = setup.open(connect()).server_hostname("localhost");
+    greet(named.tls(&tls)).await;
 
     // A stream that has to be named is as it was.
     let (near, far) = os::socket_pair().unwrap();
@@ -266,6 +271,8 @@ pub(crate) async fn both_sides_know_how_they_are_protected(mut setup: Setup) {
     let (_reader, writer) = opening.await.unwrap();
     let there = incoming.next().await.unwrap();
     let here = writer.extra_info();
+    let (plain, _peer) = setup.connect().await;
+    let has_socket = plain.1.extra_info().get("socket").is_some();
     for (info, peer) in [(here, Certified::server()), (&there, client)] {
         let tls = info.tls.as_ref().unwrap();
         assert_eq!(tls.peer_certificates, peer.chain());
@@ -276,7 +283,8 @@ pub(crate) async fn both_sides_know_how_they_are_protected(mut setup: Setup) {
         let certificate = Info::Certificate(&peer.certificate);
         assert_eq!(info.get("peercert"), Some(certificate));
         assert_eq!(info.get("cipher"), Some(Info::Text(&tls.cipher)));
-        assert!(info.get("peername").is_some() && info.get("socket").is_some());
+        assert!(info.get("peername").is_some());
+        assert_eq!(info.get("socket").is_some(), has_socket);
     }
     assert_eq!(here.peer_addr, there.local_addr);
 }
