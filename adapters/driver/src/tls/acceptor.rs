@@ -1,10 +1,6 @@
 //! The server's side of TLS.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures_rustls::rustls::{
     RootCertStore, ServerConfig,
@@ -15,6 +11,7 @@ use futures_rustls::rustls::{
 use super::error::TlsError;
 use super::{
     Terms, Truncation,
+    config::Source,
     connector::{Identity, roots},
     handshake::Handshake,
     provider,
@@ -46,14 +43,22 @@ use super::{
 #[derive(Clone)]
 #[must_use]
 pub struct TlsAcceptor {
-    /// `None` if a whole configuration was given.
-    identity: Option<Arc<Identity>>,
-    /// Whose clients are asked for a certificate, if any are.
-    client_roots: Vec<CertificateDer<'static>>,
-    alpn: Vec<Vec<u8>>,
+    source: Source<Settings, ServerConfig>,
     terms: Terms,
-    /// Made of the settings above when it is used first, or given.
-    config: Arc<OnceLock<Arc<ServerConfig>>>,
+}
+
+#[derive(Clone)]
+struct Settings {
+    identity: Arc<Identity>,
+    clients: Clients,
+    alpn: Vec<Vec<u8>>,
+}
+
+#[derive(Clone)]
+enum Clients {
+    Anybody,
+    /// Those for whom one of these vouches.
+    CertifiedBy(Vec<CertificateDer<'static>>),
 }
 
 impl TlsAcceptor {
@@ -62,15 +67,23 @@ impl TlsAcceptor {
     /// See [`TlsAcceptor`] for an example.
     pub fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Self {
         Self {
-            identity: Some(Arc::new(Identity { chain, key })),
-            client_roots: Vec::new(),
-            alpn: Vec::new(),
+            source: Source::new(Settings {
+                identity: Arc::new(Identity::new(chain, key)),
+                clients: Clients::Anybody,
+                alpn: Vec::new(),
+            }),
             terms: Terms::default(),
-            config: Arc::default(),
         }
     }
 
-    /// Wants a certificate of each client, by one of these authorities. Others are refused.
+    /// Wants a certificate of each client, by one of these authorities. Others are refused. If there
+    /// are no authorities, the server does not start.
+    ///
+    /// # Panics
+    ///
+    /// If a whole configuration was given, which says this itself.
+    ///
+    /// # Examples
     ///
     /// ```no_run
     /// # fn example(tls: millpond::TlsAcceptor, ca: millpond::rustls::pki_types::CertificateDer<'static>) {
@@ -81,12 +94,19 @@ impl TlsAcceptor {
         mut self,
         roots: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Self {
-        self.client_roots = roots.into_iter().collect();
-        self.changed()
+        let clients = Clients::CertifiedBy(roots.into_iter().collect());
+        self.source.change("require_client_certificate").clients = clients;
+        self
     }
 
     /// Knows these protocols above TLS, the best first (ALPN). What was agreed on is in
     /// [`TlsInfo::alpn`](crate::TlsInfo::alpn).
+    ///
+    /// # Panics
+    ///
+    /// If a whole configuration was given, which says this itself.
+    ///
+    /// # Examples
     ///
     /// ```no_run
     /// # fn example(tls: millpond::TlsAcceptor) {
@@ -94,14 +114,15 @@ impl TlsAcceptor {
     /// # }
     /// ```
     pub fn alpn<P: AsRef<[u8]>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
-        self.alpn = protocols
+        self.source.change("alpn").alpn = protocols
             .into_iter()
             .map(|name| name.as_ref().to_vec())
             .collect();
-        self.changed()
+        self
     }
 
-    /// How long a handshake may take; 60 s by default, as in asyncio. It needs the clock of a runtime.
+    /// How long a handshake may take; 60 s by default, as in asyncio. It needs the clock of a
+    /// runtime, and 0 is refused.
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -128,66 +149,49 @@ impl TlsAcceptor {
         self
     }
 
-    fn changed(mut self) -> Self {
-        if self.identity.is_some() {
-            self.config = Arc::default();
-        }
-        self
-    }
-
     /// # Errors
     ///
     /// [`TlsError::Config`].
     pub(crate) fn handshake(&self) -> Result<Handshake, TlsError> {
+        self.terms.check()?;
         Ok(Handshake::Server {
-            config: self.config()?,
+            config: self.source.config(Settings::build)?,
             terms: self.terms.clone(),
         })
     }
+}
 
-    fn config(&self) -> Result<Arc<ServerConfig>, TlsError> {
-        match (self.config.get(), &self.identity) {
-            (Some(config), _) => Ok(config.clone()),
-            (None, Some(identity)) => {
-                let config = Arc::new(self.build(identity)?);
-                Ok(self.config.get_or_init(|| config).clone())
-            }
-            (None, None) => unreachable!("a configuration was given"),
-        }
-    }
-
-    fn build(&self, identity: &Identity) -> Result<ServerConfig, TlsError> {
+impl Settings {
+    fn build(&self) -> Result<ServerConfig, TlsError> {
         let provider = provider::default();
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| TlsError::config("tls", error))?;
-        let builder = if self.client_roots.is_empty() {
-            builder.with_no_client_auth()
-        } else {
-            let roots = Arc::new(roots(RootCertStore::empty(), &self.client_roots)?);
-            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
-            let verifier =
-                verifier.map_err(|error| TlsError::config("require_client_certificate", error))?;
-            builder.with_client_cert_verifier(verifier)
+        let builder = match &self.clients {
+            Clients::Anybody => builder.with_no_client_auth(),
+            Clients::CertifiedBy(these) => {
+                let roots = Arc::new(roots(RootCertStore::empty(), these)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
+                let verifier = verifier
+                    .map_err(|error| TlsError::config("require_client_certificate", error))?;
+                builder.with_client_cert_verifier(verifier)
+            }
         };
         let mut config = builder
-            .with_single_cert(identity.chain.clone(), identity.key.clone_key())
+            .with_single_cert(self.identity.chain("certificate")?, self.identity.key())
             .map_err(|error| TlsError::config("certificate", error))?;
         config.alpn_protocols = self.alpn.clone();
         Ok(config)
     }
 }
 
-/// A whole configuration of rustls, which the settings of [`TlsAcceptor`] do not change then, but for
-/// the timeout and what a truncation is.
+/// A whole configuration of rustls, which is used as it is. What else can be set then is the timeout
+/// and what a truncation is.
 impl From<Arc<ServerConfig>> for TlsAcceptor {
     fn from(config: Arc<ServerConfig>) -> Self {
         Self {
-            identity: None,
-            client_roots: Vec::new(),
-            alpn: Vec::new(),
+            source: Source::Whole(config),
             terms: Terms::default(),
-            config: Arc::new(OnceLock::from(config)),
         }
     }
 }

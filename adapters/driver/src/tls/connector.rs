@@ -14,7 +14,7 @@ use futures_rustls::rustls::{
 };
 
 use super::error::TlsError;
-use super::{Terms, Truncation, handshake::Handshake, provider};
+use super::{Terms, Truncation, config::Source, handshake::Handshake, provider};
 
 /// How a client does TLS: whom it trusts, and who it is; asyncio's `ssl` context of a client.
 ///
@@ -34,12 +34,15 @@ use super::{Terms, Truncation, handshake::Handshake, provider};
 #[derive(Clone)]
 #[must_use]
 pub struct TlsConnector {
+    source: Source<Settings, ClientConfig>,
+    terms: Terms,
+}
+
+#[derive(Clone)]
+struct Settings {
     trust: Trust,
     identity: Option<Arc<Identity>>,
     alpn: Vec<Vec<u8>>,
-    terms: Terms,
-    /// Made of the settings above when it is used first, or given.
-    config: Arc<OnceLock<Arc<ClientConfig>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -52,8 +55,31 @@ enum Trust {
 
 /// A certificate with those that vouch for it, and its key.
 pub(super) struct Identity {
-    pub(super) chain: Vec<CertificateDer<'static>>,
-    pub(super) key: PrivateKeyDer<'static>,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    pub(super) fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Self {
+        Self { chain, key }
+    }
+
+    /// # Errors
+    ///
+    /// [`TlsError::Config`] of this `setting` if it is empty, as a file can be that was read.
+    pub(super) fn chain(
+        &self,
+        setting: &'static str,
+    ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        match self.chain.is_empty() {
+            true => Err(TlsError::config(setting, "there is no certificate in it")),
+            false => Ok(self.chain.clone()),
+        }
+    }
+
+    pub(super) fn key(&self) -> PrivateKeyDer<'static> {
+        self.key.clone_key()
+    }
 }
 
 impl TlsConnector {
@@ -90,15 +116,22 @@ impl TlsConnector {
 
     fn trusting(trust: Trust) -> Self {
         Self {
-            trust,
-            identity: None,
-            alpn: Vec::new(),
+            source: Source::new(Settings {
+                trust,
+                identity: None,
+                alpn: Vec::new(),
+            }),
             terms: Terms::default(),
-            config: Arc::default(),
         }
     }
 
     /// Trusts this certificate authority, too.
+    ///
+    /// # Panics
+    ///
+    /// If a whole configuration was given, which says this itself.
+    ///
+    /// # Examples
     ///
     /// ```no_run
     /// # fn example(ca: millpond::rustls::pki_types::CertificateDer<'static>) {
@@ -106,14 +139,20 @@ impl TlsConnector {
     /// # }
     /// ```
     pub fn add_root(mut self, root: CertificateDer<'static>) -> Self {
-        match &mut self.trust {
+        match &mut self.source.change("add_root").trust {
             Trust::System(roots) | Trust::Only(roots) => roots.push(root),
             Trust::Anybody => {}
         }
-        self.changed()
+        self
     }
 
     /// Shows this certificate to a server that asks for one. The chain begins with the client's own.
+    ///
+    /// # Panics
+    ///
+    /// If a whole configuration was given, which says this itself.
+    ///
+    /// # Examples
     ///
     /// ```no_run
     /// use millpond::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -129,25 +168,33 @@ impl TlsConnector {
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Self {
-        self.identity = Some(Arc::new(Identity { chain, key }));
-        self.changed()
+        let identity = Arc::new(Identity::new(chain, key));
+        self.source.change("client_certificate").identity = Some(identity);
+        self
     }
 
     /// Offers these protocols above TLS, the best first (ALPN). What was agreed on is in
     /// [`TlsInfo::alpn`](crate::TlsInfo::alpn).
     ///
+    /// # Panics
+    ///
+    /// If a whole configuration was given, which says this itself.
+    ///
+    /// # Examples
+    ///
     /// ```
     /// let tls = millpond::TlsConnector::new().alpn(["h2", "http/1.1"]);
     /// ```
     pub fn alpn<P: AsRef<[u8]>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
-        self.alpn = protocols
+        self.source.change("alpn").alpn = protocols
             .into_iter()
             .map(|name| name.as_ref().to_vec())
             .collect();
-        self.changed()
+        self
     }
 
-    /// How long a handshake may take; 60 s by default, as in asyncio. It needs the clock of a runtime.
+    /// How long a handshake may take; 60 s by default, as in asyncio. It needs the clock of a
+    /// runtime, and 0 is refused.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -173,16 +220,11 @@ impl TlsConnector {
         self
     }
 
-    /// The settings have changed: what was made of them is forgotten, but not what was given.
-    fn changed(mut self) -> Self {
-        self.config = Arc::default();
-        self
-    }
-
     /// # Errors
     ///
     /// [`TlsError::Config`].
     pub(crate) fn handshake_with(&self, server_name: Option<&str>) -> Result<Handshake, TlsError> {
+        self.terms.check()?;
         let server_name = server_name.ok_or_else(|| {
             TlsError::config(
                 "server_hostname",
@@ -196,20 +238,14 @@ impl TlsConnector {
             )
         })?;
         Ok(Handshake::Client {
-            config: self.config()?,
+            config: self.source.config(Settings::build)?,
             name,
             terms: self.terms.clone(),
         })
     }
+}
 
-    fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
-        if let Some(config) = self.config.get() {
-            return Ok(config.clone());
-        }
-        let config = Arc::new(self.build()?);
-        Ok(self.config.get_or_init(|| config).clone())
-    }
-
+impl Settings {
     fn build(&self) -> Result<ClientConfig, TlsError> {
         let provider = provider::default();
         let builder = ClientConfig::builder_with_provider(provider.clone())
@@ -227,7 +263,7 @@ impl TlsConnector {
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some(identity) => builder
-                .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
+                .with_client_auth_cert(identity.chain("client_certificate")?, identity.key())
                 .map_err(|error| TlsError::config("client_certificate", error))?,
         };
         config.alpn_protocols = self.alpn.clone();
@@ -241,15 +277,13 @@ impl Default for TlsConnector {
     }
 }
 
-/// A whole configuration of rustls. [`alpn`](TlsConnector::alpn),
-/// [`add_root`](TlsConnector::add_root) and [`client_certificate`](TlsConnector::client_certificate)
-/// would replace it.
+/// A whole configuration of rustls, which is used as it is. What else can be set then is the timeout
+/// and what a truncation is.
 impl From<Arc<ClientConfig>> for TlsConnector {
     fn from(config: Arc<ClientConfig>) -> Self {
-        let connector = Self::new();
         Self {
-            config: Arc::new(OnceLock::from(config)),
-            ..connector
+            source: Source::Whole(config),
+            terms: Terms::default(),
         }
     }
 }

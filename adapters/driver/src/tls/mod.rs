@@ -1,6 +1,7 @@
 //! TLS between a socket and a stream, by rustls.
 
 mod acceptor;
+mod config;
 mod connector;
 mod error;
 mod guard;
@@ -46,6 +47,21 @@ impl Truncation {
         match accept {
             true => Self::Accepted,
             false => Self::Refused,
+        }
+    }
+}
+
+impl Terms {
+    /// # Errors
+    ///
+    /// [`TlsError::Config`].
+    fn check(&self) -> Result<(), TlsError> {
+        match self.handshake_timeout.is_zero() {
+            true => Err(TlsError::config(
+                "handshake_timeout",
+                "it is 0, in which no handshake can be made",
+            )),
+            false => Ok(()),
         }
     }
 }

@@ -1,0 +1,133 @@
+//! What can be set on both sides of TLS, and what is refused.
+
+#![cfg(feature = "__tls")]
+
+mod support;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_lite::future::block_on;
+use millpond::{Stream, TlsAcceptor, TlsConnector, TlsError, TlsSide, pair};
+use support::tls::{NAME, Version, client_config, identity, server_config, tls};
+
+fn acceptor() -> TlsAcceptor {
+    let (certificate, key) = identity();
+    TlsAcceptor::new(vec![certificate], key)
+}
+
+fn connector() -> TlsConnector {
+    TlsConnector::with_roots([identity().0])
+}
+
+/// The setting that is refused before anything is sent, and why.
+#[track_caller]
+fn refused(side: impl Into<TlsSide>) -> (&'static str, String) {
+    let ((reader, writer), mut peer) = pair();
+    let mut stream = Stream::from((reader, writer));
+    let side = side.into();
+    let is_client = matches!(side, TlsSide::Client(_));
+    let starting = stream.start_tls(side);
+    let starting = match is_client {
+        true => starting.server_hostname(NAME),
+        false => starting,
+    };
+    let refused = match block_on(async { starting.await }) {
+        Err(TlsError::Config { name, reason }) => (name, reason.into_owned()),
+        other => panic!("{other:?}"),
+    };
+    // The stream is as it was.
+    stream.write(b"in the clear\n").unwrap();
+    assert_eq!(block_on(peer.0.read_line()).unwrap(), "in the clear\n");
+    refused
+}
+
+/// It must not be a server that asks for none.
+#[test]
+fn a_server_that_requires_certificates_by_nobody_does_not_start() {
+    let (name, reason) = refused(acceptor().require_client_certificate([]));
+    assert_eq!(name, "require_client_certificate");
+    assert!(reason.contains("root"), "{reason}");
+}
+
+#[test]
+fn a_chain_without_a_certificate_is_refused() {
+    let (_, key) = identity();
+    let empty = TlsAcceptor::new(Vec::new(), key.clone_key());
+    assert_eq!(refused(empty).0, "certificate");
+    let empty = connector().client_certificate(Vec::new(), key);
+    assert_eq!(refused(empty).0, "client_certificate");
+}
+
+#[test]
+fn a_key_of_another_certificate_is_refused() {
+    let (certificate, _) = identity();
+    let other = rcgen::KeyPair::generate().unwrap().serialize_der();
+    let other = millpond::rustls::pki_types::PrivateKeyDer::try_from(other).unwrap();
+    let chain = vec![certificate];
+    let acceptor = TlsAcceptor::new(chain.clone(), other.clone_key());
+    assert_eq!(refused(acceptor).0, "certificate");
+    let connector = connector().client_certificate(chain, other);
+    assert_eq!(refused(connector).0, "client_certificate");
+}
+
+#[test]
+fn a_handshake_that_may_take_no_time_is_refused() {
+    let (name, reason) = refused(connector().handshake_timeout(Duration::ZERO));
+    assert_eq!(name, "handshake_timeout");
+    assert!(reason.contains('0'), "{reason}");
+    let (name, _) = refused(acceptor().handshake_timeout(Duration::ZERO));
+    assert_eq!(name, "handshake_timeout");
+}
+
+/// Neither is lost silently: the one says whom to trust, and so does the other.
+#[test]
+fn what_a_whole_configuration_says_is_not_set_beside_it() {
+    let (certificate, key) = identity();
+    let chain = vec![certificate.clone()];
+    let client = || TlsConnector::from(Arc::new(client_config(Version::Tls13)));
+    let server = || TlsAcceptor::from(Arc::new(server_config(Version::Tls13)));
+    let settings: [(&str, &dyn Fn()); 5] = [
+        ("add_root", &|| drop(client().add_root(certificate.clone()))),
+        ("client_certificate", &|| {
+            drop(client().client_certificate(chain.clone(), key.clone_key()));
+        }),
+        ("alpn", &|| drop(client().alpn(["h2"]))),
+        ("alpn", &|| drop(server().alpn(["h2"]))),
+        ("require_client_certificate", &|| {
+            drop(server().require_client_certificate([certificate.clone()]));
+        }),
+    ];
+    for (name, set) in settings {
+        let panicked = catch_unwind(AssertUnwindSafe(set)).unwrap_err();
+        let sentence = panicked.downcast::<String>().unwrap();
+        let begin = format!("`{name}` was called, but a whole configuration was given");
+        assert!(sentence.starts_with(&begin), "{sentence}");
+    }
+}
+
+#[test]
+fn a_setting_that_is_changed_after_the_first_use_counts() {
+    let once = |connector: &TlsConnector, acceptor: &TlsAcceptor| {
+        let (client, server) = pair();
+        let (mut client, mut server) = (Stream::from(client), Stream::from(server));
+        block_on(async {
+            let shaking = async {
+                let starting = client.start_tls(connector);
+                starting.server_hostname(NAME).await.unwrap();
+            };
+            let serving = async { server.start_tls(acceptor).await.unwrap() };
+            futures_util::future::join(shaking, serving).await;
+        });
+        client.extra_info().tls.as_ref().unwrap().alpn.clone()
+    };
+    let (connector, acceptor) = (connector(), acceptor());
+    assert_eq!(once(&connector, &acceptor), None);
+    let (connector, acceptor) = (connector.alpn(["one"]), acceptor.alpn(["one"]));
+    assert_eq!(once(&connector, &acceptor).as_deref(), Some(&b"one"[..]));
+    let (whole, _) = tls(Version::Tls12);
+    assert_eq!(once(&connector, whole), None);
+}
