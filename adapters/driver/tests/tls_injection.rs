@@ -1,10 +1,17 @@
 //! What was received before TLS does not come out of it.
+//!
+//! `MILLPOND_INJECTIONS` sets up to which length what is injected is cut everywhere: with 4096, its
+//! greatest, that is every split of every length, 33 and a half million cases.
 
 #![cfg(feature = "__tls")]
 
 mod support;
 
-use std::io::ErrorKind;
+use std::{
+    env,
+    fmt::{self, Display},
+    io::ErrorKind,
+};
 
 use futures_util::future::join;
 use millpond::{Socket, Stream, TlsError, TlsSide};
@@ -17,13 +24,39 @@ const SHORT: usize = 48;
 
 const LONGEST: usize = 4096;
 
-/// Where a message of `len` bytes is cut in two: everywhere if it is short, or else around the end of
-/// the command and at its own.
-fn splits(len: usize) -> Vec<usize> {
+/// `SHORT`, unless the environment says otherwise.
+fn short() -> usize {
+    let set = env::var("MILLPOND_INJECTIONS");
+    set.map_or(SHORT, |length| length.parse().unwrap())
+}
+
+/// Where the command and `n` bytes behind it are cut in two: everywhere if they are short, or else
+/// around the end of the command and at their own.
+fn splits(n: usize, short: usize) -> Vec<usize> {
     let end = COMMAND.len();
-    match len <= end + SHORT {
-        true => (0..=len).collect(),
-        false => vec![0, end - 1, end, end + 1, len],
+    match n <= short {
+        true => (0..=end + n).collect(),
+        false => vec![0, end - 1, end, end + 1, end + n],
+    }
+}
+
+/// What is tried, for the message if it fails.
+struct Case {
+    version: Version,
+    way: Way,
+    n: usize,
+    split: usize,
+}
+
+impl Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            version,
+            way,
+            n,
+            split,
+        } = self;
+        write!(f, "{version:?} {way:?} {n} split at {split}")
     }
 }
 
@@ -64,7 +97,7 @@ async fn begin_with(
 }
 
 /// Nothing can be read any more, nor written.
-async fn assert_over(case: &str, stream: &mut Stream, wire: &Wire, way: Way) {
+async fn assert_over(case: &impl Display, stream: &mut Stream, wire: &Wire, way: Way) {
     assert_eq!(stream.buffered(), b"", "{case}");
     assert!(stream.read(9999).await.is_err(), "{case}");
     assert!(stream.read_line().await.is_err(), "{case}");
@@ -81,96 +114,132 @@ fn back(way: Way) -> Way {
     }
 }
 
+/// One case of what is refused: the stream goes on as it was, or is over.
+fn refuse(case: &Case, injected: &[u8]) {
+    let Case {
+        version,
+        way,
+        n,
+        split,
+    } = *case;
+    let all = [COMMAND, injected].concat();
+    let scene = Scene::new();
+    let (mut stream, _peer) = victim(&scene, way);
+    scene.wire.say(way, &all[..split]);
+    scene.run(async {
+        if split < COMMAND.len() {
+            // The rest comes while the line is waited for.
+            let later = async { scene.wire.say(way, &all[split..]) };
+            assert_eq!(join(stream.read_line(), later).await.0.unwrap(), COMMAND);
+        } else {
+            assert_eq!(stream.read_line().await.unwrap(), COMMAND);
+            scene.wire.say(way, &all[split..]);
+        }
+        let buffered = stream.buffered().len();
+        let arrived_at_once = match split.checked_sub(COMMAND.len()) {
+            Some(at_once) => at_once,
+            None => n,
+        };
+        assert_eq!(buffered, arrived_at_once, "{case}");
+        let error = begin(&mut stream, way, version).await.unwrap_err();
+        if buffered == 0 {
+            // It is on the wire, and no TLS.
+            let failed = matches!(error, TlsError::Handshake { .. });
+            assert!(failed, "{case}: {error:?}");
+            assert_eq!(error.kind(), ErrorKind::InvalidData, "{case}");
+            assert_over(case, &mut stream, &scene.wire, way).await;
+        } else {
+            let refused = matches!(error, TlsError::Buffered { len } if len == buffered);
+            assert!(refused, "{case}: {error:?}");
+            // It goes on as it was.
+            assert_eq!(scene.wire.sent_len(back(way)), 0, "{case}");
+            assert_eq!(stream.read_exactly(n).await.unwrap(), injected, "{case}");
+            stream.write(b"no\r\n").unwrap();
+            assert_eq!(scene.wire.sent(back(way)), b"no\r\n", "{case}");
+        }
+    });
+}
+
 #[test]
 fn what_came_with_the_command_is_refused_and_can_be_read_in_the_clear() {
+    let (version, short) = (Version::Tls13, short());
     let mut cases = 0;
     for way in WAYS {
         for n in 1..=LONGEST {
-            let plaintext = injected(n);
-            let all = [COMMAND, &plaintext].concat();
-            for split in splits(all.len()) {
-                let case = format!("{way:?} {n} split at {split}");
-                let scene = Scene::new();
-                let (mut stream, _peer) = victim(&scene, way);
-                scene.wire.say(way, &all[..split]);
-                scene.run(async {
-                    if split < COMMAND.len() {
-                        // The rest comes while the line is waited for.
-                        let later = async { scene.wire.say(way, &all[split..]) };
-                        assert_eq!(join(stream.read_line(), later).await.0.unwrap(), COMMAND);
-                    } else {
-                        assert_eq!(stream.read_line().await.unwrap(), COMMAND);
-                        scene.wire.say(way, &all[split..]);
-                    }
-                    let buffered = stream.buffered().len();
-                    let arrived_at_once = if split < COMMAND.len() {
-                        n
-                    } else {
-                        split - COMMAND.len()
-                    };
-                    assert_eq!(buffered, arrived_at_once, "{case}");
-                    let result = begin(&mut stream, way, Version::Tls13).await;
-                    let error = result.unwrap_err();
-                    if buffered == 0 {
-                        // It is on the wire, and no TLS.
-                        assert!(
-                            matches!(error, TlsError::Handshake { .. }),
-                            "{case}: {error:?}"
-                        );
-                        assert_eq!(error.kind(), ErrorKind::InvalidData, "{case}");
-                        assert_over(&case, &mut stream, &scene.wire, way).await;
-                    } else {
-                        let refused =
-                            matches!(error, TlsError::Buffered { len } if len == buffered);
-                        assert!(refused, "{case}: {error:?}");
-                        assert!(error.to_string().starts_with(&format!("{buffered} bytes ")));
-                        // It goes on as it was.
-                        assert_eq!(scene.wire.sent_len(back(way)), 0, "{case}");
-                        assert_eq!(stream.read_exactly(n).await.unwrap(), plaintext, "{case}");
-                        stream.write(b"no\r\n").unwrap();
-                        assert_eq!(scene.wire.sent(back(way)), b"no\r\n", "{case}");
-                    }
-                });
+            let injected = injected(n);
+            for split in splits(n, short) {
+                refuse(
+                    &Case {
+                        version,
+                        way,
+                        n,
+                        split,
+                    },
+                    &injected,
+                );
                 cases += 1;
             }
         }
     }
     println!("{cases} cases");
+    assert!(cases >= WAYS.len() * LONGEST * 5);
 }
 
+/// One case of what is handed over: some of it is buffered, and the rest on the wire.
+fn hand_over(case: &Case, injected: &[u8]) {
+    let Case {
+        version,
+        way,
+        split,
+        ..
+    } = *case;
+    let all = [COMMAND, injected].concat();
+    let scene = Scene::new();
+    let (mut stream, _peer) = victim(&scene, way);
+    scene.wire.say(way, &all[..split]);
+    scene.run(async {
+        assert_eq!(stream.read_line().await.unwrap(), COMMAND);
+        scene.wire.say(way, &all[split..]);
+        scene.wire.end(way);
+        let begun = begin_with(&mut stream, way, version, true).await;
+        let error = begun.unwrap_err();
+        let failed = matches!(error, TlsError::Handshake { .. });
+        assert!(failed, "{case}: {error:?}");
+        assert_over(case, &mut stream, &scene.wire, way).await;
+    });
+}
+
+/// Of both versions while they are short; what is long differs in its length alone.
 #[test]
 fn what_is_handed_over_is_no_plaintext_afterwards() {
+    let short = short();
     let mut cases = 0;
-    for version in VERSIONS {
-        for way in WAYS {
-            for n in (1..=SHORT).chain((SHORT + 1..=LONGEST).rev().step_by(3)) {
-                let plaintext = injected(n);
-                let all = [COMMAND, &plaintext].concat();
-                // Some of it is buffered, and the rest on the wire.
-                for split in splits(all.len()).into_iter().filter(|n| *n > COMMAND.len()) {
-                    let case = format!("{version:?} {way:?} {n} split at {split}");
-                    let scene = Scene::new();
-                    let (mut stream, _peer) = victim(&scene, way);
-                    scene.wire.say(way, &all[..split]);
-                    scene.run(async {
-                        assert_eq!(stream.read_line().await.unwrap(), COMMAND);
-                        scene.wire.say(way, &all[split..]);
-                        scene.wire.end(way);
-                        let error = begin_with(&mut stream, way, version, true)
-                            .await
-                            .unwrap_err();
-                        assert!(
-                            matches!(error, TlsError::Handshake { .. }),
-                            "{case}: {error:?}"
-                        );
-                        assert_over(&case, &mut stream, &scene.wire, way).await;
-                    });
+    for way in WAYS {
+        for n in 1..=LONGEST {
+            let injected = injected(n);
+            let versions = match n <= SHORT {
+                true => &VERSIONS[..],
+                false => &[Version::Tls13],
+            };
+            for &version in versions {
+                let splits = splits(n, short).into_iter();
+                for split in splits.filter(|split| *split > COMMAND.len()) {
+                    hand_over(
+                        &Case {
+                            version,
+                            way,
+                            n,
+                            split,
+                        },
+                        &injected,
+                    );
                     cases += 1;
                 }
             }
         }
     }
     println!("{cases} cases");
+    assert!(cases >= WAYS.len() * LONGEST);
 }
 
 /// The injected bytes are in front of what a true peer says, who begins TLS as well.
