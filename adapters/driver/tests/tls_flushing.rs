@@ -135,6 +135,62 @@ fn new_keys_are_answered_later_if_the_wire_is_busy() {
     raw.go_on();
 }
 
+/// What a peer asks for without end, while it takes nothing: the answers that were kept for it.
+fn answers_to_a_flood(written: usize) -> usize {
+    let scene = Scene::new();
+    let (mut client, mut raw, _server) = against_raw(&scene, Version::Tls13);
+    scene.wire.pace(Way::ToServer, Pace::Busy);
+    client.write(&vec![b'x'; written]).unwrap();
+    let before = scene.wire.sent_len(Way::ToServer);
+    for _ in 0..1000 {
+        raw.session.refresh_traffic_keys().unwrap();
+        // Without data in between it would be too many for rustls.
+        raw.session.writer().write_all(b".").unwrap();
+        raw.speak();
+        assert_eq!(scene.run(client.read(9)).unwrap(), ".");
+    }
+    scene.wire.pace(Way::ToServer, Pace::Free);
+    scene.world.settle();
+    assert!(raw.go_on().len() >= written);
+    // Both still understand each other.
+    client.write(b"still here").unwrap();
+    assert!(raw.go_on().ends_with(b"still here"));
+    let sent = scene.wire.sent(Way::ToServer);
+    let mut from = 0;
+    let lens = support::tls::records(&sent[before..]).into_iter();
+    lens.filter(|(_, end)| *end - std::mem::replace(&mut from, *end) == NEW_KEYS)
+        .count()
+}
+
+/// A record that says so.
+const NEW_KEYS: usize = 5 + 5 + 1 + 16;
+
+#[test]
+fn a_flood_of_new_keys_is_answered_once_there_is_room_and_does_not_pile_up() {
+    assert!((1..=2).contains(&answers_to_a_flood(0)));
+    let under_way = answers_to_a_flood(1_000_000);
+    assert!((1..=20).contains(&under_way), "{under_way}");
+}
+
+/// All of it is one record of which nothing can be read before its end.
+#[test]
+fn a_read_gives_way_while_a_record_comes_in_pieces() {
+    let scene = Scene::new();
+    let (mut client, mut raw, _server) = against_raw(&scene, Version::Tls13);
+    raw.session.writer().write_all(&[b'x'; 10_000]).unwrap();
+    raw.speak();
+    scene.wire.pace(Way::ToClient, Pace::Bytewise);
+    let before = scene.wire.taken(Way::ToClient);
+    {
+        let mut reading = pin!(client.read_exactly(10_000));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert!(reading.as_mut().poll(&mut cx).is_pending());
+        let taken = scene.wire.taken(Way::ToClient) - before;
+        assert!((1..1000).contains(&taken), "{taken} in one poll");
+        assert_eq!(finish(&scene.world, reading).unwrap().len(), 10_000);
+    }
+}
+
 #[test]
 fn new_keys_after_the_end_of_this_direction_are_no_failure() {
     let scene = Scene::new();

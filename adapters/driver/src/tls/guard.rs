@@ -10,22 +10,34 @@ use std::{
 use bytes::{Buf, Bytes};
 use futures_io::{AsyncRead, AsyncWrite, IoSlice};
 
-use crate::socket::Socket;
+use crate::{socket::Socket, turns::Turns};
 
 /// What futures-rustls moves ciphertext with.
 ///
 /// It spins when a write of 0 bytes succeeds, and forgets in a handshake that it has to flush when
 /// flushing has to wait. So the one is an error here and the other never happens: whoever flushes the
-/// TLS stream flushes the socket below it himself.
+/// TLS stream flushes the socket below it himself. And it reads for as long as something comes that
+/// is no plaintext, be it for ever: so reading gives way here.
 pub(super) struct Guard {
     socket: Arc<dyn Socket>,
     /// What was received before TLS began and belongs to it.
     early: Bytes,
+    /// Reads within one poll of the TLS stream, or within the handshake.
+    turns: Turns,
 }
 
 impl Guard {
     pub(super) fn new(socket: Arc<dyn Socket>, early: Bytes) -> Self {
-        Self { socket, early }
+        Self {
+            socket,
+            early,
+            turns: Turns::default(),
+        }
+    }
+
+    /// Another poll of the TLS stream begins, whose reader counts these by himself.
+    pub(super) fn begin_poll(&mut self) {
+        self.turns.waited();
     }
 }
 
@@ -38,9 +50,17 @@ impl AsyncRead for Guard {
         if self.early.has_remaining() {
             let n = self.early.len().min(buf.len());
             self.early.copy_to_slice(&mut buf[..n]);
+            if self.early.is_empty() {
+                self.early = Bytes::new(); // gives the memory back
+            }
             return Poll::Ready(Ok(n));
         }
-        read(&*self.socket, cx, buf)
+        ready!(self.turns.poll_take(cx));
+        let read = read(&*self.socket, cx, buf);
+        if read.is_pending() {
+            self.turns.waited();
+        }
+        read
     }
 }
 

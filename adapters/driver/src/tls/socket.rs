@@ -132,6 +132,7 @@ impl Session {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.stream.get_mut().0.begin_poll();
         if self.failed.is_none() {
             match ready!(self.stream().poll_read(cx, buf)) {
                 Ok(n) => return Poll::Ready(Ok(n)),
@@ -150,9 +151,10 @@ impl Session {
     }
 
     /// rustls keeps the answer to a peer that renews its keys until something is written, if only
-    /// nothing.
+    /// nothing. One answer is under way at a time and serves for all that was asked meanwhile, so that
+    /// a peer that only asks does not fill the memory.
     fn answer_new_keys(&mut self) {
-        if self.ours == Ours::Open {
+        if self.ours == Ours::Open && !self.state().wants_write() {
             let _written = match &mut self.stream {
                 TlsStream::Client(stream) => stream.get_mut().1.writer().write(&[]),
                 TlsStream::Server(stream) => stream.get_mut().1.writer().write(&[]),
@@ -174,6 +176,16 @@ impl Session {
         }
     }
 
+    /// Before more is written: what is in the session leaves first, as each write to it may add an
+    /// answer to new keys.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.state().wants_write() {
+            ready!(self.stream().poll_flush(cx))?;
+        }
+        self.below_unflushed = true;
+        Poll::Ready(Ok(()))
+    }
+
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // What was written has to arrive, but a peer that is gone needs no farewell.
         if self.ours == Ours::Open {
@@ -188,6 +200,12 @@ impl Session {
 
     fn poll_flush(&mut self, below: &dyn Socket, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.stream().poll_flush(cx))?;
+        // The peer may have asked once more while there was no room for the answer.
+        self.answer_new_keys();
+        if self.state().wants_write() {
+            self.below_unflushed = true;
+            ready!(self.stream().poll_flush(cx))?;
+        }
         if self.below_unflushed {
             ready!(below.poll_flush(cx))?;
             self.below_unflushed = false;
@@ -222,7 +240,7 @@ impl Socket for TlsSocket {
 
     fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.for_writing(cx, |session, cx| {
-            session.below_unflushed = true;
+            ready!(session.poll_ready(cx))?;
             session.stream().poll_write(cx, buf)
         })
     }
@@ -233,7 +251,7 @@ impl Socket for TlsSocket {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.for_writing(cx, |session, cx| {
-            session.below_unflushed = true;
+            ready!(session.poll_ready(cx))?;
             session.stream().poll_write_vectored(cx, bufs)
         })
     }
