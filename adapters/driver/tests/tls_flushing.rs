@@ -208,14 +208,59 @@ fn new_keys_after_the_end_of_this_direction_are_no_failure() {
     scene.run(client.wait_closed()).unwrap();
 }
 
+const NOBODYS: &[u8] = b"\x17\x03\x03\x00\x20this is no ciphertext of anybody";
+
+#[test]
+fn what_is_no_tls_after_the_end_of_this_direction_is_a_failure_and_no_panic() {
+    let scene = Scene::new();
+    let (mut client, _raw, _server) = against_raw(&scene, Version::Tls13);
+    client.write_eof().unwrap();
+    scene.wire.say(Way::ToClient, NOBODYS);
+    let error = scene.run(client.read(1)).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+}
+
+/// What comes then is read and dropped in the background.
+#[test]
+fn what_is_no_tls_after_a_close_is_no_panic() {
+    for version in VERSIONS {
+        let scene = Scene::new();
+        let (mut client, _raw, _server) = against_raw(&scene, version);
+        client.close();
+        scene.run(client.wait_closed()).unwrap();
+        scene.world.settle();
+        let before = scene.wire.taken(Way::ToClient);
+        scene.wire.say(Way::ToClient, NOBODYS);
+        scene.world.settle();
+        assert!(scene.wire.taken(Way::ToClient) > before, "{version:?}");
+    }
+}
+
+#[test]
+fn nothing_follows_the_alert_though_there_is_something_to_be_read() {
+    for version in VERSIONS {
+        let scene = Scene::new();
+        let (mut client, mut raw, _server) = against_raw(&scene, version);
+        raw.session.writer().write_all(b"before").unwrap();
+        raw.speak();
+        scene.wire.say(Way::ToClient, NOBODYS);
+        assert_eq!(scene.run(client.read(3)).unwrap(), "bef");
+        let sent = scene.wire.sent_len(Way::ToServer);
+        let error = client.write(b"after").unwrap_err();
+        assert_eq!(io::Error::from(error).kind(), io::ErrorKind::InvalidData);
+        assert_eq!(scene.run(client.read(9)).unwrap(), "ore");
+        assert!(scene.run(client.read(9)).is_err());
+        assert_eq!(scene.wire.sent_len(Way::ToServer), sent);
+    }
+}
+
 #[test]
 fn an_alert_for_what_is_no_tls_leaves_though_nobody_writes() {
     for version in VERSIONS {
         let scene = Scene::new();
         let (mut client, _raw, _server) = against_raw(&scene, version);
         let before = scene.wire.sent_len(Way::ToServer);
-        let nobodys = b"\x17\x03\x03\x00\x20this is no ciphertext of anybody";
-        scene.wire.say(Way::ToClient, nobodys);
+        scene.wire.say(Way::ToClient, NOBODYS);
         let error = scene.run(client.read(1)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
         let sent = scene.wire.sent(Way::ToServer);

@@ -1,14 +1,16 @@
-//! TLS whose connection is cut behind every byte.
+//! TLS whose connection is cut behind every byte, and TLS of which a bit is changed on the way.
+//!
+//! `MILLPOND_FLIPS` sets how many bits of each byte are changed, one after the other; 1 by default.
 
 #![cfg(feature = "__tls")]
 
 mod support;
 
-use std::io::ErrorKind;
+use std::{env, io::ErrorKind, pin::pin};
 
 use futures_util::future::join;
 use millpond::{ReadError, Stream, TlsConnector, TlsError, TlsSide};
-use support::tls::{Cut, NAME, Scene, VERSIONS, Version, WAYS, Way, Wire, tls};
+use support::tls::{Cut, NAME, Scene, VERSIONS, Version, WAYS, Way, Wire, poll_on, records, tls};
 
 /// What one side has said, and where its ciphertext ends on the wire.
 #[derive(Debug, Default)]
@@ -173,8 +175,19 @@ fn converse(version: Version, way: Way, at: usize, cut: Cut) -> Conversation {
     let (acceptor, connector) = tls(version);
     let client = Side::new(client, connector, Way::ToServer, &scene.wire);
     let server = Side::new(server, acceptor, Way::ToClient, &scene.wire);
-    let ((client_said, client_heard), (server_said, server_heard)) =
-        scene.run(join(client.talk(way), server.talk(way)));
+    let mut talking = pin!(join(client.talk(way), server.talk(way)));
+    let talked = poll_on(&scene.world, talking.as_mut());
+    let ((client_said, client_heard), (server_said, server_heard)) = match (talked, cut) {
+        (Some(talked), _) => talked,
+        (None, Cut::Fin | Cut::Reset) => {
+            panic!("{version:?} {way:?} {cut:?} behind {at}: it hangs")
+        }
+        // What says that more is to come is waited for, until somebody has enough of it.
+        (None, Cut::Flip(_)) => {
+            WAYS.iter().for_each(|way| scene.wire.end(*way));
+            scene.run(talking)
+        }
+    };
     Conversation {
         to_server: (client_said, server_heard),
         to_client: (server_said, client_heard),
@@ -192,16 +205,23 @@ fn check(case: &str, said: &Said, heard: &Heard, at: usize, cut: Option<Cut>) {
         );
         if let Some(cut) = cut {
             let kind = match cut {
-                Cut::Fin => ErrorKind::UnexpectedEof,
-                Cut::Reset => ErrorKind::ConnectionReset,
+                Cut::Fin => Some(ErrorKind::UnexpectedEof),
+                Cut::Reset => Some(ErrorKind::ConnectionReset),
+                Cut::Flip(_) => None,
             };
-            assert_eq!(error.kind(), kind, "{case}: {error:?}");
+            assert!(
+                kind.is_none_or(|kind| kind == error.kind()),
+                "{case}: {error:?}"
+            );
         }
     }
     let complete = said.marks.iter().take_while(|(end, _)| *end <= at).last();
     let complete = complete.map_or(0, |(_, n)| *n);
     let over = heard.handshake.is_some() || heard.end.is_some();
-    if over {
+    if let (Some(_), Some(Cut::Flip(_))) = (&heard.handshake, cut) {
+        // What came with the end of it is not given away when the next record is no good.
+        assert_eq!(heard.plaintext, b"", "{case}");
+    } else if over {
         assert_eq!(
             heard.plaintext.escape_ascii().to_string(),
             said.plaintext[..complete].escape_ascii().to_string(),
@@ -221,14 +241,16 @@ fn check(case: &str, said: &Said, heard: &Heard, at: usize, cut: Option<Cut>) {
             assert!(!told, "{case}: {error:?}");
         }
         (Some(Err(_)), None) => assert!(!told, "{case}: {heard:?}"),
-        (None, _) => {}
+        (Some(Err(_)), Some(Cut::Flip(_))) | (None, _) => {}
     }
 }
 
 fn sweep_both_ways(version: Version, cut: Cut) {
-    let cases = WAYS.map(|way| sweep(version, way, cut));
-    println!("{version:?} {cut:?}: {cases:?} bytes to the server and to the client");
-    assert!(cases.iter().all(|cases| *cases > 300));
+    let bytes = WAYS.map(|way| sweep(version, way, cut));
+    // And one before the first byte.
+    let cases: usize = bytes.iter().map(|bytes| bytes + 1).sum();
+    println!("{version:?} {cut:?}: {cases} cases, {bytes:?} bytes to the server and to the client");
+    assert!(bytes.iter().all(|bytes| *bytes > 300));
 }
 
 #[test]
@@ -249,6 +271,54 @@ fn a_reset_behind_any_byte_is_told_with_tls_1_2() {
 #[test]
 fn a_reset_behind_any_byte_is_told_with_tls_1_3() {
     sweep_both_ways(Version::Tls13, Cut::Reset);
+}
+
+/// Whether it is what each record repeats in the clear and nothing depends on: its version, and the
+/// kind that it has inside, too.
+fn is_repeated(ciphertext: &[u8], at: usize) -> bool {
+    let ends = records(ciphertext).into_iter().map(|(_, end)| end);
+    let begin = ends.take_while(|end| *end <= at).last();
+    at - begin.unwrap_or(0) <= 2
+}
+
+/// Changes each byte in turn. Returns how many cases that were, and how many have come to nothing.
+fn flip(version: Version, way: Way, flips: u8) -> (usize, usize) {
+    let len = converse(version, way, usize::MAX, Cut::Fin)
+        .wire
+        .sent_len(way);
+    let (mut cases, mut harmless) = (0, 0);
+    for at in 0..len {
+        for flip in 0..flips {
+            let bit = (u8::try_from(at % 8).unwrap() + flip) % 8;
+            let it = converse(version, way, at, Cut::Flip(bit));
+            let case = format!("{version:?} {way:?} bit {bit} of byte {at}");
+            let (said, heard) = it.cut_off();
+            cases += 1;
+            if heard.end == Some(Ok(())) {
+                assert!(is_repeated(&it.wire.sent(way), at), "{case} is not missed");
+                assert_eq!(heard.plaintext, said.plaintext, "{case}");
+                harmless += 1;
+                continue;
+            }
+            check(&case, said, heard, at, Some(Cut::Flip(bit)));
+            // An alert comes back, or what was said before.
+            let (said, heard) = it.other();
+            assert!(said.plaintext.starts_with(&heard.plaintext), "{case}");
+        }
+    }
+    (cases, harmless)
+}
+
+#[test]
+fn nothing_comes_out_behind_a_bit_that_was_changed() {
+    let flips = env::var("MILLPOND_FLIPS").map_or(1, |flips| flips.parse().unwrap());
+    for version in VERSIONS {
+        for way in WAYS {
+            let (cases, harmless) = flip(version, way, flips);
+            println!("{version:?} {way:?}: {cases} cases, {harmless} without an effect");
+            assert!(harmless * 20 < cases);
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IoSlice, Read, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Wake, Waker, ready},
@@ -36,7 +37,7 @@ struct Session {
     stream: TlsStream<Guard>,
     truncation: Truncation,
     /// What reading has failed with, while there was still plaintext from before.
-    failed: Option<io::Error>,
+    failed: Option<TransportError>,
     /// Whether the socket below has something to flush.
     below_unflushed: bool,
     ours: Ours,
@@ -132,11 +133,10 @@ impl Session {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.stream.get_mut().0.begin_poll();
         if self.failed.is_none() {
-            match ready!(self.stream().poll_read(cx, buf)) {
+            match ready!(self.poll_stream(cx, buf)) {
                 Ok(n) => return Poll::Ready(Ok(n)),
-                Err(error) => self.failed = Some(error),
+                Err(error) => self.failed = Some(error.into()),
             }
         }
         // What was received before the failure comes first.
@@ -147,6 +147,22 @@ impl Session {
             }
             (_, Some(error)) => Poll::Ready(self.ended_badly(error)),
             (received, None) => Poll::Ready(received),
+        }
+    }
+
+    fn poll_stream(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.stream.get_mut().0.begin_poll();
+        match self.ours {
+            Ours::Open => self.stream().poll_read(cx, buf),
+            // With debug assertions, rustls panics when what comes after its goodbye is no TLS
+            // (https://github.com/rustls/rustls/issues/959). No peer shall do that to a program.
+            Ours::Ended => {
+                let read = AssertUnwindSafe(|| self.stream().poll_read(cx, buf));
+                catch_unwind(read).unwrap_or_else(|_| {
+                    let error = "what the peer has sent after the end is not TLS";
+                    Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)))
+                })
+            }
         }
     }
 
@@ -162,10 +178,10 @@ impl Session {
         }
     }
 
-    fn ended_badly(&self, error: io::Error) -> io::Result<usize> {
+    fn ended_badly(&self, error: TransportError) -> io::Result<usize> {
         // So futures-rustls says that the peer has ended the connection, but not TLS.
         if error.kind() != io::ErrorKind::UnexpectedEof {
-            return Err(error);
+            return Err(error.into());
         }
         match self.truncation {
             Truncation::Accepted => Ok(0),
@@ -179,6 +195,12 @@ impl Session {
     /// Before more is written: what is in the session leaves first, as each write to it may add an
     /// answer to new keys.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = &self.failed {
+            // The last thing that was said is an alert.
+            if error.kind() == io::ErrorKind::InvalidData {
+                return Poll::Ready(Err(error.clone().into()));
+            }
+        }
         if self.state().wants_write() {
             ready!(self.stream().poll_flush(cx))?;
         }

@@ -114,6 +114,8 @@ pub const WAYS: [Way; 2] = [Way::ToServer, Way::ToClient];
 pub enum Cut {
     Fin,
     Reset,
+    /// Only that bit of one byte arrives changed.
+    Flip(u8),
 }
 
 /// How a direction moves what it is given.
@@ -192,8 +194,22 @@ impl State {
 
     /// How much of what was sent can arrive.
     fn reach(&self) -> usize {
-        self.cut
-            .map_or(self.sent.len(), |(at, _)| at.min(self.sent.len()))
+        match self.cut {
+            Some((at, Cut::Fin | Cut::Reset)) => at.min(self.sent.len()),
+            Some((_, Cut::Flip(_))) | None => self.sent.len(),
+        }
+    }
+
+    /// Takes what arrives next.
+    fn take(&mut self, buf: &mut [u8]) {
+        let from = self.taken;
+        self.taken += buf.len();
+        buf.copy_from_slice(&self.sent[from..self.taken]);
+        if let Some((at, Cut::Flip(bit))) = self.cut {
+            if let Some(byte) = at.checked_sub(from).and_then(|at| buf.get_mut(at)) {
+                *byte ^= 1 << bit;
+            }
+        }
     }
 }
 
@@ -226,7 +242,7 @@ impl Wire {
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
-    /// Nothing arrives behind the first `at` bytes.
+    /// Nothing arrives behind the first `at` bytes, or the next one arrives changed.
     pub fn cut(&self, way: Way, at: usize, cut: Cut) {
         self.change(way, |lane| lane.cut = Some((at, cut)));
     }
@@ -296,9 +312,7 @@ impl Socket for End {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         };
-        let from = lane.taken;
-        buf[..n].copy_from_slice(&lane.sent[from..from + n]);
-        lane.taken += n;
+        lane.take(&mut buf[..n]);
         let waker = lane.writer.take();
         drop(lane);
         waker.into_iter().for_each(Waker::wake);
