@@ -510,6 +510,7 @@ macro_rules! __tls {
             }
             handshakes {
                 whatever_is_no_handshake_is_reported_and_the_server_goes_on,
+                a_client_without_tls_is_told_by_an_alert,
                 a_client_that_leaves_in_the_handshake_is_reported,
                 a_server_without_tls_is_no_peer_for_a_client_with_it,
                 a_server_that_leaves_in_the_handshake_is_an_error,
@@ -525,6 +526,10 @@ macro_rules! __tls {
                 many_handshakes_are_made_at_once,
                 what_follows_a_handshake_at_once_is_read,
                 a_report_that_panics_does_not_end_the_server,
+            }
+            broken_handshakes {
+                a_client_that_leaves_behind_any_byte_is_reported,
+                a_server_that_leaves_behind_any_byte_is_an_error,
             }
             starting_tls {
                 a_stream_goes_on_protected,

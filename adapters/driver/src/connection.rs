@@ -527,6 +527,15 @@ impl Connection {
         Ok(held.0.clone())
     }
 
+    /// The peer was told by an alert what was wrong with its side of TLS. As behind a close, what it
+    /// still sends must not destroy that.
+    fn part(&self, below: Arc<dyn Socket>) {
+        let now = &mut Context::from_waker(Waker::noop());
+        if below.poll_close(now).is_ready() {
+            linger(below, &self.background, self.close_timeout);
+        }
+    }
+
     fn put_socket(self: &Arc<Self>, socket: Arc<dyn Socket>) -> Weak<Held> {
         let info = Arc::new(socket.extra_info());
         let can_write_eof = socket.can_write_eof();
@@ -583,6 +592,8 @@ impl Upgrade {
         if let Some(below) = self.below.take() {
             if self.connection.inspect(Writer::is_aborted) {
                 below.abort();
+            } else if error.kind() == io::ErrorKind::InvalidData {
+                self.connection.part(below);
             }
         }
         self.connection.break_off(error);

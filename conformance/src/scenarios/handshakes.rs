@@ -124,6 +124,26 @@ pub(crate) async fn whatever_is_no_handshake_is_reported_and_the_server_goes_on(
     }
 }
 
+/// What it has sent too much must not destroy it.
+pub(crate) async fn a_client_without_tls_is_told_by_an_alert(mut setup: Setup) {
+    const FATAL_ALERT: &[u8] = b"\x15\x03\x03\x00\x02\x02";
+    let (_server, address, mut failures) = start(&mut setup, certificates::acceptor()).await;
+    for len in [100, 10_000, 1_000_000] {
+        let (mut reader, mut writer) = setup.open(address).await.unwrap();
+        writer.write(&vec![b'x'; len]).unwrap();
+        let told = reader.read_to_eof().await.unwrap();
+        assert!(told.starts_with(FATAL_ALERT), "{len}: {told:?}");
+        let failure = failures.next().await.unwrap();
+        assert_eq!(kind(&failure), ErrorKind::InvalidData);
+        let text = failure.to_string();
+        assert!(
+            text.ends_with("what the peer has sent is not TLS"),
+            "{text}"
+        );
+        assert!(failure.rustls().is_some(), "{failure:?}");
+    }
+}
+
 pub(crate) async fn a_client_that_leaves_in_the_handshake_is_reported(mut setup: Setup) {
     let (server, address, mut failures) = start(&mut setup, certificates::acceptor()).await;
     for len in 0..=BEGINNING.len() {
@@ -152,7 +172,14 @@ pub(crate) async fn a_server_without_tls_is_no_peer_for_a_client_with_it(mut set
     let server = setup.serve(talk).await.unwrap();
     let opening = setup.open(&server.sockets()[0]);
     match opening.tls(certificates::connector()).await {
-        Err(OpenError::Tls { source }) => assert_eq!(kind(&source), ErrorKind::InvalidData),
+        Err(OpenError::Tls { source }) => {
+            assert_eq!(kind(&source), ErrorKind::InvalidData);
+            let text = source.to_string();
+            assert!(
+                text.ends_with("what the peer has sent is not TLS"),
+                "{text}"
+            );
+        }
         other => panic!("{other:?}"),
     }
 }

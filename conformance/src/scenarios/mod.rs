@@ -3,6 +3,7 @@
 pub(crate) mod aborting;
 pub(crate) mod adopting;
 pub(crate) mod binding;
+pub(crate) mod broken_handshakes;
 pub(crate) mod cancelling;
 pub(crate) mod closing;
 pub(crate) mod connecting;

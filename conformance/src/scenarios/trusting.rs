@@ -10,10 +10,8 @@ use futures_channel::mpsc;
 use futures_util::StreamExt;
 use millpond::{
     Info, OpenConnection, OpenError, Server, Stream, StreamReader, StreamServer, StreamWriter,
-    TlsAcceptor, TlsConnector, TlsError, TlsInfo,
-    millpond_core::TransportError,
-    os,
-    rustls::{self, ServerConfig},
+    TlsAcceptor, TlsConnector, TlsError, TlsInfo, os,
+    rustls::{self, CertificateError, ServerConfig},
 };
 
 use crate::{
@@ -52,10 +50,10 @@ async fn greet(opening: OpenConnection) -> TlsInfo {
 
 /// What the handshake has failed with.
 #[track_caller]
-fn refusal(result: Result<(StreamReader, StreamWriter), OpenError>) -> TransportError {
+fn refusal(result: Result<(StreamReader, StreamWriter), OpenError>) -> TlsError {
     match result {
         Err(OpenError::Tls {
-            source: TlsError::Handshake { source },
+            source: source @ TlsError::Handshake { .. },
         }) => source,
         other => panic!("the handshake does not fail: {other:?}"),
     }
@@ -158,10 +156,16 @@ pub(crate) async fn a_unix_socket_can_have_tls_and_needs_a_name(mut setup: Setup
 pub(crate) async fn a_certificate_that_is_no_good_is_refused(mut setup: Setup) {
     let mut strangers = certificates::client_config(&rustls::version::TLS13);
     strangers.enable_sni = false;
-    for (certified, what) in [
-        (Certified::elsewhere(), "not valid for name"),
-        (Certified::expired(), "expired"),
-        (Certified::untrusted(), "UnknownIssuer"),
+    let is_wrong_name: fn(&CertificateError) -> bool =
+        |error| matches!(error, CertificateError::NotValidForNameContext { .. });
+    for (certified, what, is_it) in [
+        (Certified::elsewhere(), "not valid for name", is_wrong_name),
+        (Certified::expired(), "expired", |error| {
+            matches!(error, CertificateError::ExpiredContext { .. })
+        }),
+        (Certified::untrusted(), "UnknownIssuer", |error| {
+            matches!(error, CertificateError::UnknownIssuer)
+        }),
     ] {
         let (_server, address, mut failures) = start(&mut setup, certified.acceptor()).await;
         for tls in [
@@ -172,6 +176,11 @@ pub(crate) async fn a_certificate_that_is_no_good_is_refused(mut setup: Setup) {
             let refused = refusal(setup.open(address).tls(tls).await);
             assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
             assert!(refused.to_string().contains(what), "{refused}");
+            // A program can tell them apart.
+            match refused.rustls() {
+                Some(rustls::Error::InvalidCertificate(error)) => assert!(is_it(error), "{error}"),
+                other => panic!("{other:?}"),
+            }
             // The server is told why.
             let failure = failures.next().await.unwrap();
             assert!(matches!(failure, TlsError::Handshake { .. }), "{failure:?}");

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, error::Error, fmt, io};
 
+use futures_rustls::rustls;
 use millpond_core::{TransportError, WriteError};
 
 /// Why TLS could not be begun on a stream.
@@ -66,6 +67,41 @@ impl TlsError {
             Self::Handshake { source } => source.kind(),
             Self::Stream { source } => source.kind(),
         }
+    }
+}
+
+impl TlsError {
+    /// What rustls says of the handshake, if that is why it failed: this tells apart what is wrong with
+    /// a certificate.
+    ///
+    /// ```no_run
+    /// use millpond::{OpenError, TlsConnector, rustls::{CertificateError, Error}};
+    ///
+    /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) {
+    /// let opening = millpond::open_connection(runtime, ("example.org", 443));
+    /// if let Err(OpenError::Tls { source }) = opening.tls(TlsConnector::new()).await {
+    ///     match source.rustls() {
+    ///         Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+    ///             eprintln!("nobody whom this system trusts vouches for example.org");
+    ///         }
+    ///         _ => eprintln!("{source}"),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn rustls(&self) -> Option<&rustls::Error> {
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            cause = match error.downcast_ref::<io::Error>() {
+                // Its source is not what is in it, but the source of that.
+                Some(error) => error.get_ref().map(|inner| inner as _),
+                None => error.source(),
+            };
+        }
+        None
     }
 }
 

@@ -1,6 +1,8 @@
 //! A handshake, of either side.
 
 use std::{
+    error::Error,
+    fmt,
     future::poll_fn,
     io,
     sync::Arc,
@@ -10,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use futures_rustls::{
     TlsStream,
-    rustls::{ClientConfig, ServerConfig, pki_types::ServerName},
+    rustls::{self, ClientConfig, InvalidMessage, ServerConfig, pki_types::ServerName},
 };
 
 use super::{
@@ -51,7 +53,8 @@ impl Handshake {
             Self::Server { .. } if early.is_empty() => first_bytes(&*below).await?,
             Self::Server { .. } | Self::Client { .. } => early,
         };
-        Box::pin(self.shake(below, early)).await
+        let shaken = Box::pin(self.shake(below, early)).await;
+        shaken.map_err(NoTls::explain)
     }
 
     async fn shake(&self, below: Arc<dyn Socket>, early: Bytes) -> io::Result<TlsSocket> {
@@ -104,5 +107,34 @@ fn poll_flush(below: &dyn Socket, cx: &mut Context<'_>) -> Poll<io::Result<()>> 
     match below.wants_flush() {
         true => below.poll_flush(cx),
         false => Poll::Ready(Ok(())),
+    }
+}
+
+/// The commonest mistake in words: one side speaks TLS, and the other does not.
+#[derive(Debug)]
+struct NoTls(rustls::Error);
+
+impl NoTls {
+    fn explain(error: io::Error) -> io::Error {
+        use rustls::Error::InvalidMessage as Invalid;
+        let found = error.get_ref().and_then(|it| it.downcast_ref());
+        match found {
+            Some(Invalid(wrong @ InvalidMessage::InvalidContentType)) => {
+                io::Error::new(error.kind(), Self(Invalid(wrong.clone())))
+            }
+            Some(_) | None => error,
+        }
+    }
+}
+
+impl fmt::Display for NoTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what the peer has sent is not TLS")
+    }
+}
+
+impl Error for NoTls {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
     }
 }
