@@ -14,6 +14,9 @@ use crate::{
 /// Far less than a close may take by default.
 const SOON: Duration = Duration::from_secs(10);
 
+/// Into a transport whose other end nobody reads from, be it ever so slow in taking it.
+const MORE_THAN_FITS: usize = 16 * 1024 * 1024;
+
 pub(crate) async fn close_delivers_what_is_queued(mut setup: Setup) {
     let (mut writer, mut reader) = setup.one_way_with(setup.tight()).await;
     let sent = setup.fill(&mut writer).await;
@@ -191,7 +194,8 @@ pub(crate) async fn a_peer_that_takes_nothing_is_given_up_after_the_close_timeou
     let timeout = Duration::from_millis(50);
     let settings = setup.tight().close_timeout(timeout);
     let (mut writer, reader) = setup.one_way_with(settings).await;
-    let sent = setup.fill(&mut writer).await;
+    let sent = data::bytes(1, MORE_THAN_FITS);
+    writer.write(&sent).unwrap();
     let began = setup.runtime.now();
     writer.close();
     let error = writer.wait_closed().await.unwrap_err();

@@ -117,10 +117,10 @@ struct NoTls(rustls::Error);
 impl NoTls {
     fn explain(error: io::Error) -> io::Error {
         use rustls::Error::InvalidMessage as Invalid;
-        let found = error.get_ref().and_then(|it| it.downcast_ref());
-        match found {
-            Some(Invalid(wrong @ InvalidMessage::InvalidContentType)) => {
-                io::Error::new(error.kind(), Self(Invalid(wrong.clone())))
+        match error.get_ref().and_then(|it| it.downcast_ref()) {
+            Some(Invalid(InvalidMessage::InvalidContentType)) => {
+                let wrong = Self(Invalid(InvalidMessage::InvalidContentType));
+                io::Error::new(error.kind(), wrong)
             }
             Some(_) | None => error,
         }
