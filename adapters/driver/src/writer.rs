@@ -399,7 +399,8 @@ impl StreamWriter {
     ///
     /// `As in asyncio:` it does not close; without [`close`](Self::close) or
     /// [`abort`](Self::abort) it waits until the transport fails. `Differs from asyncio:` it can be
-    /// dropped and asked again.
+    /// dropped and asked again; and a failure is met by whoever reads, writes or has something queued,
+    /// where asyncio reads in the background, too.
     ///
     /// # Errors
     ///
