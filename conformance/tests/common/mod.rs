@@ -5,35 +5,15 @@
 
 use std::{
     process::{Child, Command},
-    sync::Arc,
     time::Duration,
 };
 
 pub(crate) use find::find;
 use millpond::Runtime;
-use millpond_conformance::{Harness, Scenario};
-use millpond_smol::Smol;
-use millpond_tokio::Tokio;
+pub(crate) use runtimes::{OnSmol, OnTokio};
 
 mod find;
-
-pub(crate) struct OnTokio;
-
-pub(crate) struct OnSmol;
-
-impl Harness for OnTokio {
-    fn run(scenario: Scenario) {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let tokio = Tokio::new(runtime.handle().clone());
-        runtime.block_on(scenario.on(Arc::new(tokio)));
-    }
-}
-
-impl Harness for OnSmol {
-    fn run(scenario: Scenario) {
-        smol::block_on(scenario.on(Arc::new(Smol)));
-    }
-}
+mod runtimes;
 
 /// A program that runs; killed when this is dropped.
 pub(crate) struct Peer(pub(crate) Child);
