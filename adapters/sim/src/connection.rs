@@ -19,6 +19,9 @@ use crate::{
 /// memory it lies, but it is always this much: so reads are the same in every run.
 pub(crate) const READ_MAX: usize = 2048;
 
+/// As much is written to a pipe as a whole or not at all; so says POSIX, and Linux takes a page.
+const PIPE_BUF: usize = 4096;
+
 pub(crate) struct Connection {
     pub(crate) kind: Transport,
     pub(crate) ends: [EndState; 2],
@@ -28,6 +31,8 @@ pub(crate) struct Connection {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Transport {
+    /// One direction, which the client writes.
+    Pipe,
     Tcp,
     Unix,
 }
@@ -128,6 +133,16 @@ impl Pipe {
             written: 0,
             cuts: Vec::new(),
             severed: false,
+        }
+    }
+
+    /// Of a pipe in the system's sense: what it holds is with nobody.
+    pub(crate) fn of_system(size: usize) -> Self {
+        let size = size.max(PIPE_BUF);
+        Self {
+            window: size,
+            capacity: size,
+            ..Self::new(0, 0)
         }
     }
 
@@ -242,22 +257,30 @@ impl State {
         let connection = self.connection(at);
         let kind = connection.kind;
         let [end, peer] = two(&mut connection.ends, at.side);
-        let hung_up = kind == Transport::Unix && peer.life != Life::Open;
+        let hung_up = match kind {
+            Transport::Pipe => peer.life != Life::Open && len > 0,
+            Transport::Tcp => false,
+            Transport::Unix => peer.life != Life::Open,
+        };
         if end.finished || end.life == Life::Dead || hung_up {
             // A unix end keeps its error for who reads.
             let error = end.error.take_if(|_| kind == Transport::Tcp);
             self.note(Event::WriteFailed(at));
             return Poll::Ready(Err(error.unwrap_or(ErrorKind::BrokenPipe).into()));
         }
+        if len == 0 {
+            return Poll::Ready(Ok(0));
+        }
         let pipe = &mut connection.pipes[at.side];
         let mut n = len.min(pipe.capacity.saturating_sub(pipe.data.len()));
-        if n == 0 {
+        let whole = kind == Transport::Pipe && len <= PIPE_BUF;
+        if n == 0 || whole && n < len {
             after.wait(&mut end.writer, cx.waker());
             self.note(Event::WriteWaits(at));
             self.waits.push(Wait::Write(at));
             return Poll::Pending;
         }
-        if partial {
+        if partial && !whole {
             n = self.choices.up_to(n);
         }
         let written = first(bufs, n);
@@ -314,8 +337,8 @@ impl State {
             Transport::Tcp if unread || end.abrupt => self.send_reset(at, after),
             Transport::Tcp if end.finished => {}
             Transport::Tcp => self.send(at, Mark::Fin, after),
-            Transport::Unix => {
-                if unread {
+            Transport::Pipe | Transport::Unix => {
+                if unread && connection.kind == Transport::Unix {
                     peer.error = Some(ErrorKind::ConnectionReset);
                 }
                 after.wake(peer.writer.take());
@@ -336,7 +359,7 @@ impl State {
         let connection = self.connection(at);
         match connection.kind {
             Transport::Tcp => connection.ends[at.side].abrupt = true,
-            Transport::Unix => {
+            Transport::Pipe | Transport::Unix => {
                 let client = &mut connection.ends[other(at.side)];
                 client.error = Some(ErrorKind::ConnectionReset);
                 after.wake(client.reader.take());
@@ -394,6 +417,12 @@ impl State {
 
     /// The fault happens to the direction of its writer.
     fn strike(&mut self, at: End, fault: StreamFault, after: &mut Afterwards) {
+        let is_pipe = self.connection(at).kind == Transport::Pipe;
+        let fault = if is_pipe && fault == StreamFault::Reset {
+            StreamFault::Eof // a pipe knows no other
+        } else {
+            fault
+        };
         self.note(Event::Faulted(at.connection, fault.name()));
         match fault {
             StreamFault::Stall(time) => {
@@ -414,11 +443,11 @@ impl State {
             connection.ends[at.side].host,
             connection.ends[other(at.side)].host,
         );
-        let is_unix = connection.kind == Transport::Unix;
+        let has_way = connection.kind == Transport::Tcp;
         let cut = self.is_cut(from, to);
         let pipe = &mut self.connection(at).pipes[at.side];
         let mut arrival = now;
-        if !is_unix {
+        if has_way {
             if let (Some(rate), Mark::Data(n)) = (bandwidth, mark) {
                 let time = (n as u64).saturating_mul(1_000_000_000) / rate.max(1);
                 pipe.line_free = pipe.line_free.max(now).saturating_add(time);

@@ -368,6 +368,21 @@ impl State {
         number
     }
 
+    /// A pipe of the system, which the client writes.
+    pub(crate) fn make_pipe(&mut self, host: u32, after: &mut Afterwards) -> u32 {
+        let number = self.begin_attempt();
+        let end = || EndState::new(host, Address::Unix(None));
+        let size = self.settings.receive_buffer;
+        self.connections[number as usize] = Some(Box::new(Connection {
+            kind: Transport::Pipe,
+            ends: [end(), end()],
+            pipes: [Pipe::of_system(size), Pipe::of_system(0)],
+        }));
+        self.note(Event::Piped(number));
+        self.doom(number, after);
+        number
+    }
+
     fn pipe(&self, sender: &SocketOptions, receiver: &SocketOptions) -> Pipe {
         Pipe::new(
             sender.send_buffer.unwrap_or(self.settings.send_buffer),

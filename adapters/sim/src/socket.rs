@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use millpond::{Address, Bound, ExtraInfo, Listener, Socket};
+use millpond::{Address, Bound, ExtraInfo, Listener, Socket, StreamMode};
 
 use crate::{connection::other, trace::End, world_handle::Shared};
 
@@ -14,11 +14,25 @@ use crate::{connection::other, trace::End, world_handle::Shared};
 pub(crate) struct SimSocket {
     shared: Arc<Shared>,
     at: End,
+    mode: StreamMode,
 }
 
 impl SimSocket {
     pub(crate) fn new(shared: Arc<Shared>, at: End) -> Self {
-        Self { shared, at }
+        Self {
+            shared,
+            at,
+            mode: StreamMode::ReadWrite,
+        }
+    }
+
+    /// Both ends of a pipe, the one that is read first.
+    pub(crate) fn pipe(shared: &Arc<Shared>, connection: u32) -> [Self; 2] {
+        [(1, StreamMode::Read), (0, StreamMode::Write)].map(|(side, mode)| Self {
+            shared: shared.clone(),
+            at: End { connection, side },
+            mode,
+        })
     }
 }
 
@@ -52,7 +66,14 @@ impl Socket for SimSocket {
         self.shared.lock().make_abrupt(self.at);
     }
 
+    fn mode(&self) -> StreamMode {
+        self.mode
+    }
+
     fn extra_info(&self) -> ExtraInfo {
+        if self.mode != StreamMode::ReadWrite {
+            return ExtraInfo::default();
+        }
         let state = self.shared.lock();
         match &state.connections[self.at.connection as usize] {
             Some(connection) => {

@@ -24,6 +24,7 @@ pub(crate) enum Event {
     Lost(u32),
     Refused(u32),
     Connected(u32),
+    Piped(u32),
     Accepted(u32),
     AcceptFailed(u64),
     Hesitated(End),
@@ -73,6 +74,7 @@ impl Event {
             Self::Faulted(number, name) => [23, number.into(), digest([name.as_bytes()])],
             Self::Partitioned(a, b) => [24, a.into(), b.into()],
             Self::Healed(a, b) => [25, a.into(), b.into()],
+            Self::Piped(number) => [26, number.into(), 0],
         }
     }
 }
@@ -97,6 +99,9 @@ impl fmt::Display for Event {
             Self::Lost(number) => write!(f, "connection {number} gets no answer"),
             Self::Refused(number) => write!(f, "connection {number} is refused"),
             Self::Connected(number) => write!(f, "connection {number} is made"),
+            Self::Piped(number) => {
+                write!(f, "connection {number} is a pipe, which its client writes")
+            }
             Self::Accepted(number) => write!(f, "connection {number} is accepted"),
             Self::AcceptFailed(_) => f.write_str("accepting fails"),
             Self::Hesitated(end) => write!(f, "{end} is told to try again"),

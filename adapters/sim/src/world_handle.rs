@@ -9,7 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use millpond::{BoxFuture, Runtime, Spawn, StreamOptions, StreamReader, StreamWriter};
+use millpond::{
+    BoxFuture, Runtime, Socket, Spawn, Stream, StreamOptions, StreamReader, StreamWriter,
+};
 
 use crate::{
     fault::{Fault, Kind},
@@ -159,12 +161,14 @@ impl World {
     /// });
     /// ```
     pub fn runtime(&self) -> Arc<dyn Runtime> {
+        self.here().runtime()
+    }
+
+    /// The host that the caller is on, or the first one.
+    fn here(&self) -> Host {
         let current = CURRENT.with_borrow(Clone::clone);
         let here = current.filter(|host| Arc::ptr_eq(&host.shared, &self.shared));
-        match here {
-            Some(host) => host.runtime(),
-            None => Host::new(self.shared.clone(), 0).runtime(),
-        }
+        here.unwrap_or_else(|| Host::new(self.shared.clone(), 0))
     }
 
     /// A host, by its name.
@@ -238,6 +242,65 @@ impl World {
             options.open(Box::new(socket), spawner.clone())
         };
         (open(0), open(1))
+    }
+}
+
+/// Pipes.
+impl World {
+    /// A pipe: the stream that reads it, and the one that writes it, as
+    /// [`connect_read_pipe`](millpond::connect_read_pipe()) and
+    /// [`connect_write_pipe`](millpond::connect_write_pipe()) make them of the ends of a pipe of the
+    /// system. It belongs to the host that the caller is on, or to the first one.
+    ///
+    /// It is numbered like a connection whose client writes. It takes no time and no bandwidth, holds
+    /// as much as a connection's [receiving buffer](crate::Sim::buffers) and a page at least, and
+    /// takes up to 4096 bytes as a whole or not at all. [Faults](Fault) that reset are ends for it:
+    /// who writes finds it broken.
+    ///
+    /// # Panics
+    ///
+    /// If the limit of the options is 0, or the low watermark above the high one.
+    ///
+    /// # Examples
+    ///
+    /// What a child prints:
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, StreamOptions, world};
+    ///
+    /// Sim::new(1).run(async {
+    ///     let (mut output, mut child) = world().pipe(&StreamOptions::new());
+    ///     child.write(b"one\ntw").unwrap();
+    ///     drop(child); // it was killed
+    ///     assert_eq!(output.read_line().await.unwrap(), "one\n");
+    ///     output.read_line().await.unwrap_err();
+    /// });
+    /// ```
+    pub fn pipe(&self, options: &StreamOptions) -> (Stream, Stream) {
+        let spawner: Arc<dyn Spawn> = self.runtime();
+        let open = |socket| Stream::from(options.open(socket, spawner.clone()));
+        let (read, write) = self.pipe_sockets();
+        (open(read), open(write))
+    }
+
+    /// The ends of a [`pipe`](Self::pipe) as sockets: the one that is read, and the one that is
+    /// written.
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, StreamMode, world};
+    ///
+    /// Sim::new(1).run(async {
+    ///     let (read, write) = world().pipe_sockets();
+    ///     assert_eq!((read.mode(), write.mode()), (StreamMode::Read, StreamMode::Write));
+    /// });
+    /// ```
+    pub fn pipe_sockets(&self) -> (Box<dyn Socket>, Box<dyn Socket>) {
+        let host = self.here().id;
+        let number = self
+            .shared
+            .with(|state, after| state.make_pipe(host, after));
+        let [read, write] = SimSocket::pipe(&self.shared, number);
+        (Box::new(read), Box::new(write))
     }
 }
 

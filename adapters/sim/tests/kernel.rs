@@ -1,6 +1,7 @@
 //! The same scripts on the system's sockets and on simulated ones: both sides see the same.
 //!
-//! `MILLPOND_SCRIPTS` sets how many scripts of each kind are run.
+//! `MILLPOND_SCRIPTS` sets how many scripts of each kind are run. There is no difference that is known
+//! of; what is not compared is how much fits into a buffer, and how long anything takes.
 
 #![cfg(target_os = "linux")]
 
@@ -18,6 +19,8 @@ use millpond_sim::{
 };
 
 const SCRIPTS: u64 = 2_000;
+
+const TRIES: usize = 3;
 
 /// What one side can do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,6 +75,34 @@ impl End for UnixStream {
 
     fn end(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+
+    fn abort(&mut self) {}
+}
+
+/// An end of a pipe.
+enum PipeEnd {
+    Reader(os_pipe::PipeReader),
+    Writer(os_pipe::PipeWriter),
+}
+
+impl End for PipeEnd {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Writer(end) => end.write(data),
+            Self::Reader(_) => unreachable!("it is never written to"),
+        }
+    }
+
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Reader(end) => end.read(buf),
+            Self::Writer(_) => unreachable!("it is never read from"),
+        }
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        unreachable!("it has only one direction, and that is closed")
     }
 
     fn abort(&mut self) {}
@@ -161,6 +192,19 @@ fn system_unix() -> [UnixStream; 2] {
     [one, other]
 }
 
+/// The client writes.
+fn system_pipe() -> [PipeEnd; 2] {
+    let (reader, writer) = os_pipe::pipe().unwrap();
+    SockRef::from(&reader).set_nonblocking(true).unwrap();
+    SockRef::from(&writer).set_nonblocking(true).unwrap();
+    [PipeEnd::Writer(writer), PipeEnd::Reader(reader)]
+}
+
+fn simulated_pipe() -> [Box<dyn Socket>; 2] {
+    let (reader, writer) = world().pipe_sockets();
+    [writer, reader]
+}
+
 async fn simulated(address: Address) -> [Box<dyn Socket>; 2] {
     let runtime = world().runtime();
     let bound = runtime.bind(&address, &ListenOptions::default()).unwrap();
@@ -181,20 +225,24 @@ fn scripts() -> u64 {
 }
 
 /// A script by chance.
-fn draw(seed: u64, deeds: &[Deed]) -> Script {
+fn draw(seed: u64, deeds: [&[Deed]; 2]) -> Script {
     Sim::new(seed).run(async {
         let len = 2 + world().choose(14);
-        let deed = |_| (world().choose(2), deeds[world().choose(deeds.len())]);
+        let deed = |_| {
+            let side = world().choose(2);
+            (side, deeds[side][world().choose(deeds[side].len())])
+        };
         (0..len).map(deed).collect()
     })
 }
 
 /// Reads are as likely as all the rest: they are where something shows.
-const DEEDS: [Deed; 10] = [
+const DEEDS: [Deed; 11] = [
     Deed::Read(1),
     Deed::Read(3),
     Deed::Read(100),
     Deed::Read(100),
+    Deed::Write(0),
     Deed::Write(1),
     Deed::Write(5),
     Deed::Write(5),
@@ -203,17 +251,26 @@ const DEEDS: [Deed; 10] = [
     Deed::Abort,
 ];
 
+/// Fails if the system sees anything else than the world. The system may be late when it is busy, so
+/// it may try again.
+#[track_caller]
+fn assert_same(script: &Script, simulated: &[String], system: impl Fn() -> Vec<String>) {
+    let same = (0..TRIES).any(|_| system() == simulated);
+    assert!(
+        same,
+        "{script:?}\nin a world: {simulated:?}\non the system: {:?}",
+        system()
+    );
+}
+
 #[test]
 fn tcp_is_as_the_systems() {
     let address = Address::from(([127, 0, 0, 1], 0));
     for seed in 0..scripts() {
-        let script = draw(seed, &DEEDS);
-        let system = play(system_tcp(), &script);
-        assert_eq!(
-            on_sim(&address, &script),
-            system,
-            "script {seed}: {script:?}"
-        );
+        let script = draw(seed, [&DEEDS; 2]);
+        assert_same(&script, &on_sim(&address, &script), || {
+            play(system_tcp(), &script)
+        });
     }
 }
 
@@ -221,14 +278,43 @@ fn tcp_is_as_the_systems() {
 fn unix_sockets_are_as_the_systems() {
     let address = Address::Unix(Some("/socket".into()));
     for seed in 0..scripts() {
-        let script = draw(seed, &DEEDS);
-        let system = play(system_unix(), &script);
-        assert_eq!(
-            on_sim(&address, &script),
-            system,
-            "script {seed}: {script:?}"
-        );
+        let script = draw(seed, [&DEEDS; 2]);
+        assert_same(&script, &on_sim(&address, &script), || {
+            play(system_unix(), &script)
+        });
     }
+}
+
+#[test]
+fn pipes_are_as_the_systems() {
+    use Deed::{Close, Read, Write};
+    let writer = [Write(0), Write(1), Write(5), Write(100), Close];
+    let reader = [Read(0), Read(1), Read(3), Read(100), Close];
+    for seed in 0..scripts() {
+        let script = draw(seed, [&writer, &reader]);
+        let simulated = Sim::new(1).run(async { play(simulated_pipe(), &script) });
+        assert_same(&script, &simulated, || play(system_pipe(), &script));
+    }
+}
+
+/// What is at most a page comes whole or not at all, and how much that is in the end.
+#[test]
+fn a_full_pipe_takes_small_writes_as_a_whole_and_large_ones_in_part() {
+    fn fill<E: End>([mut writer, mut reader]: [E; 2]) -> Vec<Result<usize, io::ErrorKind>> {
+        let mut write = |len| writer.write(&vec![7; len]).map_err(|error| error.kind());
+        let mut seen: Vec<_> = [60_000, 4096, 4096].into_iter().map(&mut write).collect();
+        seen.push(reader.read(&mut [0; 2048]).map_err(|error| error.kind()));
+        seen.extend([4096, 5000].into_iter().map(write));
+        seen
+    }
+    let simulated = Sim::new(1).run(async { fill(simulated_pipe()) });
+    let blocked = Err(io::ErrorKind::WouldBlock);
+    assert_eq!(simulated[..3], [Ok(60_000), Ok(4096), blocked]);
+    assert_eq!(simulated[4], blocked);
+    // How much more of a large one fits is the system's own affair: it counts pages.
+    let system = fill(system_pipe());
+    assert_eq!(simulated[..5], system[..5]);
+    assert!(matches!(simulated[5], Ok(1..5000)), "{simulated:?}");
 }
 
 /// How much fits differs, but not what follows from it.

@@ -7,8 +7,9 @@ use std::{
 };
 
 use millpond_sim::{
-    Address, Direction, Fault, OpenError, Server, Sim, StreamOptions, StreamReader, StreamWriter,
-    open_connection, open_unix_connection, start_server, start_unix_server, timeout, world,
+    Address, Direction, Fault, OpenError, Server, Sim, Stream, StreamMode, StreamOptions,
+    StreamReader, StreamWriter, open_connection, open_unix_connection, start_server,
+    start_unix_server, timeout, world,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -383,4 +384,78 @@ fn what_is_on_its_way_arrives_before_the_reset() {
         let error = reader.read(1).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     });
+}
+
+/// A reader and a writer.
+fn pipe() -> (Stream, Stream) {
+    world().pipe(&StreamOptions::new())
+}
+
+#[test]
+fn a_pipe_carries_bytes_one_way_and_then_the_end() {
+    for seed in 0..50 {
+        let latency = SECOND..=SECOND; // it has none
+        Sim::new(seed)
+            .rough()
+            .latency(latency)
+            .no_leaks()
+            .run(async {
+                let (mut reader, mut writer) = pipe();
+                assert_eq!(
+                    (reader.mode(), writer.mode()),
+                    (StreamMode::Read, StreamMode::Write)
+                );
+                let data: Vec<u8> = (0..200_000_u32).map(|n| n as u8).collect();
+                let sent = data.clone();
+                world().spawn(async move {
+                    writer.write_all(&sent).await.unwrap();
+                    writer.close();
+                    writer.wait_closed().await.unwrap();
+                });
+                assert_eq!(reader.read_to_eof().await.unwrap(), data);
+                assert_eq!(world().elapsed(), Duration::ZERO);
+            });
+    }
+}
+
+#[test]
+fn a_pipe_without_a_reader_is_broken() {
+    Sim::new(1).no_leaks().run(async {
+        let (reader, mut writer) = pipe();
+        writer.write(b"never read").unwrap();
+        drop(reader);
+        let error = io::Error::from(writer.write(b"?").unwrap_err());
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    });
+}
+
+#[test]
+fn a_full_pipe_makes_its_writer_wait_for_the_reader() {
+    Sim::new(1).buffers(1, 5000).run(async {
+        let (mut reader, mut writer) = pipe();
+        writer.write(&[b'x'; 4096]).unwrap();
+        writer.write(&[b'y'; 905]).unwrap(); // one byte too many, and so all of them
+        assert_eq!(writer.queued(), 905);
+        reader.read_exactly(1).await.unwrap();
+        writer.flush().await.unwrap();
+        assert_eq!(reader.read_exactly(5000).await.unwrap().len(), 5000);
+    });
+}
+
+#[test]
+fn faults_strike_pipes_where_they_should() {
+    for fault in [Fault::eof(), Fault::reset()] {
+        let fault = fault.connection(2).after(Direction::ToServer, 1017);
+        Sim::new(1).fault(fault).run(async {
+            let (_first, mut whole) = pipe();
+            whole.write(&[b'x'; 2000]).unwrap();
+            let (mut reader, mut writer) = pipe();
+            for _ in 0..1017 {
+                writer.write(b"x").unwrap();
+            }
+            let error = io::Error::from(writer.write(b"x").unwrap_err());
+            assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+            assert_eq!(reader.read_to_eof().await.unwrap().len(), 1017);
+        });
+    }
 }
