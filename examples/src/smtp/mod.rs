@@ -10,6 +10,8 @@ use millpond::{ReadError, Stream};
 
 mod client;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use client::send;
 pub use server::serve;
