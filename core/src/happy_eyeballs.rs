@@ -350,16 +350,35 @@ mod tests {
         play(seen, delay)
     }
 
+    /// How many games there are with so many attempts waiting and running, of which the newest runs
+    /// while any waits.
+    fn possible(waiting: usize, running: usize) -> usize {
+        match (waiting, running) {
+            (0, 0) => 1, // lost
+            (0, _) => running * (1 + possible(0, running - 1)),
+            _ => {
+                let older_fails = match running - 1 {
+                    0 => 0,
+                    older => older * possible(waiting, older),
+                };
+                let newest_fails = possible(waiting - 1, running);
+                let time_passes = possible(waiting - 1, running + 1);
+                running + older_fails + newest_fails + time_passes
+            }
+        }
+    }
+
     #[test]
     fn every_order_of_outcomes_has_one_winner_and_leaves_nothing_over() {
-        for attempts in 0..=5 {
+        for attempts in 1..=5 {
             // One after the other, each can win or fail: n games won and one lost.
             assert_eq!(games(attempts, None), attempts + 1);
-            assert!(games(attempts, Some(DELAY)) > attempts);
+            assert_eq!(games(attempts, Some(DELAY)), possible(attempts - 1, 1));
         }
+        assert_eq!(games(0, Some(DELAY)), 1);
         // With 2: the first wins or fails at once, or the delay passes; then the second is alone
         // (2 games), or both run: either wins (2), or either fails and the other is alone (4).
-        assert_eq!(games(2, Some(DELAY)), 1 + 2 + 2 + 4);
+        assert_eq!(possible(1, 1), 1 + 2 + 2 + 4);
     }
 
     #[test]
