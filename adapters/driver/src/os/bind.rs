@@ -25,9 +25,9 @@ use crate::{
 /// that of the socket, unless [`cleanup_socket`](ListenOptions::cleanup_socket) is `false`.
 ///
 /// To find out whether a server is alive, it is connected to, and accepts a connection that ends at
-/// once. No lock is involved: of several that start on a leftover at once, one gets it; but one that
-/// is stopped for more than 10 ms just after it has bound the path may lose it without noticing. On
-/// macOS and the BSDs a server whose backlog is full refuses connections, too, and may be replaced.
+/// once. No lock is involved: of several that start on a leftover at once, one gets it, and one that
+/// is stopped for 10 ms between binding and listening begins again. On macOS and the BSDs a server
+/// whose backlog is full refuses connections, too, and may be replaced.
 ///
 /// `Differs from asyncio:` there a socket is removed even if a server listens on it.
 ///

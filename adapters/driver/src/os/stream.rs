@@ -103,7 +103,12 @@ pub fn socket_pair() -> io::Result<(StdSocket, StdSocket)> {
     {
         let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
         let left = std::net::TcpStream::connect(listener.local_addr()?)?;
-        let (right, _) = listener.accept()?;
-        Ok((left.into(), right.into()))
+        loop {
+            // Anybody on this machine can connect.
+            let (right, peer) = listener.accept()?;
+            if peer == left.local_addr()? {
+                return Ok((left.into(), right.into()));
+            }
+        }
     }
 }

@@ -8,13 +8,13 @@
 //!   in [`PAUSE`]: a server that has bound its path listens on it within that time.
 //! * A leftover is moved away before it is removed, and looked at once more: if another starter has
 //!   put its own socket in its place meanwhile, that is moved back.
-//! * Whoever has bound the path and listens makes sure that it has not been moved away in between.
+//! * Whoever has bound the path and listens makes sure that it has not been moved away in between, and
+//!   that it took less than [`PAUSE`]: after that, what is at the path may be another starter's, and it
+//!   begins again.
 //!
-//! A window remains. A starter that is stopped for longer than [`PAUSE`] just between binding and
-//! looking at what it has bound may lose its path to another one without noticing. While a path is
-//! being moved back, nobody can connect to it, and a third starter may take it. Where a server with
-//! a full backlog refuses connections, as on macOS and the BSDs, it looks like a dead one. And an
-//! asyncio server that starts on the path asks nobody.
+//! A window remains. While a path is being moved back, nobody can connect to it, and a third starter
+//! may take it. Where a server with a full backlog refuses connections, as on macOS and the BSDs, it
+//! looks like a dead one. And an asyncio server that starts on the path asks nobody.
 
 use std::{
     ffi::OsStr,
@@ -25,7 +25,7 @@ use std::{
     path::{Path, PathBuf},
     task::{Context, Poll},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use socket2::{Domain, Socket, Type};
@@ -40,8 +40,9 @@ use crate::{
 /// How long a socket has to refuse connections until it counts as left behind.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How often binding is tried: once for every other starter that may be at the same path.
-const ROUNDS: usize = 3;
+/// How often binding is tried: once for every other starter that may be at the same path, and for
+/// each time that the machine was too busy to let this one listen within [`PAUSE`].
+const ROUNDS: usize = 8;
 
 /// The connections that wait until `Bound::listen` says how many may.
 const FIRST_BACKLOG: i32 = 128;
@@ -98,6 +99,7 @@ pub(super) fn bind(path: &Path, options: &ListenOptions) -> io::Result<(Socket, 
     for _ in 0..ROUNDS {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         set_buffers(&socket, &options.socket)?;
+        let began = Instant::now();
         match socket.bind(&address) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
@@ -106,15 +108,33 @@ pub(super) fn bind(path: &Path, options: &ListenOptions) -> io::Result<(Socket, 
             }
             Err(error) => return Err(error),
         }
-        if let Some(owned) = OwnedPath::of_bound(path, options.cleanup_socket)? {
-            socket.listen(FIRST_BACKLOG)?;
-            if owned.is_there() {
-                return Ok((socket, owned));
-            }
+        if let Some(owned) = listen_in_time(&socket, path, options.cleanup_socket, began)? {
+            return Ok((socket, owned));
         }
-        // Another starter has taken it for a leftover, and moved it away.
     }
-    Err(in_use("others take and leave it all the time"))
+    Err(in_use(
+        "others take and leave it all the time, or this machine is too busy",
+    ))
+}
+
+/// Listens on a path that was bound after `began`. `None` if another starter has taken it for a
+/// leftover, or may have: then what is there stays.
+fn listen_in_time(
+    socket: &Socket,
+    path: &Path,
+    cleanup: bool,
+    began: Instant,
+) -> io::Result<Option<OwnedPath>> {
+    let Some(mut owned) = OwnedPath::of_bound(path, cleanup)? else {
+        return Ok(None);
+    };
+    socket.listen(FIRST_BACKLOG)?;
+    if began.elapsed() >= PAUSE {
+        // The file may be that of another one already.
+        owned.cleanup = false;
+        return Ok(None);
+    }
+    Ok(Some(owned).filter(OwnedPath::is_there))
 }
 
 /// A bound or listening socket, and its path, which is removed with it.
@@ -227,6 +247,11 @@ fn put_back(aside: &Path, path: &Path) -> io::Result<()> {
     // Unlike a second rename, a link replaces nothing.
     match fs::hard_link(aside, path).and_then(|()| fs::remove_file(aside)) {
         Ok(()) => Err(in_use("another server is starting on it")),
+        // It has given up, and somebody else was faster.
+        Err(_) if matches!(probe(aside), Ok(Some(_))) => {
+            fs::remove_file(aside)?;
+            Err(in_use("another server is starting on it"))
+        }
         Err(error) => {
             let aside = aside.display();
             let why = format!("another server's socket is at {aside} now, as {error}");
@@ -336,6 +361,47 @@ mod tests {
     }
 
     #[test]
+    fn who_was_stopped_between_binding_and_listening_leaves_the_path_to_whoever_has_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let slow = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        slow.bind(&of_path(&path).unwrap()).unwrap();
+        let long_ago = Instant::now() - PAUSE;
+        assert!(
+            listen_in_time(&slow, &path, true, long_ago)
+                .unwrap()
+                .is_none()
+        );
+        assert!(path.exists());
+
+        // Which may be another one by then.
+        drop(slow);
+        let slow = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        let aside = directory.path().join("aside");
+        slow.bind(&of_path(&aside).unwrap()).unwrap();
+        fs::remove_file(&path).unwrap();
+        let _winner = UnixListener::bind(&path).unwrap();
+        assert!(
+            listen_in_time(&slow, &path, true, long_ago)
+                .unwrap()
+                .is_none()
+        );
+        UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn who_has_lost_its_path_before_it_listens_notices() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let loser = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        loser.bind(&of_path(&path).unwrap()).unwrap();
+        fs::remove_file(&path).unwrap();
+        let ages_ahead = Instant::now() + Duration::from_secs(600);
+        let lost = listen_in_time(&loser, &path, true, ages_ahead).unwrap();
+        assert!(lost.is_none());
+    }
+
+    #[test]
     fn moving_a_file_does_not_make_it_another() {
         let directory = tempfile::tempdir().unwrap();
         let [path, aside] = ["socket", "aside"].map(|name| directory.path().join(name));
@@ -351,6 +417,18 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let [path, aside] = ["socket", "aside"].map(|name| directory.path().join(name));
         let _live = UnixListener::bind(&aside).unwrap();
+        let error = put_back(&aside, &path).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert!(!aside.exists());
+        UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn a_server_that_has_given_up_gets_nothing_back_and_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let [path, aside] = ["socket", "aside"].map(|name| directory.path().join(name));
+        drop(UnixListener::bind(&aside).unwrap());
+        let _third = UnixListener::bind(&path).unwrap();
         let error = put_back(&aside, &path).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         assert!(!aside.exists());
