@@ -16,7 +16,7 @@ use millpond::{BoxFuture, Runtime};
 use crate::{place::Place, setup::Setup};
 
 /// How long a scenario may take: far more than any of them needs, even on a busy machine.
-const TIME_LIMIT: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(300);
 
 /// Sets another time limit, in seconds.
 const TIME_LIMIT_VARIABLE: &str = "MILLPOND_TIME_LIMIT";

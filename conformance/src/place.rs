@@ -69,6 +69,12 @@ impl Place {
         }
     }
 
+    /// More than twice as much as is on its way with [`tight`](crate::setup::Setup::tight) settings,
+    /// and as those let be queued.
+    pub(crate) fn plenty(self) -> usize {
+        16 * self.unit()
+    }
+
     /// A lot of bytes.
     pub(crate) fn volume(self) -> usize {
         if self.moves_bytes_one_by_one() {

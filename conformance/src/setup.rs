@@ -19,8 +19,8 @@ use futures_util::{
 };
 use millpond::{
     Address, ConnectOptions, DEFAULT_HIGH_WATER, DEFAULT_LIMIT, FuturesIo, HandlerOutput,
-    ListenOptions, OpenConnection, Runtime, Server, Sock, Socket, StartServer, StdListener,
-    StdSocket, StreamOptions, StreamReader, StreamWriter, Target, os,
+    ListenOptions, OpenConnection, Runtime, Server, Sock, Socket, SocketOptions, StartServer,
+    StdListener, StdSocket, StreamOptions, StreamReader, StreamWriter, Target, os,
 };
 
 use crate::{bridge::Bridge, certificates, data, drip::Drip, place::Place};
@@ -30,9 +30,6 @@ const PAIR_CAPACITY: usize = 64 * 1024;
 
 /// How long is waited for something that must not happen.
 const A_WHILE: Duration = Duration::from_millis(20);
-
-/// How many times in a row nothing must move before a transport counts as full.
-const QUIET: usize = 3;
 
 pub(crate) type Stream = (StreamReader, StreamWriter);
 
@@ -52,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) high: usize,
     pub(crate) write_cap: Option<usize>,
     pub(crate) close_timeout: Option<Duration>,
+    /// What the system's buffers are to hold.
+    pub(crate) buffers: Option<usize>,
 }
 
 impl Settings {
@@ -62,6 +61,7 @@ impl Settings {
         high: DEFAULT_HIGH_WATER,
         write_cap: None,
         close_timeout: None,
+        buffers: None,
     };
 
     pub(crate) fn limit(limit: usize) -> Self {
@@ -93,6 +93,13 @@ impl Settings {
         }
     }
 
+    fn of_sockets(self) -> SocketOptions {
+        let mut options = SocketOptions::default();
+        options.receive_buffer = self.buffers;
+        options.send_buffer = self.buffers;
+        options
+    }
+
     pub(crate) fn close_timeout(self, timeout: Duration) -> Self {
         Self {
             close_timeout: Some(timeout),
@@ -111,6 +118,7 @@ macro_rules! apply {
             high,
             write_cap,
             close_timeout,
+            buffers: _,
         } = $settings;
         let builder = $builder.limit(limit).watermarks(low, high);
         let builder = match cap {
@@ -123,6 +131,17 @@ macro_rules! apply {
         };
         match close_timeout {
             Some(timeout) => builder.close_timeout(timeout),
+            None => builder,
+        }
+    }};
+}
+
+/// Those of connections and servers have these, too.
+macro_rules! apply_to_sockets {
+    ($settings:expr, $builder:expr) => {{
+        let builder = apply!($settings, $builder);
+        match $settings.buffers {
+            Some(bytes) => builder.receive_buffer(bytes).send_buffer(bytes),
             None => builder,
         }
     }};
@@ -166,17 +185,17 @@ impl Setup {
             }
             Place::FuturesIo => {
                 let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
-                let (near, far) = self.connect_sockets(&any_port).await;
+                let (near, far) = self.connect_sockets(&any_port, settings).await;
                 let open = |socket| self.open_socket(&options, FuturesIo::new(Bridge(socket)));
                 (open(near), open(far))
             }
             Place::Drip => {
-                let (near, far) = self.adopt_sockets().await;
+                let (near, far) = self.adopt_sockets_with(settings).await;
                 let open = |socket| self.open_socket(&options, Drip::new(socket));
                 (open(near), open(far))
             }
             Place::Hesitant => {
-                let (near, far) = self.adopt_sockets().await;
+                let (near, far) = self.adopt_sockets_with(settings).await;
                 let open = |socket, seed| self.open_socket(&options, Drip::hesitant(socket, seed));
                 (open(near, 1), open(far, 2))
             }
@@ -212,10 +231,13 @@ impl Setup {
         (writer, reader)
     }
 
-    /// Watermarks that are reached fast.
+    /// Watermarks that are reached fast, and buffers that are full soon.
     pub(crate) fn tight(&self) -> Settings {
         let unit = self.place.unit();
-        Settings::watermarks(unit, 4 * unit)
+        Settings {
+            buffers: Some(unit),
+            ..Settings::watermarks(unit, 4 * unit)
+        }
     }
 
     async fn connect_to_server(&mut self, settings: Settings) -> (Stream, Stream) {
@@ -226,8 +248,9 @@ impl Setup {
             // The connection lives as long as its handler.
             released.map(|_| ())
         };
-        let server = apply!(settings, self.serve(handler)).await.unwrap();
-        let near = apply!(settings, self.open(&server.sockets()[0]));
+        let server = apply_to_sockets!(settings, self.serve(handler));
+        let server = server.await.unwrap();
+        let near = apply_to_sockets!(settings, self.open(&server.sockets()[0]));
         let near = near.await.unwrap();
         let (reader, writer, release) = incoming.next().await.unwrap();
         self.keep((server, release));
@@ -235,16 +258,23 @@ impl Setup {
     }
 
     async fn take_over(&self, socket: StdSocket, settings: Settings) -> Stream {
-        apply!(settings, self.open(socket)).await.unwrap()
+        let opening = apply_to_sockets!(settings, self.open(socket));
+        opening.await.unwrap()
     }
 
     /// What an adapter gives for one attempt to connect, without the driver.
-    async fn connect_sockets(&self, at: &Address) -> (Box<dyn Socket>, Box<dyn Socket>) {
-        let bound = self.runtime.bind(at, &ListenOptions::default());
-        let listener = bound.unwrap().listen(1).unwrap();
+    async fn connect_sockets(
+        &self,
+        at: &Address,
+        settings: Settings,
+    ) -> (Box<dyn Socket>, Box<dyn Socket>) {
+        let mut options = ListenOptions::default();
+        options.socket = settings.of_sockets();
+        let listener = self.runtime.bind(at, &options).unwrap().listen(1).unwrap();
         let address = listener.local_addr().unwrap();
         let accept = poll_fn(|cx| listener.poll_accept(cx));
-        let options = ConnectOptions::default();
+        let mut options = ConnectOptions::default();
+        options.socket = settings.of_sockets();
         let (near, far) = join(self.runtime.connect(&address, &options), accept).await;
         (near.unwrap(), far.unwrap())
     }
@@ -261,13 +291,28 @@ impl Setup {
     /// The ends of a socket pair; of a connection to a unix socket, which is the same, if the runtime
     /// has its own sockets.
     pub(crate) async fn adopt_sockets(&mut self) -> (Box<dyn Socket>, Box<dyn Socket>) {
+        self.adopt_sockets_with(Settings::DEFAULT).await
+    }
+
+    async fn adopt_sockets_with(
+        &mut self,
+        settings: Settings,
+    ) -> (Box<dyn Socket>, Box<dyn Socket>) {
         let (near, far) = os::socket_pair().unwrap();
         match self.runtime.adopt(near) {
-            Ok(near) => (near, self.runtime.adopt(far).unwrap()),
+            Ok(near) => {
+                let far = self.runtime.adopt(far).unwrap();
+                for socket in [&near, &far] {
+                    if let Some(system) = socket.system_socket() {
+                        os::configure(&*system, &settings.of_sockets()).unwrap();
+                    }
+                }
+                (near, far)
+            }
             #[cfg(unix)]
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                let path = self.new_path();
-                self.connect_sockets(&Address::Unix(Some(path))).await
+                let path = Address::Unix(Some(self.new_path()));
+                self.connect_sockets(&path, settings).await
             }
             Err(error) => panic!("{error}"),
         }
@@ -380,6 +425,15 @@ impl Setup {
         self.runtime.sleep(Duration::from_millis(millis)).await;
     }
 
+    /// Waits until a server has accepted so many connections that are not closed, which only its
+    /// description tells.
+    pub(crate) async fn until_there_are(&self, clients: usize, server: &(impl fmt::Debug + Sync)) {
+        let description = format!("clients: {clients}");
+        while !format!("{server:?}").contains(&description) {
+            self.sleep(1).await;
+        }
+    }
+
     /// Fails if `future` ends within a while.
     #[track_caller]
     pub(crate) fn stays_pending<F: Future>(&self, future: F) -> impl Future<Output = ()> {
@@ -392,25 +446,14 @@ impl Setup {
         }
     }
 
-    /// Writes until the transport takes no more and more than the high watermark of
-    /// [`tight`](Self::tight) is queued. Returns what was written.
-    pub(crate) async fn fill(&self, writer: &mut StreamWriter) -> Vec<u8> {
-        let unit = self.place.unit();
-        let mut written = Vec::new();
-        let mut quiet = 0;
-        while quiet < QUIET {
-            while writer.queued() <= self.tight().high {
-                let block = data::bytes(data::seed(written.len()), unit);
-                writer.write(&block).unwrap();
-                written.extend(block);
-            }
-            let queued = writer.queued();
-            self.sleep(10).await;
-            // On a busy machine, nothing moves while whoever sends has no turn.
-            self.spawn(async {}).await;
-            let moved = writer.queued() != queued;
-            quiet = if moved { 0 } else { quiet + 1 };
+    /// Writes far more than a transport with [`tight`](Self::tight) settings takes, so that more than
+    /// half of it stays queued, however long nobody reads. Returns what was written.
+    pub(crate) fn fill(&self, writer: &mut StreamWriter) -> Vec<u8> {
+        let written = data::bytes(7, self.place.plenty());
+        for block in written.chunks(self.place.unit()) {
+            writer.write(block).unwrap();
         }
+        assert!(writer.queued() > written.len() / 2);
         written
     }
 }

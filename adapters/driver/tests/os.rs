@@ -227,7 +227,7 @@ fn a_local_address_is_the_first_one_of_the_family_that_works() {
     let (_listener, address) = listener();
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let other_family = "[::1]:0".parse().unwrap();
-    let not_ours = "192.0.2.1:0".parse().unwrap();
+    let not_ours = "240.0.0.1:0".parse().unwrap(); // of a reserved block
     let mut options = ConnectOptions::default();
     options.local_addrs = vec![other_family, not_ours, here];
     let socket = connect(&address, &options);
@@ -249,7 +249,7 @@ fn a_local_address_is_the_first_one_of_the_family_that_works() {
     options.local_addrs = vec![other_family, not_ours];
     let error = os::connect(&address, &options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
-    assert!(error.to_string().contains("192.0.2.1:0"), "{error}");
+    assert!(error.to_string().contains("240.0.0.1:0"), "{error}");
 }
 
 #[test]

@@ -135,7 +135,7 @@ pub(crate) async fn a_large_read_dropped_again_and_again_loses_nothing(mut setup
 
 pub(crate) async fn drain_and_flush_can_be_dropped_after_every_poll(mut setup: Setup) {
     let (mut writer, mut reader) = setup.one_way_with(setup.tight()).await;
-    let mut sent = setup.fill(&mut writer).await;
+    let mut sent = setup.fill(&mut writer);
     let received = setup.spawn(async move { reader.read_to_eof().await.unwrap() });
     while interrupted(1, || {}, writer.drain()).await.is_none() {
         yield_now().await;
@@ -154,7 +154,7 @@ pub(crate) async fn drain_and_flush_can_be_dropped_after_every_poll(mut setup: S
 /// What it was given is delivered, once.
 pub(crate) async fn a_write_all_that_is_dropped_has_written_all(mut setup: Setup) {
     let (mut writer, mut reader) = setup.one_way_with(setup.tight()).await;
-    let mut sent = setup.fill(&mut writer).await;
+    let mut sent = setup.fill(&mut writer);
     for round in 0..5 {
         let block = data::bytes(round, 1000);
         let dropped = interrupted(1, || {}, writer.write_all(&block)).await;

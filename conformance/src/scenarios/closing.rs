@@ -11,15 +11,12 @@ use crate::{
     setup::{Settings, Setup},
 };
 
-/// Far less than a close may take by default.
-const SOON: Duration = Duration::from_secs(10);
-
-/// Into a transport whose other end nobody reads from, be it ever so slow in taking it.
-const MORE_THAN_FITS: usize = 16 * 1024 * 1024;
+/// Less than a close may take by default.
+const SOON: Duration = Duration::from_secs(29);
 
 pub(crate) async fn close_delivers_what_is_queued(mut setup: Setup) {
     let (mut writer, mut reader) = setup.one_way_with(setup.tight()).await;
-    let sent = setup.fill(&mut writer).await;
+    let sent = setup.fill(&mut writer);
     writer.close();
     assert!(writer.is_closing());
     let received = setup.spawn(async move { reader.read_to_eof().await.unwrap() });
@@ -58,7 +55,7 @@ pub(crate) async fn what_arrived_before_close_can_still_be_read(mut setup: Setup
 
 pub(crate) async fn wait_closed_waits_for_the_peer_to_take_everything(mut setup: Setup) {
     let (mut writer, mut reader) = setup.one_way_with(setup.tight()).await;
-    let sent = setup.fill(&mut writer).await;
+    let sent = setup.fill(&mut writer);
     writer.close();
     setup.stays_pending(writer.wait_closed()).await;
     // It was dropped, and can be asked again.
@@ -71,7 +68,7 @@ pub(crate) async fn wait_closed_waits_for_the_peer_to_take_everything(mut setup:
 
 pub(crate) async fn wait_closed_can_be_dropped_after_every_poll(mut setup: Setup) {
     let (mut writer, mut reader) = setup.one_way_with(setup.tight()).await;
-    let sent = setup.fill(&mut writer).await;
+    let sent = setup.fill(&mut writer);
     writer.close();
     let received = setup.spawn(async move { reader.read_to_eof().await.unwrap() });
     loop {
@@ -194,8 +191,7 @@ pub(crate) async fn a_peer_that_takes_nothing_is_given_up_after_the_close_timeou
     let timeout = Duration::from_millis(50);
     let settings = setup.tight().close_timeout(timeout);
     let (mut writer, reader) = setup.one_way_with(settings).await;
-    let sent = data::bytes(1, MORE_THAN_FITS);
-    writer.write(&sent).unwrap();
+    let sent = setup.fill(&mut writer);
     let began = setup.runtime.now();
     writer.close();
     let error = writer.wait_closed().await.unwrap_err();
@@ -214,7 +210,7 @@ pub(crate) async fn a_close_that_may_take_no_time_gives_up_what_cannot_be_sent_a
 ) {
     let settings = setup.tight().close_timeout(Duration::ZERO);
     let (mut writer, reader) = setup.one_way_with(settings).await;
-    let sent = setup.fill(&mut writer).await;
+    let sent = setup.fill(&mut writer);
     writer.close();
     let error = writer.wait_closed().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);

@@ -52,7 +52,7 @@ pub(crate) async fn both_sides_can_end_at_once(mut setup: Setup) {
 
 pub(crate) async fn the_end_comes_behind_everything_queued(mut setup: Setup) {
     let (mut writer, mut reader) = setup.one_way_with(setup.tight()).await;
-    let sent = setup.fill(&mut writer).await;
+    let sent = setup.fill(&mut writer);
     writer.write_eof().unwrap();
     assert!(writer.queued() > 0);
     data::assert_same(&reader.read_to_eof().await.unwrap(), &sent);

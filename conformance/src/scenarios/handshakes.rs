@@ -28,8 +28,8 @@ const SHORT: Duration = Duration::from_millis(100);
 /// For what is to be ended by something else.
 const LONG: Duration = Duration::from_secs(600);
 
-/// What cannot be meant.
-const SOON: Duration = Duration::from_secs(10);
+/// Less than a handshake may take by default.
+const SOON: Duration = Duration::from_secs(59);
 
 /// The first bytes of a handshake: that it is one, the version, and that 512 bytes follow.
 const BEGINNING: &[u8] = &[0x16, 3, 1, 2, 0];
@@ -264,6 +264,7 @@ pub(crate) async fn a_stalled_handshake_is_ended_with_its_server(mut setup: Setu
     ] {
         let (server, address, mut failures) = start(&mut setup, tls()).await;
         let mut stalled = stall(&setup, &server).await;
+        setup.until_there_are(1, &server).await;
         end(&server);
         end_of(&mut stalled).await;
         kind(&failures.next().await.unwrap());
@@ -275,19 +276,25 @@ pub(crate) async fn a_stalled_handshake_is_ended_with_its_server(mut setup: Setu
     let (starting, mut failures) = serve(&mut setup, tls());
     let server = starting.shutdown_timeout(SHORT).await.unwrap();
     let mut stalled = stall(&setup, &server).await;
+    setup.until_there_are(1, &server).await;
     let shutdown = server.shutdown().await;
     assert_eq!(shutdown.closed, 1);
     end_of(&mut stalled).await;
-    kind(&failures.next().await.unwrap());
+    // On a busy machine it may have to be cancelled, and then nobody is left to report it.
+    if shutdown.cancelled == 0 {
+        kind(&failures.next().await.unwrap());
+    }
 }
 
 /// As asyncio's `wait_closed`.
 pub(crate) async fn a_server_that_is_closed_waits_for_a_handshake(mut setup: Setup) {
-    let tls = certificates::acceptor().handshake_timeout(SHORT);
+    let tls = certificates::acceptor().handshake_timeout(LONG);
     let (server, ..) = start(&mut setup, tls).await;
-    let _stalled = stall(&setup, &server).await;
+    let stalled = stall(&setup, &server).await;
+    setup.until_there_are(1, &server).await;
     server.close();
     setup.stays_pending(server.wait_closed()).await;
+    drop(stalled);
     server.wait_closed().await;
 }
 

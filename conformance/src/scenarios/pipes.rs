@@ -357,15 +357,15 @@ pub(crate) async fn a_read_of_a_pipe_dropped_at_any_await_loses_nothing(mut setu
     }
 }
 
-/// Whether whoever writes to the pipe sees it closed, soon: a child that is just being started by
-/// somebody else has every descriptor for a moment.
+/// Whether whoever writes to the pipe sees it closed, sooner or later: a child that is just being
+/// started by somebody else has every descriptor for a moment.
 async fn has_no_reader(setup: &Setup, writer: OwnedFd) -> bool {
     let mut writer = File::from(writer);
-    for _ in 0..500 {
+    for doublings in 0..16 {
         if let Err(error) = writer.write(b"?") {
             return error.kind() == ErrorKind::BrokenPipe;
         }
-        setup.sleep(1).await;
+        setup.sleep(1 << doublings).await;
     }
     false
 }

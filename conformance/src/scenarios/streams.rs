@@ -148,7 +148,7 @@ pub(crate) async fn only_halves_of_one_stream_make_one(mut setup: Setup) {
 
 pub(crate) async fn dropping_a_stream_delivers_what_is_queued_and_closes_it(mut setup: Setup) {
     let ((near_reader, mut writer), mut far) = setup.connect_with(setup.tight()).await;
-    let sent = setup.fill(&mut writer).await;
+    let sent = setup.fill(&mut writer);
     let near = Stream::from((near_reader, writer));
     let transport = near.transport();
     drop(near);
@@ -178,7 +178,7 @@ pub(crate) async fn a_transport_wakes_a_read_that_waits(mut setup: Setup) {
 
 pub(crate) async fn a_transport_wakes_a_drain_that_waits(mut setup: Setup) {
     let (mut writer, _reader) = setup.one_way_with(setup.tight()).await;
-    setup.fill(&mut writer).await;
+    setup.fill(&mut writer);
     let transport = writer.transport();
     assert_eq!(transport.queued(), writer.queued());
     let draining = setup.spawn(async move {

@@ -142,7 +142,7 @@ pub(crate) async fn a_stream_that_never_waits_gives_way(mut setup: Setup) {
 pub(crate) async fn whoever_waits_is_left_in_peace(mut setup: Setup) {
     let (near, far) = setup.connect_with(setup.tight()).await;
     let ((mut near_reader, mut near_writer), _far) = (near, far);
-    setup.fill(&mut near_writer).await;
+    setup.fill(&mut near_writer);
     let polls = count_polls(async {
         let sleep = pin!(setup.sleep(20));
         let waiting = pin!(async {

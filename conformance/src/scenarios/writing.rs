@@ -135,7 +135,7 @@ pub(crate) async fn dropping_the_reader_does_not_matter_to_the_writer(mut setup:
 pub(crate) async fn flush_waits_until_nothing_is_queued(mut setup: Setup) {
     let (mut writer, reader) = setup.one_way_with(setup.tight()).await;
     writer.flush().await.unwrap();
-    let mut sent = setup.fill(&mut writer).await;
+    let mut sent = setup.fill(&mut writer);
     setup.stays_pending(writer.flush()).await;
     let received = read_all(&setup, reader);
     writer.flush().await.unwrap();
