@@ -27,7 +27,7 @@ use crate::{
     socket::Socket,
     socket_options::{ConnectOptions, KeepAlive, SocketOptions, socket_options},
     stream::Stream,
-    target::{Query, Resolved, Sock, Target},
+    target::{Checked, Query, Resolved, Sock, Target},
     tls::{Handshake, TlsConnector, upgrade},
     writer::StreamWriter,
 };
@@ -301,8 +301,8 @@ impl<T> OpenConnection<T> {
     /// Brings the addresses into another order: IPv6 and IPv4 in turn, starting with the family of
     /// the first one, of which the first `first_family_count` come first.
     ///
-    /// `As in asyncio:` it is 1 by default if there is a delay; without one, the order of the
-    /// resolver is kept.
+    /// `As in asyncio:` it is 1 by default if there is a delay; without one, or with 0, the order of
+    /// the resolver is kept.
     ///
     /// ```no_run
     /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
@@ -353,6 +353,9 @@ impl<T: From<(StreamReader, StreamWriter)>> OpenConnection<T> {
             ..self.query
         };
         let target = self.target.check(&query)?;
+        if let Checked::Socket(Sock::Std(socket)) = &target {
+            socket.check()?;
+        }
         if let Some(local_addr) = self.local_addr {
             let local_addrs = local_addrs(runtime, local_addr, &query).await;
             self.sockets.local_addrs = local_addrs.map_err(of_local_addr)?;
@@ -433,10 +436,7 @@ fn take_over(
     let adopted = |source| OpenError::Adopt { source };
     let socket = match socket {
         Sock::Open(socket) => socket,
-        Sock::Std(socket) => {
-            socket.check()?;
-            runtime.adopt(socket).map_err(adopted)?
-        }
+        Sock::Std(socket) => runtime.adopt(socket).map_err(adopted)?,
     };
     if let Some(system) = socket.system_socket() {
         os::configure(&*system, options).map_err(adopted)?;
@@ -450,12 +450,12 @@ fn in_order(
     delay: Option<Duration>,
 ) -> Vec<Address> {
     let ips: Vec<_> = addresses.iter().filter_map(Address::tcp).collect();
-    match interleave.or_else(|| delay.map(|_| 1)) {
-        Some(count) if ips.len() > 1 => {
+    match interleave.unwrap_or_else(|| usize::from(delay.is_some())) {
+        count if count > 0 && ips.len() > 1 => {
             let ordered = millpond_core::interleave(&ips, count);
             ordered.into_iter().map(Address::Tcp).collect()
         }
-        Some(_) | None => addresses,
+        _ => addresses,
     }
 }
 

@@ -25,6 +25,9 @@ const UNIX_PATH_MAX: usize = if cfg!(any(target_os = "linux", target_os = "andro
 /// The longest name that DNS knows, in bytes, without the dot at its end.
 const HOST_MAX: usize = 253;
 
+/// The longest part of one, between two dots.
+const LABEL_MAX: usize = 63;
+
 /// Where to connect to, or to listen on: whatever converts into it. `S` is what can be given
 /// instead of an address: a socket that is there already, asyncio's `sock`.
 ///
@@ -408,12 +411,23 @@ impl Query {
         if host.contains('\0') {
             return Err(OpenError::option("host", "it contains a NUL"));
         }
-        let len = host.trim_end_matches('.').len();
+        let name = host.strip_suffix('.').unwrap_or(host);
+        let len = name.len();
         if len > HOST_MAX {
             return Err(OpenError::option(
                 "host",
                 format!("it has {len} bytes, and no name has more than {HOST_MAX}"),
             ));
+        }
+        let labels = || name.split('.').map(str::len);
+        if !host.is_empty() && labels().any(|len| len == 0) {
+            return Err(OpenError::option("host", "nothing is between two dots"));
+        }
+        // What is not ASCII is shorter or longer in DNS.
+        if let Some(len) = labels().find(|len| *len > LABEL_MAX && host.is_ascii()) {
+            let reason =
+                format!("a part of it has {len} bytes, and none has more than {LABEL_MAX}");
+            return Err(OpenError::option("host", reason));
         }
         Ok(())
     }
