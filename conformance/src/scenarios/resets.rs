@@ -147,7 +147,10 @@ pub(crate) async fn a_reset_fails_everything_that_waits(mut setup: Setup) {
     setup.sleep(10).await;
     far_writer.abort();
     let (read, drained) = task.await;
-    read_failure(read);
+    // The system tells of a reset once. If that was told to whoever sends, TLS sees a cut.
+    if read != Err(ReadError::Truncated) {
+        read_failure(read);
+    }
     write_failure(drained);
 }
 
