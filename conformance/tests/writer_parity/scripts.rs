@@ -115,7 +115,7 @@ fn pausing() -> Vec<Script> {
             Peer(Reads(MUCH)), Finish, Queue, Drain, Close, Peer(ReadsToEnd),
         ),
         script!("higher watermarks let a writer go on":
-            Write(MUCH), Drain, GiveUp,
+            Write(MUCH), Drain, GiveUp, Settle,
             SetLimits { low: Bytes(2 * MUCH), high: Bytes(3 * MUCH) }, Queue,
             Drain => (LimitsHoldAtOnce, Done, Waits),
             GiveUp, Peer(Reads(MUCH)), UntilEmpty, Drained, Close, Peer(ReadsToEnd),
