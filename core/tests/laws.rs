@@ -1,11 +1,17 @@
 //! What is true after any sequence of operations, on both halves.
 
+#[path = "support/act.rs"]
+mod act;
+#[path = "support/operate.rs"]
+mod operate;
 mod support;
 
 use std::collections::VecDeque;
 
+use act::{Act, WriterModel, act, assert_same, writer_and_model};
 use bytes::Bytes;
-use millpond_core::{Event, Reader, Request, Status, Transmit, TransportError, WriteError, Writer};
+use millpond_core::{Event, Reader, Request, Status, Transmit, Writer};
+use operate::{Op, Outcome, Pausing, commit, operate_model, reset, run};
 use proptest::{collection::vec, prelude::*, sample::select};
 use support::{Answer, Ask, End, Model, poll};
 
@@ -13,93 +19,6 @@ const UNCAPPED: usize = usize::MAX;
 
 /// The most that one read may ask for.
 const BLOCK: usize = 64 * 1024;
-
-/// Something that happens to a reader.
-#[derive(Clone, Debug)]
-enum Op {
-    Commit(Vec<u8>),
-    Consume(usize),
-    Eof,
-    Fail,
-    Feed(Vec<u8>),
-    Leftover,
-    Lend(usize),
-    Poll(Ask),
-    PollEvent,
-    /// Writes into the spare room and commits nothing.
-    Scribble,
-    SetLimit(usize),
-    Shrink,
-    Take(usize),
-}
-
-/// What came of it.
-#[derive(Debug)]
-enum Outcome {
-    Answer(Option<Answer>),
-    Done,
-    Event(Option<Event>),
-    Removed(Vec<u8>),
-}
-
-/// Does it; lengths are cut down to what is there.
-fn operate(reader: &mut Reader, op: &Op, error: &TransportError) -> Outcome {
-    let at_most = |n: &usize, reader: &Reader| n % (reader.buffered().len() + 1);
-    match op {
-        Op::Commit(data) => commit(reader, data),
-        Op::Consume(n) => {
-            let n = at_most(n, reader);
-            let front = reader.buffered()[..n].to_vec();
-            reader.consume(n);
-            return Outcome::Removed(front);
-        }
-        Op::Eof => reader.feed_eof(),
-        Op::Fail => reader.fail(error.clone()),
-        Op::Feed(data) => reader.feed(data),
-        Op::Leftover => return Outcome::Removed(reader.leftover().to_vec()),
-        Op::Lend(n) => return Outcome::Removed(reader.lend(at_most(n, reader)).to_vec()),
-        Op::Poll(ask) => return Outcome::Answer(poll(reader, ask.request())),
-        Op::PollEvent => return Outcome::Event(reader.poll_event()),
-        Op::Scribble => reader.spare().fill(b'\n'),
-        Op::SetLimit(limit) => reader.set_limit(*limit),
-        Op::Shrink => reader.shrink(),
-        Op::Take(n) => return Outcome::Removed(reader.take(at_most(n, reader)).to_vec()),
-    }
-    Outcome::Done
-}
-
-/// As a socket does it: as much as there is room for, until nothing is left.
-fn commit(reader: &mut Reader, mut data: &[u8]) {
-    while !data.is_empty() {
-        let spare = reader.spare();
-        assert!(!spare.is_empty(), "there is always room to read into");
-        let n = data.len().min(spare.len());
-        spare[..n].copy_from_slice(&data[..n]);
-        spare[n..].fill(b'\n');
-        reader.commit(n);
-        data = &data[n..];
-    }
-}
-
-/// Calls `check` after each operation that the stream allows in its state.
-fn run(
-    reader: &mut Reader,
-    ops: &[Op],
-    error: &TransportError,
-    mut check: impl FnMut(&mut Reader, &Op, &Outcome),
-) {
-    for op in ops {
-        if matches!(op, Op::Commit(_) | Op::Feed(_) | Op::Scribble) && !reader.is_open() {
-            continue;
-        }
-        let outcome = operate(reader, op, error);
-        check(reader, op, &outcome);
-    }
-}
-
-fn reset() -> TransportError {
-    TransportError::new("reset")
-}
 
 fn any_ask() -> impl Strategy<Value = Ask> {
     let separators: [&[&str]; 9] = [
@@ -164,55 +83,8 @@ fn ops_and_other_limits() -> impl Strategy<Value = Vec<Op>> {
     vec(op, 1..80)
 }
 
-fn without_empty_pieces(ops: Vec<Op>) -> Vec<Op> {
-    let empty = |op: &Op| matches!(op, Op::Feed(data) | Op::Commit(data) if data.is_empty());
-    ops.into_iter().filter(|op| !empty(op)).collect()
-}
-
 fn small_limit() -> impl Strategy<Value = usize> {
     select(vec![1, 2, 3, 7, 20, 60, 200])
-}
-
-/// What the application and the transport do, done to the model.
-fn operate_model(model: &mut Model, op: &Op, outcome: &Outcome) {
-    match (op, outcome) {
-        (Op::Feed(data) | Op::Commit(data), _) => model.feed(data),
-        (Op::Eof, _) if model.end == End::Open => model.end = End::Eof,
-        (Op::Fail, _) if model.end == End::Open => model.end = End::Failed,
-        (Op::SetLimit(limit), _) => model.limit = *limit,
-        (Op::Poll(ask), Outcome::Answer(answer)) => assert_eq!(*answer, model.ask(ask)),
-        (_, Outcome::Removed(bytes)) => {
-            assert_eq!(*bytes, model.data[..bytes.len()]);
-            model.data.drain(..bytes.len());
-        }
-        _ => {}
-    }
-}
-
-/// Whether reading is paused, by the definition: above twice the limit, until the limit.
-struct Pausing {
-    limit: usize,
-    paused: bool,
-}
-
-impl Pausing {
-    fn after(&mut self, op: &Op, outcome: &Outcome, buffered: usize) {
-        if let Op::SetLimit(limit) = op {
-            self.limit = *limit;
-        }
-        match (op, outcome) {
-            (Op::Feed(_) | Op::Commit(_), _) if buffered > self.limit.saturating_mul(2) => {
-                self.paused = true;
-            }
-            (_, Outcome::Answer(None)) => self.paused = false,
-            (Op::SetLimit(_), _) | (_, Outcome::Removed(_) | Outcome::Answer(Some(_)))
-                if buffered <= self.limit =>
-            {
-                self.paused = false;
-            }
-            _ => {}
-        }
-    }
 }
 
 proptest! {
@@ -269,13 +141,13 @@ proptest! {
     #[test]
     fn reading_is_paused_above_twice_the_limit_until_the_limit(
         limit in small_limit(),
-        ops in ops_and_other_limits().prop_map(without_empty_pieces),
+        ops in ops_and_other_limits(),
     ) {
         let mut reader = Reader::with_limit(limit);
-        let mut pausing = Pausing { limit, paused: false };
+        let mut pausing = Pausing::new(limit);
         run(&mut reader, &ops, &reset(), |reader, op, outcome| {
             pausing.after(op, outcome, reader.buffered().len());
-            assert_eq!(reader.wants_read(), reader.is_open() && !pausing.paused);
+            assert_eq!(reader.wants_read(), reader.is_open() && !pausing.is_paused());
             if let Outcome::Answer(None) = outcome {
                 assert!(reader.wants_read(), "whoever waits is fed");
             }
@@ -504,223 +376,6 @@ fn shrinking_lets_go_of_a_large_block_of_which_nearly_all_was_taken() {
     assert!(taken.is_unique());
 }
 
-/// Something that happens to a writer.
-#[derive(Clone, Debug)]
-enum Act {
-    Abort,
-    Close,
-    Ended,
-    Eof,
-    Fail,
-    PollEvent,
-    Sent(usize),
-    /// A low watermark, and how far the high one is above it.
-    SetWatermarks(usize, usize),
-    Write(usize),
-    WriteBytes(usize),
-}
-
-/// The writer as a reference: what was asked for and what was reported, and the bytes.
-#[derive(Debug)]
-struct WriterModel {
-    queue: VecDeque<u8>,
-    low: usize,
-    high: usize,
-    cap: Option<usize>,
-    paused: bool,
-    eof_asked: bool,
-    eof_sent: bool,
-    close_asked: bool,
-    abort_asked: bool,
-    closed: bool,
-    error: Option<TransportError>,
-    /// The next byte to be written, so that each differs from its neighbours.
-    next: u8,
-}
-
-impl WriterModel {
-    fn new(low: usize, high: usize, cap: Option<usize>) -> Self {
-        Self {
-            queue: VecDeque::new(),
-            low,
-            high,
-            cap,
-            paused: false,
-            eof_asked: false,
-            eof_sent: false,
-            close_asked: false,
-            abort_asked: false,
-            closed: false,
-            error: None,
-            next: 0,
-        }
-    }
-
-    fn writable(&self) -> Result<(), WriteError> {
-        match &self.error {
-            Some(error) => Err(WriteError::Transport(error.clone())),
-            None if self.close_asked || self.abort_asked => Err(WriteError::Closed),
-            None if self.eof_asked => Err(WriteError::Finished),
-            None => Ok(()),
-        }
-    }
-
-    fn accepts(&self, len: usize) -> Result<(), WriteError> {
-        self.writable()?;
-        match self.cap {
-            Some(cap) if len > 0 && self.queue.len() + len > cap => {
-                Err(WriteError::CapExceeded { cap })
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.closed || self.error.is_some()
-    }
-
-    /// The step that ends something, if it is time for one.
-    fn end_step(&self) -> Option<Transmit<'static>> {
-        if self.is_over() || !self.queue.is_empty() {
-            None
-        } else if self.abort_asked {
-            Some(Transmit::Abort)
-        } else if self.close_asked {
-            Some(Transmit::Close)
-        } else if self.eof_asked && !self.eof_sent {
-            Some(Transmit::Shutdown)
-        } else {
-            None
-        }
-    }
-
-    fn ended(&mut self) {
-        if self.abort_asked || self.close_asked {
-            self.closed = true;
-        } else {
-            self.eof_sent = true;
-        }
-    }
-
-    /// The next `len` bytes to write; they are queued if that is allowed.
-    fn write(&mut self, len: usize) -> Vec<u8> {
-        let data: Vec<u8> = (0..len)
-            .map(|_| {
-                self.next = (self.next + 1) % 251;
-                self.next
-            })
-            .collect();
-        if self.accepts(len).is_ok() {
-            self.queue.extend(&data);
-            self.paused |= self.queue.len() > self.high;
-        }
-        data
-    }
-
-    fn sent(&mut self, n: usize) -> Vec<u8> {
-        let sent = self.queue.drain(..n).collect();
-        self.paused &= self.queue.len() > self.low;
-        sent
-    }
-
-    fn set_watermarks(&mut self, low: usize, high: usize) {
-        (self.low, self.high) = (low, high);
-        let len = self.queue.len();
-        self.paused = len > high || (self.paused && len > low);
-    }
-
-    fn forget_queue(&mut self) {
-        self.queue.clear();
-        self.paused = false;
-    }
-}
-
-/// Does the same to both.
-fn act(writer: &mut Writer, model: &mut WriterModel, act: &Act) {
-    match act {
-        Act::Abort => {
-            writer.abort();
-            if !model.is_over() && !model.abort_asked {
-                model.abort_asked = true;
-                model.forget_queue();
-            }
-        }
-        Act::Close => {
-            writer.close();
-            model.close_asked |= !model.abort_asked && !model.is_over();
-        }
-        Act::Ended if model.end_step().is_some() => {
-            writer.ended();
-            model.ended();
-        }
-        Act::Eof => {
-            writer.write_eof();
-            model.eof_asked |= model.writable().is_ok();
-        }
-        Act::Fail => fail(writer, model),
-        Act::Sent(n) => {
-            let n = n % (model.queue.len() + 1);
-            let front = writer.chunks().flatten().copied().take(n);
-            assert_eq!(front.collect::<Vec<u8>>(), model.sent(n));
-            writer.sent(n);
-        }
-        Act::SetWatermarks(low, more) => {
-            let (low, high) = (*low, low.saturating_add(*more));
-            writer.set_watermarks(low, high);
-            model.set_watermarks(low, high);
-            assert_eq!(writer.watermarks(), (low, high));
-        }
-        Act::Write(len) => {
-            let allowed = model.accepts(*len);
-            assert_eq!(writer.accepts(*len), allowed);
-            assert_eq!(writer.write(&model.write(*len)), allowed);
-        }
-        Act::WriteBytes(len) => {
-            let allowed = model.accepts(*len);
-            let data = Bytes::from(model.write(*len));
-            assert_eq!(writer.write_bytes(data), allowed);
-        }
-        Act::Ended | Act::PollEvent => {}
-    }
-}
-
-fn fail(writer: &mut Writer, model: &mut WriterModel) {
-    let error = reset();
-    writer.fail(error.clone());
-    if !model.is_over() {
-        model.error = Some(error);
-        model.forget_queue();
-    }
-}
-
-fn assert_same(writer: &mut Writer, model: &mut WriterModel) {
-    let chunks: Vec<&[u8]> = writer.chunks().collect();
-    assert!(chunks.iter().all(|chunk| !chunk.is_empty()));
-    assert_eq!(chunks.concat(), *model.queue.make_contiguous());
-    let first = chunks.first().map(|chunk| chunk.to_vec());
-    assert_eq!(writer.queued(), model.queue.len());
-    assert!(model.cap.is_none_or(|cap| writer.queued() <= cap));
-    assert_eq!(writer.writable(), model.writable());
-    assert_eq!(writer.is_paused(), model.paused);
-    assert_eq!(writer.error(), model.error.as_ref());
-    assert_eq!(writer.is_closed(), model.is_over());
-    let closing = model.close_asked || model.abort_asked || model.error.is_some();
-    assert_eq!(writer.is_closing(), closing);
-    assert_eq!(
-        writer.is_aborted(),
-        model.abort_asked && model.error.is_none()
-    );
-    for _ in 0..2 {
-        let data = first.as_deref().map(Transmit::Data);
-        let expected = data.or_else(|| model.end_step());
-        assert_eq!(
-            writer.poll_transmit(),
-            expected,
-            "the same until it is done"
-        );
-    }
-}
-
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let len = || {
         prop_oneof![
@@ -761,14 +416,6 @@ fn watermarks() -> impl Strategy<Value = (usize, usize)> {
 fn caps() -> impl Strategy<Value = Option<usize>> {
     let cap = |cap| Just(Some(cap));
     prop_oneof![6 => Just(None), 1 => cap(0), 3 => cap(60), 3 => cap(8_200), 3 => cap(30_000)]
-}
-
-fn writer_and_model((low, high): (usize, usize), cap: Option<usize>) -> (Writer, WriterModel) {
-    let mut writer = Writer::with_watermarks(low, high);
-    if let Some(cap) = cap {
-        writer = writer.with_cap(cap);
-    }
-    (writer, WriterModel::new(low, high, cap))
 }
 
 proptest! {

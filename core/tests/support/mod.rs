@@ -22,9 +22,9 @@ pub(crate) struct Needles {
 }
 
 impl Ask {
-    pub(crate) fn until(needles: &[&str]) -> Self {
+    pub(crate) fn until<N: AsRef<[u8]>>(needles: &[N]) -> Self {
         Self::Until(Needles {
-            plain: needles.iter().map(|n| n.as_bytes().to_vec()).collect(),
+            plain: needles.iter().map(|n| n.as_ref().to_vec()).collect(),
             separator: Separator::any(needles),
         })
     }
