@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 
 use act::{Act, WriterModel, act, assert_same, writer_and_model};
 use bytes::Bytes;
-use millpond_core::{Event, Reader, Request, Status, Transmit, Writer};
-use operate::{Op, Outcome, Pausing, commit, operate_model, reset, run};
+use millpond_core::{Event, Reader, Request, Status, Transmit, TransportError, Writer};
+use operate::{Op, Outcome, Pausing, commit, operate, operate_model, reset};
 use proptest::{collection::vec, prelude::*, sample::select};
 use support::{Answer, Ask, End, Model, poll};
 
@@ -19,6 +19,22 @@ const UNCAPPED: usize = usize::MAX;
 
 /// The most that one read may ask for.
 const BLOCK: usize = 64 * 1024;
+
+/// Calls `check` after each operation that the stream allows in its state.
+fn run(
+    reader: &mut Reader,
+    ops: &[Op],
+    error: &TransportError,
+    mut check: impl FnMut(&mut Reader, &Op, &Outcome),
+) {
+    for op in ops {
+        if matches!(op, Op::Commit(_) | Op::Feed(_) | Op::Scribble) && !reader.is_open() {
+            continue;
+        }
+        let outcome = operate(reader, op, error);
+        check(reader, op, &outcome);
+    }
+}
 
 fn any_ask() -> impl Strategy<Value = Ask> {
     let separators: [&[&str]; 9] = [

@@ -548,13 +548,15 @@ impl State {
                 after.wake(receiver.reader.take());
             }
             Mark::Reset => self.reset(to, after),
-            Mark::Fault(StreamFault::Eof) => {
-                pipe.ended = true;
-                after.wake(receiver.reader.take());
-                self.reset(at, after);
-            }
-            Mark::Fault(_) => {
-                self.reset(to, after);
+            Mark::Fault(fault) => {
+                // What was sent until then has arrived, even if there was no room for it.
+                pipe.window = usize::MAX;
+                if fault == StreamFault::Eof {
+                    pipe.ended = true;
+                    after.wake(receiver.reader.take());
+                } else {
+                    self.reset(to, after);
+                }
                 self.reset(at, after);
             }
         }

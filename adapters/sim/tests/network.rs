@@ -7,8 +7,8 @@ use std::{
 };
 
 use millpond_sim::{
-    Address, Direction, Fault, OpenError, Server, Sim, Stream, StreamMode, StreamOptions,
-    StreamReader, StreamWriter, open_connection, open_unix_connection, start_server,
+    Address, Direction, Fault, OpenError, ReadError, Server, Sim, Stream, StreamMode,
+    StreamOptions, StreamReader, StreamWriter, open_connection, open_unix_connection, start_server,
     start_unix_server, timeout, world,
 };
 
@@ -457,5 +457,28 @@ fn faults_strike_pipes_where_they_should() {
             assert_eq!(error.kind(), ErrorKind::BrokenPipe);
             assert_eq!(reader.read_to_eof().await.unwrap().len(), 1017);
         });
+    }
+}
+
+/// What the receiver's system has no room for waits with the sender's, which is gone then.
+#[test]
+fn what_was_sent_before_a_fault_arrives_even_if_the_buffers_are_full() {
+    for after in 1..=40 {
+        for fault in [Fault::eof(), Fault::reset()] {
+            let fault = fault.after(Direction::ToServer, after);
+            Sim::new(1).buffers(20, 20).fault(fault).run(async {
+                let (client, server) = world().connection(&StreamOptions::new());
+                let ((_reader, mut writer), (mut far_reader, _far_writer)) = (client, server);
+                let _ = writer.write(&[b'x'; 50]); // fails if the fault strikes at once
+                let error = far_reader.read_exactly(51).await.unwrap_err();
+                let arrived = match &error {
+                    ReadError::Incomplete { partial, .. } => &partial[..],
+                    _ => far_reader.buffered(),
+                };
+                assert_eq!(arrived.len() as u64, after);
+                let kinds = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset];
+                assert!(kinds.contains(&error.kind()), "{error}");
+            });
+        }
     }
 }

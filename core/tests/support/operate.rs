@@ -71,22 +71,6 @@ pub(crate) fn commit(reader: &mut Reader, mut data: &[u8]) {
     }
 }
 
-/// Calls `check` after each operation that the stream allows in its state.
-pub(crate) fn run(
-    reader: &mut Reader,
-    ops: &[Op],
-    error: &TransportError,
-    mut check: impl FnMut(&mut Reader, &Op, &Outcome),
-) {
-    for op in ops {
-        if matches!(op, Op::Commit(_) | Op::Feed(_) | Op::Scribble) && !reader.is_open() {
-            continue;
-        }
-        let outcome = operate(reader, op, error);
-        check(reader, op, &outcome);
-    }
-}
-
 pub(crate) fn reset() -> TransportError {
     TransportError::new("reset")
 }
