@@ -471,9 +471,10 @@ fn what_was_sent_before_a_fault_arrives_even_if_the_buffers_are_full() {
                 let ((_reader, mut writer), (mut far_reader, _far_writer)) = (client, server);
                 let _ = writer.write(&[b'x'; 50]); // fails if the fault strikes at once
                 let error = far_reader.read_exactly(51).await.unwrap_err();
-                let arrived = match &error {
-                    ReadError::Incomplete { partial, .. } => &partial[..],
-                    _ => far_reader.buffered(),
+                let arrived = if let ReadError::Incomplete { partial, .. } = &error {
+                    &partial[..]
+                } else {
+                    far_reader.buffered()
                 };
                 assert_eq!(arrived.len() as u64, after);
                 let kinds = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset];

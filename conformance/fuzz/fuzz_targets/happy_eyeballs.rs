@@ -1,0 +1,5 @@
+//! [`millpond_fuzz::happy_eyeballs()`] for cargo-fuzz.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| millpond_fuzz::happy_eyeballs(data));
