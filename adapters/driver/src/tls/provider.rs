@@ -20,3 +20,29 @@ pub(super) fn default() -> Arc<CryptoProvider> {
 
 #[cfg(not(any(feature = "tls-ring", feature = "tls-aws-lc-rs")))]
 compile_error!("TLS needs one of the features `tls-ring` and `tls-aws-lc-rs`");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name() -> String {
+        format!("{:?}", default().key_provider)
+    }
+
+    #[test]
+    fn the_feature_decides_and_not_the_process() {
+        let ours = if cfg!(feature = "tls-ring") {
+            "Ring"
+        } else {
+            "AwsLcRs"
+        };
+        assert_eq!(CryptoProvider::get_default().map(|_| ()), None);
+        assert_eq!(name(), ours);
+        #[cfg(feature = "tls-aws-lc-rs")]
+        {
+            let other = futures_rustls::rustls::crypto::aws_lc_rs::default_provider();
+            other.install_default().unwrap();
+            assert_eq!(name(), ours);
+        }
+    }
+}
