@@ -172,6 +172,8 @@ enum Habit {
     WritesNothing,
     WritesTooMuch,
     ReadsTooMuch,
+    FailsReading(io::ErrorKind),
+    FailsWriting(io::ErrorKind),
     /// Keeps what it is given until it was flushed so often.
     FlushesAfter(usize),
 }
@@ -198,10 +200,15 @@ impl Queer {
 
 impl Socket for Queer {
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let lies = self.habit == Habit::ReadsTooMuch && !self.is_honest();
-        match lies {
-            true => Poll::Ready(Ok(buf.len() + 1)),
-            false => self.end.poll_read(cx, buf),
+        match self.habit {
+            Habit::ReadsTooMuch if !self.is_honest() => Poll::Ready(Ok(buf.len() + 1)),
+            Habit::FailsReading(kind) if !self.is_honest() => Poll::Ready(Err(kind.into())),
+            Habit::WritesNothing
+            | Habit::WritesTooMuch
+            | Habit::ReadsTooMuch
+            | Habit::FailsReading(_)
+            | Habit::FailsWriting(_)
+            | Habit::FlushesAfter(_) => self.end.poll_read(cx, buf),
         }
     }
 
@@ -209,13 +216,16 @@ impl Socket for Queer {
         match self.habit {
             Habit::WritesNothing if !self.is_honest() => Poll::Ready(Ok(0)),
             Habit::WritesTooMuch if !self.is_honest() => Poll::Ready(Ok(buf.len() + 1)),
+            Habit::FailsWriting(kind) if !self.is_honest() => Poll::Ready(Err(kind.into())),
             Habit::FlushesAfter(_) => {
                 self.kept.lock().unwrap().extend(buf);
                 Poll::Ready(Ok(buf.len()))
             }
-            Habit::WritesNothing | Habit::WritesTooMuch | Habit::ReadsTooMuch => {
-                self.end.poll_write(cx, buf)
-            }
+            Habit::WritesNothing
+            | Habit::WritesTooMuch
+            | Habit::ReadsTooMuch
+            | Habit::FailsReading(_)
+            | Habit::FailsWriting(_) => self.end.poll_write(cx, buf),
         }
     }
 
@@ -256,15 +266,28 @@ impl Socket for Queer {
 }
 
 #[test]
-fn a_socket_that_lies_fails_the_handshake_or_the_stream() {
-    let habits = [
+fn a_socket_that_lies_or_fails_fails_the_handshake_or_the_stream() {
+    let mut habits = vec![
         (Habit::WritesNothing, io::ErrorKind::WriteZero),
         (Habit::WritesTooMuch, io::ErrorKind::InvalidData),
         (Habit::ReadsTooMuch, io::ErrorKind::InvalidData),
     ];
+    for kind in [
+        io::ErrorKind::BrokenPipe,
+        // futures-rustls takes the stream for ended after it.
+        io::ErrorKind::ConnectionAborted,
+        io::ErrorKind::ConnectionReset,
+        io::ErrorKind::NotConnected,
+        io::ErrorKind::Other,
+        io::ErrorKind::OutOfMemory,
+        io::ErrorKind::TimedOut,
+    ] {
+        habits.push((Habit::FailsReading(kind), kind));
+        habits.push((Habit::FailsWriting(kind), kind));
+    }
     let later = Cell::new(0);
     for version in VERSIONS {
-        for (habit, kind) in habits {
+        for &(habit, kind) in &habits {
             for honest in 0..12 {
                 let case = format!("{version:?} {habit:?} after {honest}");
                 let scene = Scene::new();
@@ -295,6 +318,7 @@ fn a_socket_that_lies_fails_the_handshake_or_the_stream() {
                             return io::Error::from(error).kind();
                         }
                         if let Err(error) = client.read(99).await {
+                            assert!(client.read(99).await.is_err(), "{case}: an end");
                             return io::Error::from(error).kind();
                         }
                     }
