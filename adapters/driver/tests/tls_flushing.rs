@@ -75,14 +75,7 @@ fn leaves(version: Version, len: usize, pace: Pace) {
 }
 
 /// A client of the driver's, and a server that is rustls alone.
-fn against_raw(
-    scene: &Scene,
-    version: Version,
-) -> (
-    Stream,
-    Raw<millpond::rustls::ServerConnection>,
-    Box<dyn Socket>,
-) {
+fn against_raw(scene: &Scene, version: Version) -> (Stream, Raw, Box<dyn Socket>) {
     let [client, server] = scene.wire.ends();
     let mut client = open(&scene.world, client);
     let mut raw = Raw::server(&scene.wire, server_config(version));

@@ -4,7 +4,7 @@ use std::{
     error::Error,
     fmt,
     future::poll_fn,
-    io,
+    io, mem,
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -24,6 +24,10 @@ use crate::socket::Socket;
 
 /// As much as most clients say first.
 const FIRST: usize = 1024;
+
+/// What a record of a handshake begins with, and how much it can contain.
+const HANDSHAKE: u8 = 22;
+const MAX_RECORD: usize = 16 * 1024;
 
 /// A handshake that is to be made.
 #[derive(Clone, Debug)]
@@ -49,9 +53,8 @@ impl Handshake {
     /// Makes it, beginning with what was received `early`.
     pub(super) async fn run(&self, below: Arc<dyn Socket>, early: Bytes) -> io::Result<TlsSocket> {
         let early = match self {
-            // A client that says nothing costs nothing but its socket.
-            Self::Server { .. } if early.is_empty() => first_bytes(&*below).await?,
-            Self::Server { .. } | Self::Client { .. } => early,
+            Self::Server { .. } => first_record(&*below, early).await?,
+            Self::Client { .. } => early,
         };
         let shaken = Box::pin(self.shake(below, early)).await;
         shaken.map_err(NoTls::explain)
@@ -77,14 +80,36 @@ impl Handshake {
     }
 }
 
-/// What comes first; nothing at the end of the stream.
-async fn first_bytes(below: &dyn Socket) -> io::Result<Bytes> {
+/// What comes first, until it is something to begin a session with: a client that says nothing, or
+/// only half of its hello, costs its socket and what it has said.
+async fn first_record(below: &dyn Socket, early: Bytes) -> io::Result<Bytes> {
+    if is_worth_a_session(&early) {
+        return Ok(early);
+    }
+    let mut received = Vec::from(early);
     poll_fn(|cx| {
-        let mut buf = [0; FIRST];
-        let n = ready!(guard::read(below, cx, &mut buf))?;
-        Poll::Ready(Ok(Bytes::copy_from_slice(&buf[..n])))
+        while !is_worth_a_session(&received) {
+            let mut buf = [0; FIRST];
+            match ready!(guard::read(below, cx, &mut buf))? {
+                0 => break,
+                n => received.extend_from_slice(&buf[..n]),
+            }
+        }
+        Poll::Ready(Ok(Bytes::from(mem::take(&mut received))))
     })
     .await
+}
+
+/// A whole record, or what is none.
+fn is_worth_a_session(received: &[u8]) -> bool {
+    match received {
+        [] => false,
+        [HANDSHAKE, _, _, high, low, record @ ..] => {
+            let len = usize::from(u16::from_be_bytes([*high, *low]));
+            len > MAX_RECORD || record.len() >= len
+        }
+        [kind, ..] => *kind != HANDSHAKE,
+    }
 }
 
 /// Flushes the socket below after each step, because the guard does not.

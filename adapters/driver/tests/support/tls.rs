@@ -14,10 +14,11 @@ use millpond::{
     Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Runtime, Socket,
     Spawn, StdListener, StdSocket, Stream, TlsAcceptor, TlsConnector,
     rustls::{
-        ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
+        ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection,
+        SupportedProtocolVersion,
         client::Resumption,
         crypto::CryptoProvider,
-        pki_types::{CertificateDer, PrivateKeyDer},
+        pki_types::{CertificateDer, PrivateKeyDer, ServerName},
         version::{TLS12, TLS13},
     },
 };
@@ -513,20 +514,30 @@ pub fn records(ciphertext: &[u8]) -> Vec<(u8, usize)> {
 }
 
 /// A peer that is rustls alone, moved by hand.
-pub struct Raw<C> {
-    pub session: C,
+pub struct Raw {
+    pub session: Connection,
     pub wire: Wire,
     pub way: Way,
     heard: usize,
 }
 
-impl Raw<millpond::rustls::ServerConnection> {
+impl Raw {
     pub fn server(wire: &Wire, config: ServerConfig) -> Self {
-        let session = millpond::rustls::ServerConnection::new(Arc::new(config)).unwrap();
+        let session = ServerConnection::new(Arc::new(config)).unwrap();
+        Self::new(wire, session.into(), Way::ToClient)
+    }
+
+    pub fn client(wire: &Wire, config: ClientConfig) -> Self {
+        let name = ServerName::try_from(NAME).unwrap();
+        let session = ClientConnection::new(Arc::new(config), name).unwrap();
+        Self::new(wire, session.into(), Way::ToServer)
+    }
+
+    fn new(wire: &Wire, session: Connection, way: Way) -> Self {
         Self {
             session,
             wire: wire.clone(),
-            way: Way::ToClient,
+            way,
             heard: 0,
         }
     }
@@ -534,7 +545,10 @@ impl Raw<millpond::rustls::ServerConnection> {
     /// Takes what has come and gives what there is to say. Returns the plaintext.
     pub fn go_on(&mut self) -> Vec<u8> {
         use std::io::Read;
-        let all = self.wire.sent(Way::ToServer);
+        let all = self.wire.sent(match self.way {
+            Way::ToServer => Way::ToClient,
+            Way::ToClient => Way::ToServer,
+        });
         let mut new = &all[self.heard..];
         self.heard = all.len();
         let mut plaintext = Vec::new();
@@ -551,10 +565,16 @@ impl Raw<millpond::rustls::ServerConnection> {
     }
 
     pub fn speak(&mut self) {
+        let said = self.say_nothing_yet();
+        self.wire.say(self.way, &said);
+    }
+
+    /// What there is to say.
+    pub fn say_nothing_yet(&mut self) -> Vec<u8> {
         let mut said = Vec::new();
         while self.session.wants_write() {
             self.session.write_tls(&mut said).unwrap();
         }
-        self.wire.say(self.way, &said);
+        said
     }
 }
