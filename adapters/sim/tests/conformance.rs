@@ -41,7 +41,8 @@ mod rough {
 
     /// About what is done at once or not at all: a last alert, and all that follows a close that may
     /// take no time.
-    const AT_ONCE: [&str; 3] = [
+    const AT_ONCE: [&str; 4] = [
+        "a_client_without_tls_is_told_by_an_alert",
         "a_close_that_may_take_no_time_gives_up_what_cannot_be_sent_at_once",
         "a_handshake_that_fails_ends_the_stream",
         "a_client_shows_its_certificate_to_a_server_that_asks",
