@@ -56,6 +56,16 @@ fn assert_prints(output: &Output, status: i32, expected: &str) {
 }
 
 #[test]
+fn nothing_to_replay_is_an_error() {
+    for input in ["", "\n\n"] {
+        let output = run(&["replay", "-"], input);
+        assert_prints(&output, 2, "");
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(complaint.contains("there is no trace in it"), "{complaint}");
+    }
+}
+
+#[test]
 fn a_replay_without_a_difference_succeeds() {
     let output = run(&["replay", "-"], &RIGHT.repeat(2));
     assert_prints(&output, 0, "2 traces, 4 lines: 0 differ\n");

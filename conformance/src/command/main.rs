@@ -108,7 +108,15 @@ fn read(path: &Path) -> io::Result<Vec<(Trace, Vec<usize>)>> {
     } else {
         File::open(path).and_then(|file| Trace::read_numbered(BufReader::new(file)))
     };
-    traces.map_err(|error| about(path, &error))
+    let traces = traces.map_err(|error| about(path, &error))?;
+    if traces.is_empty() {
+        let error = "there is no trace in it: one begins with the line {\"trace\":1,\"limit\":N}";
+        return Err(about(
+            path,
+            &io::Error::new(io::ErrorKind::InvalidData, error),
+        ));
+    }
+    Ok(traces)
 }
 
 fn about(path: &Path, error: &io::Error) -> io::Error {
