@@ -101,6 +101,7 @@ mod serving;
 mod socket;
 mod socket_options;
 mod start_server;
+mod std_socket;
 mod stream;
 mod stream_server;
 mod target;
@@ -134,7 +135,7 @@ pub use pipe::{ConnectPipe, ReadPipe, WritePipe, connect_read_pipe, connect_writ
 pub use reader::{Lines, StreamReader};
 #[cfg(unix)]
 pub use runtime::StdPipe;
-pub use runtime::{BoxFuture, Runtime, Spawn, StdListener, StdSocket};
+pub use runtime::{BoxFuture, Runtime, Spawn};
 pub use server::Server;
 pub use serving::Shutdown;
 pub use socket::{Bound, FuturesIo, Listener, Socket};
@@ -142,6 +143,7 @@ pub use socket_options::{ConnectOptions, KeepAlive, ListenOptions, SocketOptions
 #[cfg(unix)]
 pub use start_server::start_unix_server;
 pub use start_server::{HandlerOutput, StartServer, start_server};
+pub use std_socket::{StdListener, StdSocket};
 pub use stream::{ReuniteError, Stream};
 pub use stream_server::StreamServer;
 #[cfg(unix)]

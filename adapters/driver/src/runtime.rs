@@ -9,12 +9,11 @@ use std::{
 };
 
 use crate::{
-    error::OpenError,
     extra_info::Address,
     lookup::Lookup,
-    os,
     socket::{Bound, Listener, Socket},
     socket_options::{ConnectOptions, ListenOptions},
+    std_socket::{StdListener, StdSocket},
 };
 
 /// A future in a box that can move between threads.
@@ -141,24 +140,6 @@ pub trait Runtime: Spawn {
     }
 }
 
-/// A connected stream socket of the standard library; asyncio's `sock`.
-///
-/// ```no_run
-/// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
-/// let (here, there) = millpond::os::socket_pair()?;
-/// let (mut reader, mut writer) = millpond::open_connection(runtime, here).await?;
-/// # Ok(()) }
-/// ```
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StdSocket {
-    /// A TCP connection.
-    Tcp(std::net::TcpStream),
-    /// A unix-domain connection.
-    #[cfg(unix)]
-    Unix(std::os::unix::net::UnixStream),
-}
-
 /// One end of a pipe or FIFO of the standard library; what
 /// [`Runtime::adopt_pipe`] takes over.
 ///
@@ -178,131 +159,4 @@ pub enum StdPipe {
     Reader(std::os::fd::OwnedFd),
     /// It is written to.
     Writer(std::os::fd::OwnedFd),
-}
-
-/// A listening stream socket of the standard library.
-///
-/// ```no_run
-/// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
-/// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-/// let server = millpond::start_server(runtime, listener, async |_, _| {}).await?;
-/// # Ok(()) }
-/// ```
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StdListener {
-    /// For TCP connections.
-    Tcp(std::net::TcpListener),
-    /// For unix-domain connections.
-    #[cfg(unix)]
-    Unix(std::os::unix::net::UnixListener),
-}
-
-impl StdSocket {
-    /// # Errors
-    ///
-    /// If it carries no stream, as one that was made of another kind of descriptor.
-    pub(crate) fn check(&self) -> Result<(), OpenError> {
-        unless_stream(match self {
-            Self::Tcp(socket) => os::check_stream(socket),
-            #[cfg(unix)]
-            Self::Unix(socket) => os::check_stream(socket),
-        })
-    }
-}
-
-impl StdListener {
-    /// # Errors
-    ///
-    /// As [`StdSocket::check`].
-    pub(crate) fn check(&self) -> Result<(), OpenError> {
-        unless_stream(match self {
-            Self::Tcp(socket) => os::check_stream(socket),
-            #[cfg(unix)]
-            Self::Unix(socket) => os::check_stream(socket),
-        })
-    }
-}
-
-fn unless_stream(checked: io::Result<()>) -> Result<(), OpenError> {
-    checked.map_err(|error| OpenError::option("sock", error.to_string()))
-}
-
-impl From<std::net::TcpStream> for StdSocket {
-    fn from(socket: std::net::TcpStream) -> Self {
-        Self::Tcp(socket)
-    }
-}
-
-#[cfg(unix)]
-impl From<std::os::unix::net::UnixStream> for StdSocket {
-    fn from(socket: std::os::unix::net::UnixStream) -> Self {
-        Self::Unix(socket)
-    }
-}
-
-impl From<std::net::TcpListener> for StdListener {
-    fn from(listener: std::net::TcpListener) -> Self {
-        Self::Tcp(listener)
-    }
-}
-
-#[cfg(unix)]
-impl From<std::os::unix::net::UnixListener> for StdListener {
-    fn from(listener: std::os::unix::net::UnixListener) -> Self {
-        Self::Unix(listener)
-    }
-}
-
-/// What asyncio takes by its descriptor, as `socket.socket(fileno=...)` does.
-///
-/// ```
-/// use std::os::{fd::OwnedFd, unix::net::UnixStream};
-///
-/// let (here, _there) = UnixStream::pair()?;
-/// let socket = millpond::StdSocket::try_from(OwnedFd::from(here))?;
-/// assert!(matches!(socket, millpond::StdSocket::Unix(_)));
-/// # Ok::<(), std::io::Error>(())
-/// ```
-///
-/// # Errors
-///
-/// `InvalidInput`, which says why, if it is no socket, carries no stream, or is neither of TCP nor a
-/// unix socket. It is closed then.
-#[cfg(unix)]
-impl TryFrom<std::os::fd::OwnedFd> for StdSocket {
-    type Error = io::Error;
-
-    fn try_from(fd: std::os::fd::OwnedFd) -> io::Result<Self> {
-        Ok(match os::stream_kind(&fd)? {
-            os::StreamKind::Tcp => Self::Tcp(fd.into()),
-            os::StreamKind::Unix => Self::Unix(fd.into()),
-        })
-    }
-}
-
-/// A socket that is bound, by its descriptor: one that was inherited from a supervisor for instance.
-///
-/// ```
-/// use std::{net::TcpListener, os::fd::OwnedFd};
-///
-/// let listener = TcpListener::bind("127.0.0.1:0")?;
-/// let listener = millpond::StdListener::try_from(OwnedFd::from(listener))?;
-/// assert!(matches!(listener, millpond::StdListener::Tcp(_)));
-/// # Ok::<(), std::io::Error>(())
-/// ```
-///
-/// # Errors
-///
-/// As for [`StdSocket`].
-#[cfg(unix)]
-impl TryFrom<std::os::fd::OwnedFd> for StdListener {
-    type Error = io::Error;
-
-    fn try_from(fd: std::os::fd::OwnedFd) -> io::Result<Self> {
-        Ok(match os::stream_kind(&fd)? {
-            os::StreamKind::Tcp => Self::Tcp(fd.into()),
-            os::StreamKind::Unix => Self::Unix(fd.into()),
-        })
-    }
 }

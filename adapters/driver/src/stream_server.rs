@@ -7,11 +7,12 @@ use crate::{
     extra_info::Address,
     lookup::Family,
     options::stream_options,
-    runtime::{Runtime, StdListener},
+    runtime::Runtime,
     server::Server,
     serving::Shutdown,
     socket_options::{KeepAlive, socket_options},
     start_server::{HandlerOutput, Plan, boxed, server_options},
+    std_socket::StdListener,
     stream::Stream,
     target::Target,
 };

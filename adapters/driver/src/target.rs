@@ -10,8 +10,9 @@ use crate::{
     error::OpenError,
     extra_info::Address,
     lookup::{Family, Lookup},
-    runtime::{Runtime, StdListener, StdSocket},
+    runtime::Runtime,
     socket::Socket,
+    std_socket::{StdListener, StdSocket},
 };
 
 /// The longest path of a unix socket, in bytes: `sun_path` without its NUL, 108 on Linux and

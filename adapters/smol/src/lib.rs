@@ -159,12 +159,10 @@ impl Runtime for Smol {
         options: &'a ConnectOptions,
     ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
         Box::pin(async move {
-            match os::connect(address, options)? {
-                StdSocket::Tcp(socket) => Io::connected(Async::new(socket)?).await,
-                #[cfg(unix)]
-                StdSocket::Unix(socket) => Io::connected(Async::new(socket)?).await,
-                _ => Err(io::ErrorKind::Unsupported.into()),
-            }
+            let socket = Async::new(os::connect(address, options)?)?;
+            socket.writable().await?;
+            os::connected(socket.get_ref())?;
+            Ok(Box::new(Io(socket)) as _)
         })
     }
 
@@ -173,21 +171,11 @@ impl Runtime for Smol {
     }
 
     fn adopt(&self, socket: StdSocket) -> io::Result<Box<dyn Socket>> {
-        match socket {
-            StdSocket::Tcp(socket) => Ok(Box::new(Io(Async::new(socket)?))),
-            #[cfg(unix)]
-            StdSocket::Unix(socket) => Ok(Box::new(Io(Async::new(socket)?))),
-            _ => Err(io::ErrorKind::Unsupported.into()),
-        }
+        Ok(Box::new(Io(Async::new(socket)?)))
     }
 
     fn adopt_listener(&self, listener: StdListener) -> io::Result<Box<dyn Listener>> {
-        match listener {
-            StdListener::Tcp(listener) => Ok(Box::new(Io(Async::new(listener)?))),
-            #[cfg(unix)]
-            StdListener::Unix(listener) => Ok(Box::new(Io(Async::new(listener)?))),
-            _ => Err(io::ErrorKind::Unsupported.into()),
-        }
+        Ok(Box::new(Io(Async::new(listener)?)))
     }
 
     fn resolve<'a>(&'a self, lookup: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {

@@ -2,13 +2,12 @@
 
 use std::{
     io::{self, IoSlice, Read, Write},
-    net::TcpListener,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use async_io::Async;
-use millpond::{Address, Listener, Socket, os};
+use millpond::{Address, Listener, Socket, StdListener, os};
 
 /// A socket of the standard library in smol's reactor: `Async` of it, or an `Arc` of that.
 pub(crate) struct Io<A>(pub(crate) A);
@@ -46,19 +45,6 @@ where
     match Arc::try_unwrap(shared) {
         Ok(owned) => Box::new(Io(owned)),
         Err(shared) => Box::new(Io(shared)),
-    }
-}
-
-impl<S> Io<Async<S>>
-where
-    Self: Socket,
-    for<'a> os::SockRef<'a>: From<&'a S>,
-{
-    /// Waits until a socket of [`os::connect`] is connected.
-    pub(crate) async fn connected(socket: Async<S>) -> io::Result<Box<dyn Socket>> {
-        socket.writable().await?;
-        os::connected(socket.get_ref())?;
-        Ok(Box::new(Self(socket)))
     }
 }
 
@@ -108,27 +94,13 @@ where
     }
 }
 
-impl Listener for Io<Async<TcpListener>> {
+impl Listener for Io<Async<StdListener>> {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
-        let accepted = os::poll_io(|| self.0.get_ref().accept(), || self.0.poll_readable(cx));
-        let (stream, _) = ready!(accepted)?;
-        Poll::Ready(Ok(Box::new(Io(Async::new(stream)?))))
+        let accepted = os::poll_io(|| self.get_ref().accept(), || self.0.poll_readable(cx));
+        Poll::Ready(Ok(Box::new(Io(Async::new(ready!(accepted)?)?))))
     }
 
     fn local_addr(&self) -> io::Result<Address> {
-        os::local_addr(self.0.get_ref())
-    }
-}
-
-#[cfg(unix)]
-impl Listener for Io<Async<std::os::unix::net::UnixListener>> {
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
-        let accepted = os::poll_io(|| self.0.get_ref().accept(), || self.0.poll_readable(cx));
-        let (stream, _) = ready!(accepted)?;
-        Poll::Ready(Ok(Box::new(Io(Async::new(stream)?))))
-    }
-
-    fn local_addr(&self) -> io::Result<Address> {
-        os::local_addr(self.0.get_ref())
+        os::local_addr(self.get_ref())
     }
 }

@@ -238,16 +238,11 @@ impl Runtime for Tokio {
 
     fn adopt_listener(&self, listener: StdListener) -> io::Result<Box<dyn Listener>> {
         let _inside = self.handle.enter();
+        listener.set_nonblocking(true)?;
         match listener {
-            StdListener::Tcp(listener) => {
-                listener.set_nonblocking(true)?;
-                Ok(Box::new(Io(net::TcpListener::from_std(listener)?)))
-            }
+            StdListener::Tcp(listener) => Ok(Box::new(Io(net::TcpListener::from_std(listener)?))),
             #[cfg(unix)]
-            StdListener::Unix(listener) => {
-                listener.set_nonblocking(true)?;
-                Ok(Box::new(Io(net::UnixListener::from_std(listener)?)))
-            }
+            StdListener::Unix(listener) => Ok(Box::new(Io(net::UnixListener::from_std(listener)?))),
             _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }
@@ -290,16 +285,11 @@ impl Tokio {
     /// Makes a socket known to tokio.
     fn register(&self, socket: StdSocket) -> io::Result<Registered> {
         let _inside = self.handle.enter();
+        socket.set_nonblocking(true)?;
         match socket {
-            StdSocket::Tcp(socket) => {
-                socket.set_nonblocking(true)?;
-                Ok(Registered::Tcp(Io(net::TcpStream::from_std(socket)?)))
-            }
+            StdSocket::Tcp(socket) => Ok(Registered::Tcp(Io(net::TcpStream::from_std(socket)?))),
             #[cfg(unix)]
-            StdSocket::Unix(socket) => {
-                socket.set_nonblocking(true)?;
-                Ok(Registered::Unix(Io(net::UnixStream::from_std(socket)?)))
-            }
+            StdSocket::Unix(socket) => Ok(Registered::Unix(Io(net::UnixStream::from_std(socket)?))),
             _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }

@@ -7,9 +7,10 @@ use socket2::{Domain, SockRef, Socket, Type};
 use super::configure::{set_buffers, set_tcp};
 use crate::{
     extra_info::Address,
-    runtime::{Runtime, StdListener},
+    runtime::Runtime,
     socket::{Bound, Listener},
     socket_options::ListenOptions,
+    std_socket::StdListener,
 };
 
 /// Takes an address, for `runtime` to listen on.
@@ -101,25 +102,15 @@ struct Taken {
     listener: StdListener,
 }
 
-impl Taken {
-    fn socket(&self) -> SockRef<'_> {
-        match &self.listener {
-            StdListener::Tcp(listener) => listener.into(),
-            #[cfg(unix)]
-            StdListener::Unix(listener) => listener.into(),
-        }
-    }
-}
-
 impl Bound for Taken {
     fn local_addr(&self) -> io::Result<Address> {
-        super::local_addr(&*self.socket())
+        super::local_addr(&self.listener)
     }
 
     fn listen(self: Box<Self>, backlog: u32) -> io::Result<Box<dyn Listener>> {
         // The system cuts what is too large.
         let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
-        self.socket().listen(backlog)?;
+        SockRef::from(&self.listener).listen(backlog)?;
         self.runtime.adopt_listener(self.listener)
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use socket2::SockRef;
 
-use crate::runtime::StdSocket;
+use crate::std_socket::StdSocket;
 
 /// Tries an operation, and waits for readiness only when it would block: readiness alone may come
 /// late, or be refused by a runtime's budget.

@@ -31,14 +31,8 @@ struct Held(StdListener);
 impl Listener for Held {
     /// The connection ends at once.
     fn poll_accept(&self, _: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
-        let accepted = match &self.0 {
-            StdListener::Tcp(listener) => listener.accept().map(drop),
-            #[cfg(unix)]
-            StdListener::Unix(listener) => listener.accept().map(drop),
-            _ => unreachable!(),
-        };
-        match accepted {
-            Ok(()) => {
+        match self.0.accept() {
+            Ok(_) => {
                 let nothing = futures_lite::io::Cursor::new(Vec::new());
                 Poll::Ready(Ok(Box::new(FuturesIo::new(nothing))))
             }
@@ -48,12 +42,7 @@ impl Listener for Held {
     }
 
     fn local_addr(&self) -> io::Result<Address> {
-        match &self.0 {
-            StdListener::Tcp(listener) => os::local_addr(listener),
-            #[cfg(unix)]
-            StdListener::Unix(listener) => os::local_addr(listener),
-            _ => unreachable!(),
-        }
+        os::local_addr(&self.0)
     }
 }
 
@@ -79,12 +68,7 @@ impl Runtime for Plain {
     }
 
     fn adopt_listener(&self, listener: StdListener) -> io::Result<Box<dyn Listener>> {
-        match &listener {
-            StdListener::Tcp(listener) => listener.set_nonblocking(true)?,
-            #[cfg(unix)]
-            StdListener::Unix(listener) => listener.set_nonblocking(true)?,
-            _ => unreachable!(),
-        }
+        listener.set_nonblocking(true)?;
         Ok(Box::new(Held(listener)))
     }
 
