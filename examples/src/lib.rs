@@ -7,6 +7,8 @@ use millpond::Runtime;
 use millpond_smol::Smol;
 use millpond_tokio::Tokio;
 
+#[cfg(unix)]
+pub mod event_loop;
 pub mod message;
 pub mod smtp;
 pub mod tls;
