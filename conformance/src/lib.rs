@@ -25,8 +25,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! That is a test for each scenario on each transport, with a name of its own. A runtime that can
-//! be set up in several ways has several harnesses, each with its suite in a module of its own.
+//! That is a test for each scenario on each transport, with a name of its own. For those who write an
+//! adapter there is a [guide](guide::adapters), with one to start from and the traps on the way.
 //!
 //! # What is tested
 //!
@@ -96,6 +96,7 @@ mod bridge;
 mod certificates;
 mod data;
 mod drip;
+pub mod guide;
 mod harness;
 mod meddler;
 mod place;

@@ -54,8 +54,8 @@ impl<F: Fn(BoxFuture<'static, ()>) + Send + Sync + 'static> Spawn for F {
 /// How a runtime opens sockets, waits and spawns. It knows no rule of reading, writing, connecting
 /// or serving: those are the driver's.
 ///
-/// An adapter implements it and has everything; `millpond-conformance` tells whether it is right. A
-/// program can take it as an argument and so run on any runtime:
+/// An adapter implements it and has everything; `millpond-conformance` tells whether it is right,
+/// and has a guide to writing one. A program can take it as an argument and so run on any runtime:
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
