@@ -273,7 +273,7 @@ impl World {
     ///     child.write(b"one\ntw").unwrap();
     ///     drop(child); // it was killed
     ///     assert_eq!(output.read_line().await.unwrap(), "one\n");
-    ///     output.read_line().await.unwrap_err();
+    ///     assert_eq!(output.read_line().await.unwrap(), "tw");
     /// });
     /// ```
     pub fn pipe(&self, options: &StreamOptions) -> (Stream, Stream) {
