@@ -251,6 +251,7 @@ mod tests {
                                 front
                             }
                         };
+                        assert_eq!(front.len(), n);
                         for byte in front {
                             assert_eq!(byte, expected);
                             expected = expected.wrapping_add(1);

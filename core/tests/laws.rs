@@ -404,7 +404,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         10 => len().prop_map(Act::Write),
         10 => len().prop_map(Act::WriteBytes),
-        12 => any::<usize>().prop_map(Act::Sent),
+        8 => any::<usize>().prop_map(Act::Sent),
+        4 => Just(Act::SentChunk),
         4 => (len(), len()).prop_map(|(low, more)| Act::SetWatermarks(low, more)),
         4 => Just(Act::PollEvent),
         4 => Just(Act::Ended),
@@ -464,7 +465,7 @@ proptest! {
                 Act::Close => writer.close(),
                 Act::Eof => writer.write_eof(),
                 Act::Fail => writer.fail(reset()),
-                Act::Sent(_) => writer.sent(0),
+                Act::Sent(_) | Act::SentChunk => writer.sent(0),
                 Act::SetWatermarks(..) => writer.set_watermarks(model.low, model.high),
                 Act::Write(_) | Act::WriteBytes(_) => {
                     assert_eq!(writer.write(b""), model.writable());

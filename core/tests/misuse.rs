@@ -168,6 +168,10 @@ fn a_separator_is_equal_to_one_of_the_same_sequences_in_any_order() {
         Separator::any(["\n", "\r\n"]),
         Separator::any(["\r\n", "\n", "\n"])
     );
+    assert_eq!(
+        Separator::any(["ab", "cd"]),
+        Separator::any(["cd", "ab", "cd"])
+    );
     assert_ne!(Separator::any(["\n", "\r\n"]), Separator::new("\n"));
     assert_ne!(Separator::new("\r\n"), Separator::new("\n\r"));
     let once = Separator::new("\r\n");

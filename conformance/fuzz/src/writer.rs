@@ -64,7 +64,8 @@ fn any_act(input: &mut Input<'_>) -> Act {
     match input.below(16) {
         0..=2 => Act::Write(any_len(input)),
         3..=5 => Act::WriteBytes(any_len(input)),
-        6..=8 => Act::Sent(input.below(1 << 16)),
+        6 => Act::SentChunk,
+        7..=8 => Act::Sent(input.below(1 << 16)),
         9 => Act::Sent(input.below(64)),
         10 => Act::SetWatermarks(any_len(input), any_len(input)),
         11 | 12 => Act::PollEvent,

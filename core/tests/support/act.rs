@@ -15,6 +15,8 @@ pub(crate) enum Act {
     Fail,
     PollEvent,
     Sent(usize),
+    /// All of the first chunk.
+    SentChunk,
     /// A low watermark, and how far the high one is above it.
     SetWatermarks(usize, usize),
     Write(usize),
@@ -159,11 +161,10 @@ pub(crate) fn act(writer: &mut Writer, model: &mut WriterModel, act: &Act) {
             model.eof_asked |= model.writable().is_ok();
         }
         Act::Fail => fail(writer, model),
-        Act::Sent(n) => {
-            let n = n % (model.queue.len() + 1);
-            let front = writer.chunks().flatten().copied().take(n);
-            assert_eq!(front.collect::<Vec<u8>>(), model.sent(n));
-            writer.sent(n);
+        Act::Sent(n) => send(writer, model, n % (model.queue.len() + 1)),
+        Act::SentChunk => {
+            let n = writer.chunks().next().map_or(0, <[u8]>::len);
+            send(writer, model, n);
         }
         Act::SetWatermarks(low, more) => {
             let (low, high) = (*low, low.saturating_add(*more));
@@ -183,6 +184,12 @@ pub(crate) fn act(writer: &mut Writer, model: &mut WriterModel, act: &Act) {
         }
         Act::Ended | Act::PollEvent => {}
     }
+}
+
+fn send(writer: &mut Writer, model: &mut WriterModel, n: usize) {
+    let front = writer.chunks().flatten().copied().take(n);
+    assert_eq!(front.collect::<Vec<u8>>(), model.sent(n));
+    writer.sent(n);
 }
 
 fn fail(writer: &mut Writer, model: &mut WriterModel) {
