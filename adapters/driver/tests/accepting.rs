@@ -174,6 +174,30 @@ fn no_more_are_accepted_than_may_be_even_if_one_is_only_closing() {
 }
 
 #[test]
+fn what_a_peer_takes_little_by_little_is_delivered_until_it_takes_nothing_for_the_close_timeout() {
+    let world = World::default();
+    let server = start_server(world.runtime(), address(1), async |_, mut writer| {
+        writer.write(b"hello")
+    });
+    let _server = world.serve(server.close_timeout(10_000 * MILLI));
+    let peer = Peer::default();
+    peer.take(1);
+    let socket = peer.socket();
+    world.come(address(1), move || Ok(socket));
+    for taken in [&b"h"[..], b"he", b"hel"] {
+        assert_eq!(peer.received(), taken);
+        world.advance(9_999 * MILLI);
+        peer.take(1);
+        world.settle();
+    }
+    world.advance(9_999 * MILLI);
+    assert!(!peer.was_reset());
+    world.advance(MILLI);
+    assert!(peer.was_reset() && peer.is_released());
+    assert_eq!(peer.received(), b"hell");
+}
+
+#[test]
 fn a_flood_at_one_address_does_not_starve_another() {
     let world = World::default();
     let order = Arc::new(Mutex::new(Vec::new()));
