@@ -306,6 +306,26 @@ mod tests {
         }
     }
 
+    /// Every text of so many letters.
+    fn texts_of_ab(len: u32) -> impl Iterator<Item = Vec<u8>> {
+        (0..1_u32 << len).map(move |bits| (0..len).map(|i| b'a' + (bits >> i & 1) as u8).collect())
+    }
+
+    #[test]
+    fn every_pair_of_short_needles_is_found_in_every_short_text() {
+        let needles: Vec<Vec<u8>> = (1..=5).flat_map(texts_of_ab).collect();
+        for (i, one) in needles.iter().enumerate() {
+            for other in &needles[i..] {
+                let needles = [one.clone(), other.clone()];
+                let separator = Separator::any(&needles);
+                for text in texts_of_ab(7) {
+                    let found = Search::new().find(&text, &separator);
+                    assert_eq!(found, naive(&text, &needles), "{separator:?} in {text:?}");
+                }
+            }
+        }
+    }
+
     /// The worst text for each kind of search: it nearly matches all the time.
     #[test]
     fn looks_at_no_byte_more_than_twice_however_the_input_is_cut_and_asked_again() {
