@@ -1,5 +1,7 @@
 //! Separator search that remembers how far it got.
 
+use memchr::memmem::Finder;
+
 use crate::{
     automaton::{Automaton, State, Step},
     separator::{Matcher, MatcherRef, Separator},
@@ -127,27 +129,32 @@ fn find_pattern(matcher: &Matcher, data: &[u8], upto: usize, state: State) -> St
         Matcher::Bytes(set) => single(set.find(&data[upto..]), upto),
         Matcher::Pair([first, last]) => find_pair(*first, *last, data, upto),
         Matcher::Needle(finder, automaton) => {
-            let len = finder.needle().len();
-            if !is_bulk(data.len() - upto, len) {
-                return automaton.scan(data, upto, state);
-            }
-            // A match may have begun in the last bytes that were scanned.
-            let from = upto.saturating_sub(len - 1);
-            match finder.find(&data[from..]) {
-                Some(at) => Step::Match {
-                    end: from + at + len,
-                    len,
-                },
-                None => catch_up(automaton, data, len),
+            if is_bulk(&data[upto..], finder) {
+                find_in_bulk(finder, automaton, data, upto)
+            } else {
+                automaton.scan(data, upto, state)
             }
         }
         Matcher::Set(automaton) => automaton.scan(data, upto, state),
     }
 }
 
-/// Whether so many new bytes are worth the finder, which looks at up to twice the needle again.
-fn is_bulk(new: usize, needle: usize) -> bool {
-    new >= BULK.max(2 * needle)
+/// Whether so much that is new is worth the finder, which looks at up to twice the needle again.
+fn is_bulk(new: &[u8], finder: &Finder<'_>) -> bool {
+    new.len() >= BULK.max(2 * finder.needle().len())
+}
+
+fn find_in_bulk(finder: &Finder<'_>, automaton: &Automaton, data: &[u8], upto: usize) -> Step {
+    let len = finder.needle().len();
+    // A match may have begun in the last bytes that were scanned.
+    let from = upto.saturating_sub(len - 1);
+    match finder.find(&data[from..]) {
+        Some(at) => Step::Match {
+            end: from + at + len,
+            len,
+        },
+        None => catch_up(automaton, data, len),
+    }
 }
 
 fn single(found: Option<usize>, upto: usize) -> Step {
@@ -199,17 +206,16 @@ fn examined(separator: &Separator, data: &[u8], upto: usize, step: &Step) -> usi
             new + data[upto..end].iter().filter(|byte| *byte == last).count()
         }
         MatcherRef::Pattern(Matcher::Needle(finder, _)) => {
-            let len = finder.needle().len();
-            if !is_bulk(data.len() - upto, len) {
-                new
-            } else {
-                let again = upto.min(len - 1);
-                let caught_up = match step {
-                    Step::Match { .. } => 0,
-                    Step::More(_) => (len - 1).min(data.len()),
-                };
-                again + new + caught_up
+            if !is_bulk(&data[upto..], finder) {
+                return new;
             }
+            let len = finder.needle().len();
+            let again = upto.min(len - 1);
+            let caught_up = match step {
+                Step::Match { .. } => 0,
+                Step::More(_) => (len - 1).min(data.len()),
+            };
+            again + new + caught_up
         }
     }
 }
