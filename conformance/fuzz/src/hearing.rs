@@ -149,6 +149,8 @@ impl Heard {
         for (ask, answer) in &self.answers {
             len += taken(ask, answer);
             match (ask, answer) {
+                // It saw all that ever came. How much of that is skipped later cannot be told.
+                (Ask::Peek(n), Answer::Found(found)) if found < n => return len + found,
                 (Ask::Line, Answer::Overrun { .. }) => {
                     let newline = speech[len..].iter().position(|byte| *byte == b'\n');
                     len += newline.expect("more lines than anybody says") + 1;
