@@ -8,7 +8,7 @@ mod support;
 
 use std::collections::VecDeque;
 
-use act::{Act, WriterModel, act, assert_same, writer_and_model};
+use act::{Act, WATERMARKS, WriterModel, act, assert_same, writer_and_model};
 use bytes::Bytes;
 use millpond_core::{Event, Reader, Request, Status, Transmit, TransportError, Writer};
 use operate::{Op, Outcome, Pausing, commit, operate, operate_model, reset};
@@ -419,16 +419,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 fn watermarks() -> impl Strategy<Value = (usize, usize)> {
-    select(vec![
-        (0, 0),
-        (0, 1),
-        (1, 1),
-        (10, 40),
-        (40, 40),
-        (5_000, 9_000),
-        (0, usize::MAX),
-        (usize::MAX, usize::MAX),
-    ])
+    select(WATERMARKS.to_vec())
 }
 
 fn caps() -> impl Strategy<Value = Option<usize>> {

@@ -2,11 +2,13 @@
 //!
 //! `MILLPOND_SWEEPS` sets how many seeds each of them has.
 
+#[path = "support/patience.rs"]
+mod patience;
+
 use std::{
     env,
     future::poll_fn,
     io::{self, ErrorKind},
-    pin::pin,
     sync::{Arc, Mutex},
     task::Poll,
     time::Duration,
@@ -16,6 +18,7 @@ use millpond_sim::{
     Direction, Fault, Sim, StreamReader, StreamWriter, open_connection, start_server, timeout,
     world,
 };
+use patience::given_up;
 
 const SEEDS: u64 = 2;
 
@@ -120,21 +123,6 @@ impl Conversation {
             [seen, Seen { data, failure }]
         })
     }
-}
-
-/// Polls a future so many times, and gives it up if that is not enough; 0 is for ever.
-async fn given_up<F: Future>(polls: usize, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut polled = 0;
-    poll_fn(|cx| {
-        polled += 1;
-        match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if polled == polls => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }
 
 /// Lets others run.

@@ -8,7 +8,6 @@ mod duplex;
 mod happy_eyeballs;
 mod hearing;
 mod input;
-mod patience;
 mod racing;
 mod reader;
 mod separators;
@@ -24,6 +23,10 @@ mod act;
 mod operate;
 #[path = "../../../core/tests/support/mod.rs"]
 mod support;
+
+// And giving up is that of the worlds'.
+#[path = "../../../adapters/sim/tests/support/patience.rs"]
+mod patience;
 
 pub use crate::{
     duplex::duplex, happy_eyeballs::happy_eyeballs, reader::reader, separators::separators,

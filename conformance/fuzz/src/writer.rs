@@ -5,7 +5,7 @@ use std::mem;
 use millpond_core::{Event, Transmit, Writer};
 
 use crate::{
-    act::{Act, WriterModel, act, assert_same, writer_and_model},
+    act::{Act, WATERMARKS, WriterModel, act, assert_same, writer_and_model},
     input::Input,
 };
 
@@ -23,7 +23,7 @@ const MOST_QUEUED: usize = 40_000;
 /// If it does not.
 pub fn writer(data: &[u8]) {
     let mut input = Input::new(data);
-    let watermarks = any_watermarks(&mut input);
+    let watermarks = input.one_of(&WATERMARKS);
     let cap = input.one_of(&[None, Some(0), Some(60), Some(8_200), Some(30_000)]);
     let (mut writer, mut model) = writer_and_model(watermarks, cap);
     let mut told_paused = false;
@@ -45,19 +45,6 @@ pub fn writer(data: &[u8]) {
     hear(&mut writer, &mut told_paused);
     transmit(&mut writer, &mut model, &mut input);
     hear(&mut writer, &mut told_paused);
-}
-
-fn any_watermarks(input: &mut Input<'_>) -> (usize, usize) {
-    input.one_of(&[
-        (0, 0),
-        (0, 1),
-        (1, 1),
-        (10, 40),
-        (40, 40),
-        (5_000, 9_000),
-        (0, usize::MAX),
-        (usize::MAX, usize::MAX),
-    ])
 }
 
 fn any_act(input: &mut Input<'_>) -> Act {

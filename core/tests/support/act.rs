@@ -5,6 +5,18 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use millpond_core::{Transmit, TransportError, WriteError, Writer};
 
+/// Low and high ones that are worth trying.
+pub(crate) const WATERMARKS: [(usize, usize); 8] = [
+    (0, 0),
+    (0, 1),
+    (1, 1),
+    (10, 40),
+    (40, 40),
+    (5_000, 9_000),
+    (0, usize::MAX),
+    (usize::MAX, usize::MAX),
+];
+
 /// Something that happens to a writer.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
