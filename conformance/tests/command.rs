@@ -160,3 +160,39 @@ fn a_page_needs_nothing_beside_it_and_trusts_nobody() {
         assert!(!page.contains(not_there), "{not_there}");
     }
 }
+
+#[test]
+fn a_limit_that_is_never_reached_can_be_shown() {
+    let largest = format!(
+        "{{\"trace\":1,\"limit\":{}}}\n{{\"feed\":\"61\"}}\n",
+        usize::MAX
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("page.html");
+    for arguments in [
+        &["show", "-"][..],
+        &["show", "--html", page.to_str().unwrap(), "-"],
+    ] {
+        let output = run(arguments, &largest);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{complaint}");
+    }
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains(&format!("limit {} (above)", usize::MAX)));
+}
+
+#[test]
+fn a_page_says_where_a_trace_is_wrong_and_when_the_limit_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("page.html");
+    let changed = WRONG.replace("{\"feed_eof\":true}", "{\"set_limit\":2}");
+    let output = run(
+        &["show", "--html", page.to_str().unwrap(), "-"],
+        &format!("\n{changed}"),
+    );
+    assert_prints(&output, 0, "");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert_eq!(page.matches("class=\"differs\"").count(), 1);
+    assert!(page.contains("limit 2<") && page.contains("pauses above 4<"));
+    assert!(page.contains("<td class=\"n\">6</td>"), "as in the file");
+}

@@ -18,8 +18,9 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 1.2rem; } h2 { font-size: 1rem; margin: 2.5rem 0 .3rem; }
 svg { width: 100%; height: auto; } svg text { font: 11px system-ui, sans-serif; fill: var(--faint); }
 .level { fill: var(--fill); stroke: none; } .edge { fill: none; stroke: var(--water); stroke-width: 2; }
-.pause { fill: var(--pause); } .limit { stroke: var(--limit); stroke-dasharray: 5 4; }
-.twice { stroke: var(--limit); stroke-dasharray: 1 4; } .axis { stroke: var(--faint); }
+.pause { fill: var(--pause); } .differs { fill: var(--bad); opacity: .18; }
+.limit { fill: none; stroke: var(--limit); stroke-dasharray: 5 4; }
+.twice { fill: none; stroke: var(--limit); stroke-dasharray: 1 4; } .axis { stroke: var(--faint); }
 circle { fill: var(--faint); } .feed { fill: var(--water); } .ok { fill: var(--good); } .waits { fill: var(--faint); } .bad { fill: var(--bad); }
 svg .limit-name { fill: var(--limit); }
 table { border-collapse: collapse; width: 100%; font: 13px/1.5 ui-monospace, monospace; }
@@ -29,17 +30,27 @@ th { font-family: system-ui, sans-serif; font-weight: 500; color: var(--faint); 
 tr:nth-child(even) td { background: #8881; } td.n { text-align: right; color: var(--faint); }
 td.feed { color: var(--water); } td.ok { color: var(--good); } td.waits { color: var(--faint); }
 td.bad, .wrong { color: var(--bad); }
+.legend { color: var(--faint); } .legend b { margin-left: .8em; } b.feed { color: var(--water); }
+b.ok { color: var(--good); } b.waits { color: var(--faint); } b.bad { color: var(--bad); }
+b.paused { color: #e0a020; }
 ";
 
-/// The page of all of these.
-pub(crate) fn page(title: &str, traces: &[&Trace]) -> String {
+const LEGEND: &str = "<p class=\"legend\"><b class=\"feed\">▼</b> bytes arrive \
+  <b class=\"feed\">▮</b> the stream ends <b class=\"bad\">▮</b> or fails \
+  <b class=\"ok\">●</b> a request is answered <b class=\"waits\">●</b> it waits \
+  <b class=\"bad\">●</b> it fails <b class=\"waits\">╵</b> a statement \
+  <b class=\"paused\">▇</b> reading is paused <b class=\"wrong\">▇</b> the trace says otherwise</p>\n";
+
+/// The page of all of these, each with the number of each line in its file.
+pub(crate) fn page(title: &str, traces: &[(Trace, Vec<usize>)]) -> String {
     let title = escaped(title);
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
     );
-    for (index, trace) in traces.iter().enumerate() {
+    page += LEGEND;
+    for (index, (trace, numbers)) in traces.iter().enumerate() {
         let moments = timeline(trace);
         let limit = trace.limit();
         page += &format!(
@@ -49,7 +60,7 @@ pub(crate) fn page(title: &str, traces: &[&Trace]) -> String {
             moments.len(),
         );
         page += &picture(trace, &moments);
-        page += &table(trace, &moments);
+        page += &table(trace, &moments, numbers);
     }
     page += "</body>\n</html>\n";
     page
@@ -91,23 +102,33 @@ fn picture(trace: &Trace, moments: &[Moment]) -> String {
         "<svg viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" \
          aria-label=\"How full the buffer was after each line\">\n"
     );
-    svg += &pauses(&frame, moments);
+    svg += &bands(&frame, trace, moments);
     svg += &levels(&frame, moments);
-    svg += &limits(&frame, trace);
+    svg += &limits(&frame, moments);
     svg += &marks(&frame, moments);
     svg += "</svg>\n";
     svg
 }
 
-fn pauses(frame: &Frame, moments: &[Moment]) -> String {
+/// Where reading is paused, and where something else has happened than the trace says.
+fn bands(frame: &Frame, trace: &Trace, moments: &[Moment]) -> String {
     let mut svg = String::new();
-    for (index, _) in moments.iter().enumerate().filter(|(_, at)| at.paused) {
+    for (index, (said, moment)) in trace.lines().iter().zip(moments).enumerate() {
         let (x, y, step) = (frame.x(index), Frame::ABOVE, frame.step);
-        let _ = writeln!(
-            svg,
-            "<rect class=\"pause\" x=\"{x:.1}\" y=\"{y}\" width=\"{step:.1}\" height=\"{HEIGHT}\">\
-             <title>reading is paused</title></rect>"
-        );
+        let mut band = |class: &str, title: &str| {
+            let _ = writeln!(
+                svg,
+                "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y}\" width=\"{step:.1}\" height=\"{HEIGHT}\">\
+                 <title>{title}</title></rect>"
+            );
+        };
+        if moment.paused {
+            band("pause", "reading is paused");
+        }
+        if *said != moment.line {
+            let expected = format!("expected: {}", expected(said, moment));
+            band("differs", &escaped(&expected));
+        }
     }
     svg
 }
@@ -126,31 +147,40 @@ fn levels(frame: &Frame, moments: &[Moment]) -> String {
     )
 }
 
-fn limits(frame: &Frame, trace: &Trace) -> String {
-    let limit = trace.limit();
+/// The limit and twice the limit, which the program may change on the way.
+fn limits(frame: &Frame, moments: &[Moment]) -> String {
     let mut svg = format!(
-        "<text x=\"{x:.1}\" y=\"{top:.1}\" text-anchor=\"end\">{}</text>\n\
-         <text x=\"{x:.1}\" y=\"{floor:.1}\" text-anchor=\"end\">0 bytes</text>\n",
+        "<text x=\"{x:.1}\" y=\"{top:.1}\" text-anchor=\"end\">{} bytes</text>\n\
+         <text x=\"{x:.1}\" y=\"{floor:.1}\" text-anchor=\"end\">0</text>\n",
         frame.top,
         x = Frame::LEFT - 6.0,
         top = frame.y(frame.top) + 4.0,
         floor = frame.y(0) + 4.0,
     );
-    let lines = [
-        ("limit", limit, format!("limit {limit}")),
-        ("twice", 2 * limit, format!("pauses above {}", 2 * limit)),
-    ];
-    for (class, level, name) in lines
-        .into_iter()
-        .filter(|(_, level, _)| *level <= frame.top)
-    {
-        let (left, y, right) = (Frame::LEFT, frame.y(level), frame.width);
+    for (class, times, name) in [("limit", 1, "limit"), ("twice", 2, "pauses above")] {
+        let mut path = String::new();
+        for (index, moment) in moments.iter().enumerate() {
+            let level = moment.limit.saturating_mul(times);
+            if level > frame.top {
+                continue; // out of the picture
+            }
+            let (left, y, right) = (frame.x(index), frame.y(level), frame.x(index + 1));
+            let _ = write!(path, "M{left:.1} {y:.1}H{right:.1}");
+        }
+        let last = moments
+            .last()
+            .map_or(0, |moment| moment.limit.saturating_mul(times));
+        let _ = writeln!(svg, "<path class=\"{class}\" d=\"{path}\"/>");
+        let (y, note) = match last > frame.top {
+            true => (frame.y(frame.top), " (above)"),
+            false => (frame.y(last), ""),
+        };
+        // Two names at one height are one above the other.
+        let y = if times == 2 { y - 8.0 } else { y + 4.0 };
         let _ = writeln!(
             svg,
-            "<line class=\"{class}\" x1=\"{left:.1}\" y1=\"{y:.1}\" x2=\"{right:.1}\" y2=\"{y:.1}\"/>\
-             <text class=\"limit-name\" x=\"{:.1}\" y=\"{:.1}\">{name}</text>",
-            right + 6.0,
-            y + 4.0,
+            "<text class=\"limit-name\" x=\"{:.1}\" y=\"{y:.1}\">{name} {last}{note}</text>",
+            frame.width + 6.0,
         );
     }
     svg
@@ -164,8 +194,9 @@ fn marks(frame: &Frame, moments: &[Moment]) -> String {
         let (y, shape) = match moment.line {
             Line::Feed(_) => (12.0, "v"),
             Line::FeedEof | Line::Fail(_) => (12.0, "end"),
-            Line::Ask(..) | Line::Buffered(_) | Line::Consume(_) | Line::SetLimit(_) | _ => {
-                (frame.y(0) + 16.0, "dot")
+            Line::Ask(..) => (frame.y(0) + 16.0, "dot"),
+            Line::Buffered(_) | Line::Consume(_) | Line::SetLimit(_) | _ => {
+                (frame.y(0) + 12.0, "tick")
             }
         };
         let class = class(&moment.line);
@@ -177,6 +208,7 @@ fn marks(frame: &Frame, moments: &[Moment]) -> String {
                 x - 2.0,
                 y - 6.0
             ),
+            "tick" => format!("<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"1\" height=\"8\""),
             _ => format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\""),
         };
         let _ = writeln!(
@@ -201,11 +233,12 @@ fn name_of(element: &str) -> &str {
     name.split(' ').next().unwrap_or(name)
 }
 
-fn table(trace: &Trace, moments: &[Moment]) -> String {
+fn table(trace: &Trace, moments: &[Moment], numbers: &[usize]) -> String {
     let mut html = String::from(
         "<table>\n<tr><th>line</th><th>buffered</th><th>paused</th><th>what happened</th></tr>\n",
     );
-    for (index, (said, moment)) in trace.lines().iter().zip(moments).enumerate() {
+    let lines = trace.lines().iter().zip(moments).zip(numbers);
+    for ((said, moment), number) in lines {
         let wrong = if *said == moment.line {
             String::new()
         } else {
@@ -214,8 +247,7 @@ fn table(trace: &Trace, moments: &[Moment]) -> String {
         };
         let _ = writeln!(
             html,
-            "<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"{}\">{}{wrong}</td></tr>",
-            index + 1,
+            "<tr><td class=\"n\">{number}</td><td class=\"n\">{}</td><td>{}</td><td class=\"{}\">{}{wrong}</td></tr>",
             moment.buffered,
             if moment.paused { "paused" } else { "" },
             class(&moment.line),

@@ -34,7 +34,6 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
     let traces = read(&options.file)?;
     if let Some(out) = &options.html {
-        let traces: Vec<&Trace> = traces.iter().map(|(trace, _)| trace).collect();
         fs::write(
             out,
             html::page(&options.file.display().to_string(), &traces),
@@ -55,7 +54,7 @@ fn print(out: &mut impl Write, trace: &Trace, numbers: &[usize]) -> io::Result<(
     writeln!(
         out,
         "{HEAD}limit {limit}, pauses above {}{HEAD:#}; a full bar is {top} bytes, | is the limit",
-        2 * limit
+        limit.saturating_mul(2)
     )?;
     let lines = trace.lines().iter().zip(&moments).zip(numbers);
     for ((said, moment), number) in lines {
@@ -70,7 +69,9 @@ fn print(out: &mut impl Write, trace: &Trace, numbers: &[usize]) -> io::Result<(
         let (what, style) = match &moment.line {
             Line::Feed(_) | Line::FeedEof | Line::Fail(_) => (describe(&moment.line), INPUT),
             Line::Ask(_, Answer::Pending) => (describe(&moment.line), FAINT),
-            Line::Ask(..) | Line::Buffered(_) | Line::Consume(_) | Line::SetLimit(_) | _ => {
+            Line::Ask(_, Answer::Ok(_) | Answer::Ready(_)) => (describe(&moment.line), GOOD),
+            Line::Ask(..) => (describe(&moment.line), BAD),
+            Line::Buffered(_) | Line::Consume(_) | Line::SetLimit(_) | _ => {
                 (describe(&moment.line), GOOD)
             }
         };
@@ -101,7 +102,10 @@ pub(crate) fn scale(trace: &Trace, moments: &[Moment]) -> usize {
 }
 
 fn bar(moment: &Moment, top: usize) -> String {
-    let column = |level: usize| (level * COLUMNS).div_ceil(top);
+    let column = |level: usize| match level <= top {
+        true => (level * COLUMNS).div_ceil(top),
+        false => COLUMNS + 1, // out of the picture
+    };
     let filled = column(moment.buffered);
     (1..=COLUMNS)
         .map(|at| match at {
