@@ -404,3 +404,10 @@ fn a_pause_on_one_side_alone_is_found_while_both_hold_the_same() {
         );
     }
 }
+
+#[test]
+fn a_line_that_is_no_text_is_named() {
+    let input = b"{\"trace\":1,\"limit\":3}\n\xff\n";
+    let error = Trace::read_all(&input[..]).unwrap_err();
+    assert!(error.to_string().starts_with("line 2: "), "{error}");
+}

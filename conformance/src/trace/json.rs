@@ -80,7 +80,10 @@ impl Trace {
         let mut traces = Vec::new();
         for (number, text) in input.lines().enumerate() {
             let line = number + 1;
-            parse_into(&mut traces, line, &text?).map_err(|problem| {
+            let in_line =
+                |error: io::Error| io::Error::new(error.kind(), format!("line {line}: {error}"));
+            let text = text.map_err(in_line)?;
+            parse_into(&mut traces, line, &text).map_err(|problem| {
                 io::Error::new(io::ErrorKind::InvalidData, ParseError { line, problem })
             })?;
         }
