@@ -411,3 +411,11 @@ fn a_line_that_is_no_text_is_named() {
     let error = Trace::read_all(&input[..]).unwrap_err();
     assert!(error.to_string().starts_with("line 2: "), "{error}");
 }
+
+#[test]
+fn it_is_known_how_many_conversations_are_still_to_come() {
+    let mut conversations = Conversations::new(1).take(7);
+    assert_eq!(conversations.size_hint(), (7, Some(7)));
+    conversations.next();
+    assert_eq!(conversations.size_hint(), (6, Some(6)));
+}

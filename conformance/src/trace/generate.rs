@@ -40,6 +40,11 @@ impl Iterator for Conversations {
         let seed = self.random.next();
         Some(Conversation::new(Random(seed), self.sets).finish())
     }
+
+    /// There is no end of them.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (usize::MAX, None)
+    }
 }
 
 /// One that is being made up.
