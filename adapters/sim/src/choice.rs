@@ -1,5 +1,7 @@
 //! Everything that could go one way or another, drawn from one source.
 
+use std::fmt::Write;
+
 /// Where choices come from.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
@@ -8,6 +10,44 @@ pub(crate) enum Source {
     /// What a fuzzer gives. When it is used up, the calmest choice is taken.
     Bytes(Vec<u8>),
 }
+
+impl Source {
+    /// As an environment variable has it.
+    pub(crate) fn variable(&self) -> String {
+        match self {
+            Self::Seed(seed) => seed.to_string(),
+            Self::Bytes(bytes) => bytes.iter().fold(BYTES.to_owned(), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            }),
+        }
+    }
+
+    pub(crate) fn parse(variable: &str) -> Option<Self> {
+        let Some(digits) = variable.strip_prefix(BYTES) else {
+            return variable.parse().ok().map(Self::Seed);
+        };
+        let digits: Option<Vec<_>> = digits.chars().map(|digit| digit.to_digit(16)).collect();
+        let pairs = digits.filter(|digits| digits.len() % 2 == 0)?;
+        let byte = |pair: &[u32]| u8::try_from(pair[0] << 4 | pair[1]).ok();
+        pairs
+            .chunks(2)
+            .map(byte)
+            .collect::<Option<_>>()
+            .map(Self::Bytes)
+    }
+
+    /// As a program has it.
+    pub(crate) fn constructor(&self) -> String {
+        match self {
+            Self::Seed(seed) => format!("Sim::new({seed})"),
+            Self::Bytes(bytes) => format!("Sim::from_bytes({bytes:?})"),
+        }
+    }
+}
+
+/// What is before the digits of bytes.
+const BYTES: &str = "bytes:";
 
 #[derive(Debug)]
 pub(crate) struct Choices {
@@ -90,6 +130,23 @@ fn scale(number: u64, n: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_is_printed_as_it_is_parsed() {
+        for source in [
+            Source::Seed(0),
+            Source::Seed(u64::MAX),
+            Source::Bytes(Vec::new()),
+            Source::Bytes(vec![0, 1, 254, 255]),
+        ] {
+            let text = source.variable();
+            let again = Source::parse(&text).map(|source| source.variable());
+            assert_eq!(again, Some(text));
+        }
+        for text in ["", "-1", "x", "bytes:x", "bytes:0", "bytes:+1", "bytes:é"] {
+            assert!(Source::parse(text).is_none(), "{text}");
+        }
+    }
 
     #[test]
     fn a_seed_gives_the_numbers_of_splitmix64() {

@@ -221,6 +221,7 @@ impl State {
             pipe.take(&mut buf[..n]);
             after.wake(peer.writer.take());
             self.note(Event::Read(at, n));
+            self.trace.received(at, Ok(&buf[..n]));
             return Poll::Ready(Ok(n));
         }
         if buf.is_empty() {
@@ -230,10 +231,12 @@ impl State {
         let ended = pipe.ended && *kind == Transport::Tcp;
         if let Some(error) = end.error.take_if(|_| !ended) {
             self.note(Event::ReadFailed(at));
+            self.trace.received(at, Err(error));
             return Poll::Ready(Err(error.into()));
         }
         if pipe.ended || end.life == Life::Dead {
             self.note(Event::ReadEnd(at));
+            self.trace.received(at, Ok(&[]));
             return Poll::Ready(Ok(0));
         }
         after.wait(&mut end.reader, cx.waker());

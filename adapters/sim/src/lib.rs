@@ -119,6 +119,10 @@
 //! to repeat it: MILLPOND_SEED=137 cargo test a_line_is_echoed
 //! ```
 //!
+//! With `MILLPOND_TRACES=some/directory` beside it, all that happens until the failure is saved there:
+//! every event, and what each end of each connection has received, as traces that
+//! `millpond-conformance show` draws and any reader can be fed with.
+//!
 //! A world in which nothing can ever happen any more fails at once, and says who waits for what.
 //!
 //! # Faults
@@ -208,9 +212,11 @@
 mod check;
 mod choice;
 mod connection;
+mod failure;
 mod fault;
 mod host;
 mod port;
+mod record;
 mod run;
 mod script;
 mod settings;

@@ -13,7 +13,7 @@ use std::{
 use millpond::BoxFuture;
 
 use crate::{
-    choice::{Choices, Source},
+    failure::Origin,
     host::Host,
     settings::Settings,
     task::{ROOT, Ready, Slot},
@@ -108,13 +108,13 @@ pub(crate) type Deed = (Duration, Box<dyn FnOnce(&World) + Send>);
 /// Runs a future in a new world.
 pub(crate) fn run<F: Future>(
     settings: Settings,
-    source: &Source,
+    origin: Origin,
     deeds: Vec<Deed>,
     future: F,
 ) -> Run<F::Output> {
     let ready = Arc::new(Ready::new(settings.other_threads.is_some()));
     let max_polls = settings.max_polls;
-    let mut state = State::new(settings, Choices::new(source.clone()));
+    let mut state = State::new(settings, origin);
     let root = Slot::new(&ready, ROOT, 0, 0, None);
     root.alarm.ring();
     state.tasks.push(root);
@@ -135,7 +135,8 @@ pub(crate) fn run<F: Future>(
     match result {
         Ok(run) => run,
         Err(payload) => {
-            report(source, &driver.shared.lock().trace);
+            // It tells of the failure when it is dropped by this panic.
+            let _trace = driver.shared.lock().trace.take();
             driver.end();
             resume_unwind(payload);
         }
@@ -155,15 +156,13 @@ impl Driver {
             while !matches!(self.step(&mut || true), Step::Idle | Step::TooMuch) {}
         }
         let leaks = self.leaks();
-        let state = self.shared.lock();
         let run = Run {
             output,
             elapsed: Duration::from_nanos(now),
             polls: self.polls,
-            trace: state.trace.clone(),
+            trace: self.shared.lock().trace.take(),
             leaks,
         };
-        drop(state);
         self.end();
         run
     }
@@ -359,21 +358,5 @@ struct Line<'a>(&'a State, &'a Slot);
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.1.describe(self.0, f)
-    }
-}
-
-/// Tells what a failure needs to be repeated.
-pub(crate) fn report(source: &Source, trace: &Trace) {
-    let seed = crate::check::variable(source);
-    let variable = crate::check::VARIABLE;
-    eprintln!(
-        "the last of {} events in a world that failed:\n{trace}",
-        trace.len()
-    );
-    match thread::current().name() {
-        Some(test) if test != "main" => {
-            eprintln!("to repeat it: {variable}={seed} cargo test {test}\n");
-        }
-        _ => eprintln!("to repeat it: {variable}={seed}\n"),
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -31,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) no_leaks: bool,
     pub(crate) other_threads: Option<Duration>,
     pub(crate) kept_events: usize,
+    /// Where failures are saved, if that is not left to the environment.
+    pub(crate) saved: Option<PathBuf>,
     pub(crate) max_polls: u64,
 }
 
@@ -54,6 +57,7 @@ impl Settings {
             no_leaks: false,
             other_threads: None,
             kept_events: crate::trace::KEPT,
+            saved: None,
             max_polls: 100_000_000,
         }
     }

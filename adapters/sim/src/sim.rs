@@ -1,9 +1,10 @@
 //! Making a world.
 
-use std::{fmt, net::IpAddr, ops::RangeInclusive, time::Duration};
+use std::{fmt, net::IpAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use crate::{
     choice::Source,
+    failure::Origin,
     fault::Fault,
     run::{self, Deed, Run},
     settings::Settings,
@@ -38,7 +39,7 @@ use crate::{
 /// ```
 #[must_use = "does nothing unless something is run in it"]
 pub struct Sim {
-    source: Source,
+    origin: Origin,
     settings: Settings,
     deeds: Vec<Deed>,
 }
@@ -49,7 +50,7 @@ impl Sim {
     ///
     /// See [`Sim`] for an example.
     pub fn new(seed: u64) -> Self {
-        Self::of(Source::Seed(seed))
+        Self::of(Origin::of_program(Source::Seed(seed)))
     }
 
     /// A world whose choices are made by some bytes, such as those of a fuzzer. When they are used
@@ -64,12 +65,12 @@ impl Sim {
     /// fuzz(&[1, 2, 3]);
     /// ```
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::of(Source::Bytes(bytes.into()))
+        Self::of(Origin::of_program(Source::Bytes(bytes.into())))
     }
 
-    pub(crate) fn of(source: Source) -> Self {
+    pub(crate) fn of(origin: Origin) -> Self {
         Self {
-            source,
+            origin,
             settings: Settings::new(),
             deeds: Vec::new(),
         }
@@ -89,23 +90,23 @@ impl Sim {
     #[track_caller]
     pub fn run<F: Future>(self, program: F) -> F::Output {
         let no_leaks = self.settings.no_leaks;
-        let source = self.source.clone();
         let run = self.record(program);
-        let fail = |why: &str| {
-            run::report(&source, &run.trace);
-            panic!("{why}");
-        };
-        if no_leaks && !run.leaks.is_empty() {
-            fail(&format!("something is left: {}", run.leaks.join("; ")));
-        }
+        assert!(
+            !no_leaks || run.leaks.is_empty(),
+            "something is left: {}",
+            run.leaks.join("; ")
+        );
         match run.output {
             Ok(output) => output,
-            Err(stuck) => fail(&stuck.0),
+            Err(stuck) => panic!("{stuck}"),
         }
     }
 
     /// Like [`run`](Self::run), but tells what happened, and gives a world that got stuck as an
     /// error.
+    ///
+    /// If a panic drops what it gives, such as that of an assertion about it, the last events and the
+    /// seed are printed as those of a failure.
     ///
     /// # Panics
     ///
@@ -115,7 +116,7 @@ impl Sim {
     ///
     /// See [`Run`].
     pub fn record<F: Future>(self, program: F) -> Run<F::Output> {
-        run::run(self.settings, &self.source, self.deeds, program)
+        run::run(self.settings, self.origin, self.deeds, program)
     }
 }
 
@@ -391,6 +392,22 @@ impl Sim {
         self
     }
 
+    /// If it fails, saves all that has happened in a directory of its own within this one: a file with
+    /// every event, and one for each end of a connection with what it has received, as a trace that
+    /// `millpond-conformance` shows and replays. By default that is what the environment variable
+    /// `MILLPOND_TRACES` names; without it nothing is saved.
+    ///
+    /// Under TLS what is received is ciphertext. The traces are of readers with the default limit.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// let sim = Sim::new(1).save_failures_in("target/failures");
+    /// ```
+    pub fn save_failures_in(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.settings.saved = Some(directory.into());
+        self
+    }
+
     /// For programs that have threads of their own: how long to wait for them, by the real clock,
     /// before the world counts as stuck. What threads do is not determined by the seed.
     ///
@@ -407,7 +424,7 @@ impl Sim {
 impl fmt::Debug for Sim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sim")
-            .field("source", &self.source)
+            .field("source", &self.origin.source)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }

@@ -1,12 +1,14 @@
 //! What happened, as a number that two runs can be compared by, and the last of it as text.
 
-use std::{collections::VecDeque, fmt, time::Duration};
+use std::{collections::VecDeque, fmt, io::ErrorKind, mem, path::PathBuf, thread, time::Duration};
+
+use crate::{failure::Origin, record::Record};
 
 /// How many events are kept for a report.
 pub(crate) const KEPT: usize = 40;
 
 /// Who did it: an end of a connection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct End {
     pub(crate) connection: u32,
     /// 0 is the client.
@@ -79,10 +81,20 @@ impl Event {
     }
 }
 
+impl End {
+    pub(crate) fn side_name(self) -> &'static str {
+        if self.side == 0 { "client" } else { "server" }
+    }
+}
+
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let side = if self.side == 0 { "client" } else { "server" };
-        write!(f, "the {side} of connection {}", self.connection)
+        write!(
+            f,
+            "the {} of connection {}",
+            self.side_name(),
+            self.connection
+        )
     }
 }
 
@@ -136,12 +148,17 @@ impl fmt::Display for Event {
 /// let hash = |seed| Sim::new(seed).record(async { /* .. */ }).trace.hash();
 /// assert_eq!(hash(7), hash(7));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Trace {
     hash: u64,
     count: u64,
     last: VecDeque<(u64, Event)>,
     kept: usize,
+    /// Everything, and where it is saved if the world fails.
+    saved: Option<Box<(Record, PathBuf)>>,
+    /// Whose failure is told if this is dropped by a panic: that of the world, or of whoever looks at
+    /// what it did.
+    origin: Option<Origin>,
 }
 
 impl Trace {
@@ -151,7 +168,24 @@ impl Trace {
             count: 0,
             last: VecDeque::with_capacity(kept.min(KEPT)),
             kept,
+            saved: None,
+            origin: None,
         }
+    }
+
+    /// That of a world that tells of its failure.
+    pub(crate) fn of_world(kept: usize, origin: Origin, directory: Option<PathBuf>) -> Self {
+        let mut trace = Self::new(kept);
+        trace.saved = directory.map(|directory| Box::new((Record::default(), directory)));
+        trace.origin = Some(origin);
+        trace
+    }
+
+    /// Everything until now. What comes later is only counted here.
+    pub(crate) fn take(&mut self) -> Self {
+        let mut rest = Self::new(0);
+        (rest.hash, rest.count) = (self.hash, self.count);
+        mem::replace(self, rest)
     }
 
     pub(crate) fn add(&mut self, now: u64, event: Event) {
@@ -160,6 +194,9 @@ impl Trace {
             self.hash = mix(self.hash, word);
         }
         self.count += 1;
+        if let Some(saved) = &mut self.saved {
+            saved.0.event(now, event);
+        }
         if self.kept == 0 {
             return;
         }
@@ -167,6 +204,13 @@ impl Trace {
             self.last.pop_front();
         }
         self.last.push_back((now, event));
+    }
+
+    /// What an end was given by a read.
+    pub(crate) fn received(&mut self, at: End, result: Result<&[u8], ErrorKind>) {
+        if let Some(saved) = &mut self.saved {
+            saved.0.received(at, result);
+        }
     }
 
     /// A number made of everything that happened: every event, its time, and the bytes that were
@@ -189,15 +233,49 @@ impl Trace {
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (nanos, event) in &self.last {
-            let micros = nanos / 1000;
-            writeln!(
-                f,
-                "{:>6}.{:06} s  {event}",
-                micros / 1_000_000,
-                micros % 1_000_000
-            )?;
+            writeln!(f, "{}", Stamped(*nanos, *event))?;
         }
         Ok(())
+    }
+}
+
+/// The copy of a trace tells of no failure.
+impl Clone for Trace {
+    fn clone(&self) -> Self {
+        Self {
+            hash: self.hash,
+            count: self.count,
+            last: self.last.clone(),
+            kept: self.kept,
+            saved: None,
+            origin: None,
+        }
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        if let Some(origin) = self.origin.take().filter(|_| thread::panicking()) {
+            eprintln!(
+                "the last of {} events in a world that failed:\n{self}",
+                self.count
+            );
+            if let Some(saved) = &self.saved {
+                origin.save(&saved.0, &saved.1);
+            }
+            origin.tell();
+        }
+    }
+}
+
+/// An event and its time, as a line.
+pub(crate) struct Stamped(pub(crate) u64, pub(crate) Event);
+
+impl fmt::Display for Stamped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = self.0 / 1000;
+        let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
+        write!(f, "{seconds:>6}.{micros:06} s  {}", self.1)
     }
 }
 

@@ -12,6 +12,7 @@ use std::{
 use crate::{
     choice::Choices,
     connection::Connection,
+    failure::{self, Origin},
     fault::Fault,
     port::{File, Port},
     settings::Settings,
@@ -104,11 +105,12 @@ impl Afterwards {
 }
 
 impl State {
-    pub(crate) fn new(settings: Settings, choices: Choices) -> Self {
+    pub(crate) fn new(settings: Settings, origin: Origin) -> Self {
+        let directory = settings.saved.clone().or_else(failure::directory);
         let mut state = Self {
             now: 0,
-            choices,
-            trace: Trace::new(settings.kept_events),
+            choices: Choices::new(origin.source.clone()),
+            trace: Trace::of_world(settings.kept_events, origin, directory),
             timers: BTreeMap::new(),
             next_timer: 0,
             runs_at_once: 0,

@@ -1,0 +1,93 @@
+//! Everything that happens in a world, for files.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    io::{self, BufWriter, ErrorKind, Write},
+    path::Path,
+};
+
+use millpond::millpond_core::DEFAULT_LIMIT;
+
+use crate::trace::{End, Event, Stamped};
+
+/// What is written to files when a world fails.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    events: Vec<(u64, Event)>,
+    received: BTreeMap<End, Received>,
+}
+
+/// What an end has received, as a trace of the format that `millpond-conformance` reads.
+#[derive(Debug)]
+struct Received {
+    trace: String,
+    /// What comes after an end is none of the reader's business.
+    ended: bool,
+}
+
+impl Record {
+    pub(crate) fn event(&mut self, now: u64, event: Event) {
+        self.events.push((now, event));
+    }
+
+    pub(crate) fn received(&mut self, at: End, result: Result<&[u8], ErrorKind>) {
+        let received = self.received.entry(at).or_default();
+        if received.ended {
+            return;
+        }
+        let trace = &mut received.trace;
+        // Writing to a string does not fail.
+        let _ = match result {
+            Ok([]) => writeln!(trace, "{{\"feed_eof\":true}}"),
+            Ok(data) => writeln!(trace, "{{\"feed\":\"{}\"}}", hex(data)),
+            Err(kind) => writeln!(trace, "{{\"fail\":\"{kind:?}\"}}"),
+        };
+        received.ended = !matches!(result, Ok([_, ..]));
+    }
+
+    /// Writes a file with all events, and one for each end that has received something.
+    pub(crate) fn save(&self, directory: &Path) -> io::Result<()> {
+        fs::create_dir_all(directory)?;
+        remove_old(directory)?;
+        let mut events = BufWriter::new(fs::File::create(directory.join("events.txt"))?);
+        for (now, event) in &self.events {
+            writeln!(events, "{}", Stamped(*now, *event))?;
+        }
+        events.flush()?;
+        for (end, received) in &self.received {
+            let name = format!("connection-{}-{}.jsonl", end.connection, end.side_name());
+            fs::write(directory.join(name), &received.trace)?;
+        }
+        Ok(())
+    }
+}
+
+impl Default for Received {
+    fn default() -> Self {
+        Self {
+            trace: format!("{{\"trace\":1,\"limit\":{DEFAULT_LIMIT}}}\n"),
+            ended: false,
+        }
+    }
+}
+
+fn hex(data: &[u8]) -> String {
+    data.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Removes what an earlier failure of the same name has received at ends that this one has not.
+fn remove_old(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(|name| name.starts_with("connection-") && name.ends_with(".jsonl")) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}

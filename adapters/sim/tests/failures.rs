@@ -1,0 +1,244 @@
+//! What a failure tells and saves, so that it can be had again.
+
+use std::{env, fs, io, path::Path, process::Command, sync::Mutex};
+
+use millpond_conformance::trace::{Kind, Line, Trace};
+use millpond_sim::{Direction, Fault, Sim, check, open_connection, start_server, world};
+
+/// Tells this program that the test it runs is to fail.
+const CHILD: &str = "MILLPOND_TEST_CHILD";
+
+/// What a test prints that fails so, alone in a process of its own.
+fn told(test: &str, variables: &[(&str, &str)], fails: impl FnOnce()) -> String {
+    if env::var_os(CHILD).is_some() {
+        fails();
+        unreachable!("it does not fail");
+    }
+    let output = Command::new(env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .env_remove("RUST_TEST_THREADS")
+        .env_remove("MILLPOND_SEED")
+        .env_remove("MILLPOND_TRACES")
+        .env("RUST_BACKTRACE", "0")
+        .env(CHILD, "1")
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "{text}");
+    assert!(!text.contains("it does not fail"), "{text}");
+    text
+}
+
+#[track_caller]
+fn assert_tells(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert_eq!(text.matches(part).count(), 1, "{part:?} in:\n{text}");
+    }
+}
+
+/// Fails in the world of some seed.
+async fn unlucky() {
+    let server = start_server("127.0.0.1:7", async |_, mut writer| writer.write(b"hello"));
+    let server = server.await.unwrap();
+    let (mut reader, _writer) = open_connection(&server.sockets()[0]).await.unwrap();
+    assert_eq!(reader.read_to_eof().await.unwrap(), "hello");
+    assert!(world().choose(10) > 0, "no luck");
+}
+
+/// The seed of the first failure, of many.
+fn seed_in(text: &str) -> u64 {
+    let (_, rest) = text.split_once("MILLPOND_SEED=").unwrap();
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap();
+    rest[..end].parse().unwrap()
+}
+
+#[test]
+fn a_failure_in_one_of_many_worlds_tells_its_seed_and_the_last_events() {
+    let test = "a_failure_in_one_of_many_worlds_tells_its_seed_and_the_last_events";
+    let fails = || {
+        check(0..1000, |sim| {
+            sim.run(unlucky());
+        });
+    };
+    let text = told(test, &[], fails);
+    let seed = seed_in(&text);
+    let command = format!("to repeat it: MILLPOND_SEED={seed} cargo test {test}\n");
+    let parts = ["no luck", "the last of", "reads 5 bytes", &command];
+    assert_tells(&text, &parts);
+
+    // And so it is repeated.
+    let again = told(test, &[("MILLPOND_SEED", &seed.to_string())], fails);
+    assert_tells(&again, &parts);
+}
+
+#[test]
+fn a_seed_in_the_environment_runs_no_other_world() {
+    static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let test = "a_seed_in_the_environment_runs_no_other_world";
+    let fails = || {
+        check(0..10, |sim| {
+            SEEN.lock().unwrap().push(format!("{sim:?}"));
+            drop(sim);
+        });
+        panic!("worlds: {}", SEEN.lock().unwrap().join(" and "));
+    };
+    let text = told(test, &[("MILLPOND_SEED", "77")], fails);
+    assert_tells(&text, &["worlds: Sim", "Seed(77)"]);
+    let text = told(test, &[("MILLPOND_SEED", "bytes:01ff")], fails);
+    assert_tells(&text, &["worlds: Sim", "Bytes([1, 255])"]);
+    let text = told(test, &[("MILLPOND_SEED", "lucky")], fails);
+    assert_tells(
+        &text,
+        &["MILLPOND_SEED is a number, or bytes:", "\"lucky\""],
+    );
+}
+
+#[test]
+fn a_failure_to_be_content_with_a_record_tells_its_seed_and_the_last_events() {
+    let test = "a_failure_to_be_content_with_a_record_tells_its_seed_and_the_last_events";
+    let text = told(test, &[], || {
+        check(0..10, |sim| {
+            let run = sim.record(unlucky());
+            assert!(run.output.is_err(), "it ended");
+        });
+    });
+    let command = format!("to repeat it: MILLPOND_SEED=0 cargo test {test}\n");
+    assert_tells(
+        &text,
+        &["it ended", "the last of", "reads 5 bytes", &command],
+    );
+}
+
+#[test]
+fn a_failure_behind_a_world_tells_its_seed() {
+    let test = "a_failure_behind_a_world_tells_its_seed";
+    let text = told(test, &[], || {
+        check(5..10, |sim| {
+            let polls = sim.record(unlucky()).polls;
+            assert_eq!(polls, 0);
+        });
+    });
+    let command = format!("to repeat it: MILLPOND_SEED=5 cargo test {test}\n");
+    assert_tells(&text, &[&command]);
+}
+
+#[test]
+fn a_world_that_the_program_has_named_is_called_as_it_has() {
+    let test = "a_world_that_the_program_has_named_is_called_as_it_has";
+    let text = told(test, &[], || {
+        let number = |sim: Sim| sim.run(async { world().choose(1000) });
+        assert_eq!(number(Sim::new(1)), number(Sim::new(1)));
+        Sim::from_bytes([1, 2]).run(async { panic!("no luck") });
+    });
+    assert_tells(
+        &text,
+        &["no luck", "to repeat it: Sim::from_bytes([1, 2])\n"],
+    );
+    assert!(!text.contains("MILLPOND_SEED"), "{text}");
+}
+
+#[test]
+fn a_world_that_is_stuck_tells_its_seed() {
+    let test = "a_world_that_is_stuck_tells_its_seed";
+    let text = told(test, &[], || Sim::new(31).run(std::future::pending()));
+    let parts = ["nothing can ever happen", "to repeat it: Sim::new(31)\n"];
+    assert_tells(&text, &parts);
+}
+
+#[test]
+fn something_left_tells_its_seed() {
+    let test = "something_left_tells_its_seed";
+    let text = told(test, &[], || {
+        Sim::new(31).no_leaks().run(async {
+            world().spawn(std::future::pending());
+        });
+    });
+    assert_tells(
+        &text,
+        &["something is left", "to repeat it: Sim::new(31)\n"],
+    );
+}
+
+/// What an end has received, as the conformance suite reads it.
+fn saved(directory: &Path, end: &str) -> Vec<Line> {
+    let path = directory.join(format!("connection-{end}.jsonl"));
+    let file = io::BufReader::new(fs::File::open(path).unwrap());
+    Trace::read(file).unwrap().lines().to_vec()
+}
+
+#[test]
+fn a_failure_is_saved_with_every_event_and_what_each_end_has_received() {
+    let test = "a_failure_is_saved_with_every_event_and_what_each_end_has_received";
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join(format!("{test}-3"));
+    fs::create_dir(&directory).unwrap();
+    let [old, other] = ["connection-9-client.jsonl", "notes"].map(|name| directory.join(name));
+    fs::write(&old, "of a failure before this one").unwrap();
+    fs::write(&other, "of somebody else").unwrap();
+    let variable = ("MILLPOND_TRACES", parent.path().to_str().unwrap());
+    let text = told(test, &[variable], || {
+        let reset = Fault::reset().connection(2).after(Direction::ToServer, 6);
+        Sim::new(3).kept_events(2).fault(reset).run(async {
+            let server = start_server("127.0.0.1:7", async |mut reader, mut writer| {
+                let line = reader.read_line().await?;
+                writer.write_all(&line).await?;
+                Ok::<_, io::Error>(())
+            });
+            let server = server.on_handler_error(|_| {}).await.unwrap();
+            for _ in 0..2 {
+                let (mut reader, mut writer) = open_connection(&server.sockets()[0]).await.unwrap();
+                writer.write(b"hello\n").unwrap();
+                assert_eq!(reader.read_to_eof().await.unwrap(), "hello\n");
+            }
+        });
+    });
+    let told = format!("what each end has received: {}\n", directory.display());
+    assert_tells(&text, &[&told]);
+    assert!(!old.exists() && other.exists());
+
+    let hello = Line::Feed(b"hello\n".to_vec());
+    assert_eq!(
+        saved(&directory, "1-client"),
+        [hello.clone(), Line::FeedEof]
+    );
+    assert_eq!(saved(&directory, "1-server"), [hello]);
+    let reset = Line::Fail(Kind::from(io::ErrorKind::ConnectionReset));
+    assert_eq!(saved(&directory, "2-client"), [reset]);
+
+    let events = fs::read_to_string(directory.join("events.txt")).unwrap();
+    let last: Vec<_> = events.lines().rev().take(2).collect();
+    let [last, before] = last.try_into().unwrap();
+    assert_tells(&text, &[&format!("{before}\n{last}\n")]);
+    assert_tells(
+        &events,
+        &["connection 1 is made", "fault on connection 2: reset"],
+    );
+    let count = format!("the last of {} events", events.lines().count());
+    assert_tells(&text, &[&count]);
+}
+
+#[test]
+fn what_succeeds_is_not_saved() {
+    let parent = tempfile::tempdir().unwrap();
+    Sim::new(1).save_failures_in(parent.path()).run(async {});
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_told() {
+    let test = "a_directory_that_cannot_be_made_is_told";
+    let text = told(test, &[], || {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let sim = Sim::new(1).save_failures_in(file.path());
+        sim.run(async { panic!("no luck") });
+    });
+    assert_tells(
+        &text,
+        &[
+            "no luck",
+            "nothing is saved in ",
+            "to repeat it: Sim::new(1)\n",
+        ],
+    );
+}
