@@ -9,7 +9,7 @@ use std::{
 use millpond::Address;
 
 use crate::{
-    fault::{Kind, StreamFault},
+    fault::{Kind, Moment, StreamFault},
     task::Wait,
     trace::{self, End, Event},
     world::{Afterwards, Due, State},
@@ -93,6 +93,11 @@ enum Mark {
 }
 
 impl Connection {
+    /// What has not struck yet never does.
+    pub(crate) fn spare(&mut self) {
+        self.pipes.iter_mut().for_each(|pipe| pipe.cuts.clear());
+    }
+
     /// Whether both sides have heard that the other one has ended.
     fn is_over(&self) -> bool {
         self.pipes.iter().all(|pipe| pipe.ended)
@@ -592,16 +597,22 @@ impl State {
 impl State {
     /// What the plan, or chance, has in store for a new connection.
     pub(crate) fn doom(&mut self, number: u32, after: &mut Afterwards) {
-        let mut fates: Vec<_> = self
-            .faults
-            .iter()
-            .filter(|fault| fault.strikes(number))
-            .copied()
-            .collect();
-        fates.extend(self.draw_fault());
-        for fault in fates {
+        let planned = self.faults.iter().filter(|fault| fault.strikes(number));
+        for fault in planned.copied().collect::<Vec<_>>() {
             if let Kind::Stream(kind) = fault.kind {
                 self.strike_after(number, fault.direction.writer(), fault.after, kind, after);
+            }
+        }
+        let Some((fault, direction, moment)) = self.draw_fault() else {
+            return;
+        };
+        match moment {
+            Moment::Written(offset) => {
+                self.strike_after(number, direction.writer(), offset, fault, after);
+            }
+            Moment::Passed(time) => {
+                let at = self.now.saturating_add(time);
+                self.add_timer(at, Due::Strike(number, direction, fault));
             }
         }
     }

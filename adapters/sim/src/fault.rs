@@ -1,11 +1,17 @@
 //! What goes wrong with a connection, and when.
 
-use std::time::Duration;
+use std::{io::ErrorKind, mem, time::Duration};
 
-use crate::world::State;
+use crate::{
+    trace::Event,
+    world::{Due, State},
+};
 
-/// A fault by chance strikes within so many bytes.
+/// A fault by chance strikes within 2 to the power of this many bytes,
 const REACH: u32 = 17;
+
+/// or microseconds.
+const TIME_REACH: u32 = 26;
 
 /// The longest stall by chance that ends.
 const MAX_STALL: Duration = Duration::from_secs(100);
@@ -172,42 +178,117 @@ impl Fault {
     }
 }
 
+/// When a fault by chance strikes.
+pub(crate) enum Moment {
+    /// When so much was written.
+    Written(u64),
+    /// When so many nanoseconds have passed.
+    Passed(u64),
+}
+
 /// Chance.
 impl State {
-    /// A fault for a new connection, once in a while. Small offsets are as likely as large ones.
-    pub(crate) fn draw_fault(&mut self) -> Option<Fault> {
-        if !self.choices.one_in(self.settings.random_faults) {
+    fn is_unlucky(&mut self) -> bool {
+        self.choices.one_in(self.settings.random_faults)
+    }
+
+    fn is_rather_unlucky(&mut self) -> bool {
+        let one_in = self.settings.random_faults.saturating_mul(2);
+        self.choices.one_in(one_in)
+    }
+
+    /// A number below 2 to the power of this; small ones are as likely as large ones.
+    fn draw_magnitude(&mut self, bits: u32) -> u64 {
+        let magnitude = self.choices.below(bits.into());
+        self.choices.below(1 << magnitude)
+    }
+
+    fn draw_time(&mut self) -> u64 {
+        self.draw_magnitude(TIME_REACH) * 1000
+    }
+
+    /// What happens to a new connection, and when, once in a while.
+    pub(crate) fn draw_fault(&mut self) -> Option<(StreamFault, Direction, Moment)> {
+        if !self.is_unlucky() {
             return None;
         }
-        let magnitude = self.choices.below(REACH.into());
-        let after = self.choices.below(1 << magnitude);
+        let moment = match self.choices.below(2) {
+            0 => Moment::Written(self.draw_magnitude(REACH)),
+            _ => Moment::Passed(self.draw_time()),
+        };
         let direction = match self.choices.below(2) {
             0 => Direction::ToServer,
             _ => Direction::ToClient,
         };
         let fault = match self.choices.below(8) {
-            0..3 => Fault::reset(),
-            3..6 => Fault::eof(),
-            6 => Fault::stall_forever(),
+            0..3 => StreamFault::Reset,
+            3..6 => StreamFault::Eof,
+            6 => StreamFault::Stall(None),
             _ => {
                 let micros = self.choices.below(MAX_STALL.as_micros() as u64);
-                Fault::stall(Duration::from_micros(micros))
+                StreamFault::Stall(Some(Duration::from_micros(micros)))
             }
         };
-        Some(fault.after(direction, after))
+        Some((fault, direction, moment))
     }
 
     /// What goes wrong with an attempt to connect, once in a while.
     pub(crate) fn draw_connect_fault(&mut self) -> Option<Kind> {
-        if !self
-            .choices
-            .one_in(self.settings.random_faults.saturating_mul(2))
-        {
+        if !self.is_rather_unlucky() {
             return None;
         }
         match self.choices.below(2) {
             0 => Some(Kind::Refuse),
             _ => Some(Kind::BlackHole),
         }
+    }
+
+    /// What goes wrong with accepting, and how often, once in a while.
+    pub(crate) fn draw_accept_errors(&mut self) -> Option<(ErrorKind, usize)> {
+        if !self.is_rather_unlucky() {
+            return None;
+        }
+        let kind = match self.choices.below(2) {
+            0 => ErrorKind::ConnectionAborted,
+            _ => ErrorKind::OutOfMemory,
+        };
+        Some((kind, self.choices.index(3) + 1))
+    }
+
+    /// Lets the way between two hosts be cut for a time, once in a while.
+    pub(crate) fn draw_outage(&mut self, a: u32, b: u32) {
+        if a == b || !self.is_rather_unlucky() {
+            return;
+        }
+        let hosts = (a.min(b), a.max(b));
+        let begin = self.now.saturating_add(self.draw_time());
+        let end = begin.saturating_add(self.draw_time());
+        self.add_timer(begin, Due::Outage(hosts, true));
+        self.add_timer(end, Due::Outage(hosts, false));
+    }
+
+    /// Lets the clock jump, once in a while.
+    pub(crate) fn draw_jump(&mut self) {
+        let (one_in, longest) = self.settings.random_jumps;
+        if self.choices.one_in(one_in) {
+            let time = self.choices.below(longest.saturating_add(1));
+            self.jump(time);
+        }
+    }
+
+    /// Takes back what has not struck yet.
+    pub(crate) fn calm(&mut self) {
+        self.faults.clear();
+        self.settings.random_faults = 0;
+        self.settings.random_jumps.0 = 0;
+        for connection in self.connections.iter_mut().flatten() {
+            connection.spare();
+        }
+        self.cancel_chance();
+        let outages = mem::take(&mut self.outages);
+        for (a, b) in outages {
+            self.note(Event::Healed(a, b));
+        }
+        self.resume();
     }
 }

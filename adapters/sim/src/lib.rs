@@ -180,7 +180,7 @@
 //!
 //! [Hosts](Sim::host) can be [parted](World::part) and [joined](World::heal), attempts to connect
 //! refused or left without an answer, accepting can [fail](World::fail_accepts), and the clock can
-//! [jump](World::jump).
+//! [jump](World::jump): by hand, [at a time](Sim::at), or by chance ([`Sim::random_jumps`]).
 //!
 //! # TLS
 //!

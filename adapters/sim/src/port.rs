@@ -236,11 +236,22 @@ impl State {
 
     /// Makes the next calls of accept fail.
     pub(crate) fn fail_accepts(&mut self, kind: ErrorKind, times: usize, after: &mut Afterwards) {
-        for port in self.ports.iter_mut().flatten() {
-            if let Some(backlog) = &mut port.backlog {
-                backlog.errors.extend(std::iter::repeat_n(kind, times));
-                after.wake(backlog.acceptor.take());
-            }
+        for id in 0..self.ports.len() {
+            self.fail_accepts_of(id, kind, times, after);
+        }
+    }
+
+    fn fail_accepts_of(
+        &mut self,
+        id: usize,
+        kind: ErrorKind,
+        times: usize,
+        after: &mut Afterwards,
+    ) {
+        let port = self.ports.get_mut(id).and_then(Option::as_mut);
+        if let Some(backlog) = port.and_then(|port| port.backlog.as_mut()) {
+            backlog.errors.extend(std::iter::repeat_n(kind, times));
+            after.wake(backlog.acceptor.take());
         }
     }
 }
@@ -345,6 +356,10 @@ impl State {
         self.connections[number as usize] = Some(Box::new(connection));
         self.note(Event::Connected(number));
         self.doom(number, after);
+        self.draw_outage(from, to);
+        if let Some((kind, times)) = self.draw_accept_errors() {
+            self.fail_accepts_of(id, kind, times, after);
+        }
         Attempt::Connected(End {
             connection: number,
             side: 0,

@@ -212,6 +212,12 @@ impl Driver {
                 self.shared
                     .with(|state, after| state.deliver(number, side, after));
             }
+            Next::Due(Due::Strike(number, direction, fault)) => self.shared.with(|state, after| {
+                state.strike_after(number, direction.writer(), 0, fault, after);
+            }),
+            Next::Due(Due::Outage(hosts, begins)) => {
+                self.shared.lock().set_outage(hosts, begins);
+            }
             Next::Due(Due::Call(deed)) => deed(&World {
                 shared: self.shared.clone(),
             }),
@@ -251,6 +257,7 @@ impl Driver {
             state.spend_time();
             state.note(Event::Polled(number));
             state.wake_somebody();
+            state.draw_jump();
             self.entered.go_to(host);
             return next;
         }

@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) hesitation: u32,
     pub(crate) spurious_wakeups: u32,
     pub(crate) random_faults: u32,
+    /// One in so many times that a task runs, and the longest in nanoseconds.
+    pub(crate) random_jumps: (u32, u64),
     pub(crate) in_order: bool,
     pub(crate) faults: Vec<Fault>,
     pub(crate) no_leaks: bool,
@@ -52,6 +54,7 @@ impl Settings {
             hesitation: 0,
             spurious_wakeups: 0,
             random_faults: 0,
+            random_jumps: (0, 0),
             in_order: false,
             faults: Vec::new(),
             no_leaks: false,

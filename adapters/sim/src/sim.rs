@@ -317,8 +317,11 @@ impl Sim {
         self
     }
 
-    /// One in so many connections is reset, ended or stalled, somewhere within 64 KiB, and half as
-    /// many attempts to connect are refused or get no answer; 0, the default, is none.
+    /// All that goes wrong in networks: one in so many connections is reset, ended or stalled, when
+    /// up to 64 KiB were sent or when up to a minute has passed, whoever waits for what. Of the
+    /// attempts to connect half as many are refused, half as many get no answer, half as many make
+    /// accepting fail, and half as many of those to another host cut it off for up to a minute.
+    /// 0, the default, is none.
     ///
     /// ```
     /// # use millpond_sim::Sim;
@@ -326,6 +329,20 @@ impl Sim {
     /// ```
     pub fn random_faults(mut self, one_in: u32) -> Self {
         self.settings.random_faults = one_in;
+        self
+    }
+
+    /// Each time a task runs, once in so many times the [clock jumps](World::jump) by up to so long;
+    /// 0, the default, is never.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// use std::time::Duration;
+    ///
+    /// let laptop = Sim::new(1).random_jumps(50, Duration::from_secs(3600));
+    /// ```
+    pub fn random_jumps(mut self, one_in: u32, longest: Duration) -> Self {
+        self.settings.random_jumps = (one_in, nanos(longest));
         self
     }
 

@@ -13,7 +13,7 @@ use crate::{
     choice::Choices,
     connection::Connection,
     failure::{self, Origin},
-    fault::Fault,
+    fault::{Direction, Fault, StreamFault},
     port::{File, Port},
     settings::Settings,
     task::{Slot, Wait},
@@ -47,8 +47,10 @@ pub(crate) struct State {
     pub(crate) ended: bool,
 
     pub(crate) hosts: Vec<HostState>,
-    /// Pairs of hosts that do not reach each other, the smaller one first.
+    /// Pairs of hosts that do not reach each other because the program says so, the smaller one first.
     pub(crate) partitions: BTreeSet<(u32, u32)>,
+    /// Those that do not by chance.
+    pub(crate) outages: BTreeSet<(u32, u32)>,
     pub(crate) ports: Vec<Option<Port>>,
     pub(crate) files: BTreeMap<(u32, PathBuf), File>,
     /// By number, from 1 on; `None` for those that are over or were never made.
@@ -70,6 +72,10 @@ pub(crate) enum Due {
     Wake(Waker),
     /// Something arrives, on the way from this side of a connection.
     Arrival(u32, usize),
+    /// A fault by chance.
+    Strike(u32, Direction, StreamFault),
+    /// By chance two hosts no longer reach each other, or do again.
+    Outage((u32, u32), bool),
     Call(Box<dyn FnOnce(&World) + Send>),
 }
 
@@ -121,6 +127,7 @@ impl State {
             ended: false,
             hosts: Vec::new(),
             partitions: BTreeSet::new(),
+            outages: BTreeSet::new(),
             ports: Vec::new(),
             files: BTreeMap::new(),
             connections: Vec::new(),
@@ -190,6 +197,17 @@ impl State {
         true
     }
 
+    pub(crate) fn jump(&mut self, time: u64) {
+        self.note(Event::Jumped(time));
+        self.now = self.now.saturating_add(time);
+    }
+
+    /// What was to happen by chance does not.
+    pub(crate) fn cancel_chance(&mut self) {
+        self.timers
+            .retain(|_, due| !matches!(due, Due::Strike(..) | Due::Outage(..)));
+    }
+
     /// Something runs.
     pub(crate) fn spend_time(&mut self) {
         if self.runs_at_once < RUNS_AT_ONCE {
@@ -211,7 +229,22 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 /// The way between hosts.
 impl State {
     pub(crate) fn is_cut(&self, a: u32, b: u32) -> bool {
-        !self.partitions.is_empty() && self.partitions.contains(&(a.min(b), a.max(b)))
+        let hosts = (a.min(b), a.max(b));
+        [&self.partitions, &self.outages]
+            .iter()
+            .any(|pairs| !pairs.is_empty() && pairs.contains(&hosts))
+    }
+
+    /// By chance two hosts no longer reach each other, or do again.
+    pub(crate) fn set_outage(&mut self, hosts: (u32, u32), begins: bool) {
+        let (a, b) = hosts;
+        if begins {
+            self.note(Event::Partitioned(a, b));
+            self.outages.insert(hosts);
+        } else if self.outages.remove(&hosts) {
+            self.note(Event::Healed(a, b));
+            self.resume();
+        }
     }
 
     /// How long something takes from one end to the other.

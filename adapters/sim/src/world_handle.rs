@@ -359,9 +359,7 @@ impl World {
     /// });
     /// ```
     pub fn jump(&self, duration: Duration) {
-        let mut state = self.shared.lock();
-        state.note(Event::Jumped(nanos(duration)));
-        state.now = state.in_future(duration);
+        self.shared.lock().jump(nanos(duration));
     }
 
     /// Does something at a time of the world, whoever waits for what.
@@ -410,7 +408,7 @@ impl World {
     }
 
     /// Takes back what was planned and has not struck yet; what goes wrong by chance does so no
-    /// more, either.
+    /// more, either, and hosts that were cut off by chance are reached again.
     ///
     /// ```
     /// use millpond_sim::{Fault, Sim, world};
@@ -420,9 +418,7 @@ impl World {
     /// });
     /// ```
     pub fn calm(&self) {
-        let mut state = self.shared.lock();
-        state.faults.clear();
-        state.settings.random_faults = 0;
+        self.shared.lock().calm();
     }
 
     /// Lets two hosts no longer reach each other. What is on its way waits, as TCP repeats it.

@@ -1,0 +1,159 @@
+//! What goes wrong by chance, and that it no longer does when the network is calm.
+
+use std::{io, time::Duration};
+
+use millpond_sim::{
+    Direction, Fault, Sim, StreamOptions, StreamReader, StreamWriter, open_connection,
+    start_server, timeout, world,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+    loop {
+        let line = timeout(SECOND * 600, reader.read_line()).await??;
+        if line.is_empty() {
+            return Ok(());
+        }
+        writer.write_all(&line).await?;
+    }
+}
+
+/// A shop on a host of its own, for a client who is patient and not lucky.
+fn unlucky(seed: u64) -> Sim {
+    Sim::new(seed)
+        .host("localhost", ["10.0.0.1".parse().unwrap()])
+        .host("shop", ["10.0.0.80".parse().unwrap()])
+        .rough()
+        .random_faults(2)
+        .kept_events(usize::MAX)
+}
+
+async fn open_shop() {
+    world().host("shop").spawn(async {
+        let server = start_server(":80", echo).on_handler_error(|_| {});
+        let server = server.on_accept_error(|_| {}).await.unwrap();
+        server.serve_forever().await.unwrap();
+    });
+    world().sleep(SECOND).await;
+}
+
+async fn ask() -> io::Result<()> {
+    let (mut reader, mut writer) = open_connection("shop:80").await?;
+    for _ in 0..3 {
+        writer.write(b"one\n")?;
+        assert!("one\n".as_bytes().starts_with(&reader.read_line().await?));
+        world().sleep(SECOND * 10).await;
+    }
+    Ok(())
+}
+
+async fn ask_often() {
+    open_shop().await;
+    for _ in 0..3 {
+        let _ = timeout(SECOND * 200, ask()).await; // it may fail
+    }
+}
+
+#[test]
+fn everything_goes_wrong_by_chance_sooner_or_later() {
+    let all = [
+        "connection 1: reset",
+        "connection 1: end of the stream",
+        "connection 1: stall",
+        "connection 1 is refused",
+        "connection 1 gets no answer",
+        "accepting fails",
+        "host 0 and host 1 are parted",
+        "host 0 and host 1 are joined again",
+        "the clock jumps",
+        "is told to try again",
+    ];
+    let mut counts = [0; 10];
+    for seed in 0..300 {
+        let sim = unlucky(seed).random_jumps(100, SECOND * 100);
+        let trace = sim.record(ask_often()).trace.to_string();
+        for (count, what) in counts.iter_mut().zip(all) {
+            *count += u32::from(trace.contains(what));
+        }
+    }
+    assert!(counts.iter().all(|count| *count >= 5), "{counts:?}");
+}
+
+async fn idle() {
+    let _connection = world().connection(&StreamOptions::new());
+    world().sleep(SECOND * 100).await;
+}
+
+/// More than any fault waits for, at once.
+async fn busy() {
+    let ((_r, mut writer), (mut reader, _w)) = world().connection(&StreamOptions::new());
+    world()
+        .spawn(async move { while reader.read(4096).await.is_ok_and(|data| !data.is_empty()) {} });
+    for _ in 0..40 {
+        if writer.write(&[b'x'; 4096]).is_err() || writer.drain().await.is_err() {
+            break;
+        }
+    }
+}
+
+/// In how many worlds a connection is struck of which each has one fault in store.
+fn struck<F: Future>(program: fn() -> F) -> usize {
+    let is_struck = |seed: &u64| {
+        let sim = Sim::new(*seed).random_faults(1).kept_events(usize::MAX);
+        let trace = sim.record(program()).trace.to_string();
+        trace.contains("fault on connection 1")
+    };
+    (0..200).filter(is_struck).count()
+}
+
+#[test]
+fn half_of_the_faults_strike_at_a_time_and_half_at_a_byte_of_either_direction() {
+    let [idle, busy] = [struck(idle), struck(busy)];
+    assert!((90..140).contains(&idle), "{idle}"); // and those at no byte at all
+    assert!((35..65).contains(&busy), "{busy}"); // one direction only
+}
+
+/// Asks through bad times and then, if there are any, through calm ones.
+async fn bad_times(then_calm: bool) {
+    open_shop().await;
+    let opening = || timeout(SECOND * 4, open_connection("shop:80").into_future());
+    let _connections = [opening().await, opening().await, opening().await];
+    world().calm();
+    if then_calm {
+        ask().await.unwrap();
+        world().sleep(SECOND * 200).await;
+        ask().await.unwrap();
+    }
+}
+
+#[test]
+fn a_calm_network_has_no_fault_left_in_store() {
+    for seed in 0..300 {
+        let faults = |then_calm| {
+            let sim = unlucky(seed).random_jumps(100, SECOND);
+            let run = sim.record(bad_times(then_calm));
+            run.output.unwrap();
+            let trace = run.trace.to_string();
+            ["fault on", "parted", "jumps"].map(|what| trace.matches(what).count())
+        };
+        assert_eq!(faults(true), faults(false), "{seed}");
+    }
+}
+
+#[test]
+fn a_fault_that_was_planned_for_a_connection_is_taken_back() {
+    Sim::new(1)
+        .fault(Fault::reset().after(Direction::ToServer, 10))
+        .run(async {
+            let ((_r, mut writer), (mut reader, _w)) = world().connection(&StreamOptions::new());
+            world().inject(Fault::eof().after(Direction::ToServer, 15));
+            writer.write(&[b'x'; 9]).unwrap();
+            world().calm();
+            writer.write(&[b'x'; 11]).unwrap();
+            assert_eq!(
+                reader.read_exactly(20).await.unwrap(),
+                [b'x'; 20].as_slice()
+            );
+        });
+}
