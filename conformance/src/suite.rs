@@ -234,6 +234,7 @@ macro_rules! __streams {
                 the_write_after_a_reset_that_was_read_fails,
                 the_writer_knows_of_a_reset_that_was_read,
                 a_reset_is_no_end_though_the_writer_was_told_first,
+                a_reset_is_no_end_though_an_end_was_sent_before_it_was_read,
                 a_reset_fails_everything_that_waits,
                 a_reset_fails_a_close_that_waits,
                 a_proper_end_stays_one_though_a_reset_follows,

@@ -709,10 +709,14 @@ impl Sending {
                         touch(self.activity.as_deref());
                     })
                 }
-                Transmit::Shutdown => ready!(socket.poll_close(cx)).map(|()| {
-                    self.direction = Direction::Over;
-                    core.ended();
-                }),
+                Transmit::Shutdown => match ready!(socket.poll_close(cx)) {
+                    Ok(()) => {
+                        self.direction = Direction::Over;
+                        core.ended();
+                        Ok(())
+                    }
+                    Err(error) => Err(end_failed(error)),
+                },
                 Transmit::Close if self.direction == Direction::Over => {
                     core.ended();
                     Ok(())
@@ -755,6 +759,15 @@ impl Sending {
         }
         afterwards
     }
+}
+
+/// Of a connection that was reset the system says that there is none. The reset itself is the reader's
+/// to hear: who writes finds it broken.
+fn end_failed(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::NotConnected {
+        return io::Error::new(io::ErrorKind::BrokenPipe, error);
+    }
+    error
 }
 
 fn touch(activity: Option<&Activity>) {

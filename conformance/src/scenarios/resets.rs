@@ -138,6 +138,33 @@ pub(crate) async fn a_reset_is_no_end_though_the_writer_was_told_first(mut setup
     assert_eq!(read_failure(reader.read(1).await), failure);
 }
 
+/// The peer has something unread, so that every kind of socket tells of the reset.
+///
+/// The system says of the end only that there is no connection.
+pub(crate) async fn a_reset_is_no_end_though_an_end_was_sent_before_it_was_read(mut setup: Setup) {
+    let ((mut reader, mut writer), (_far_reader, mut far_writer)) = setup.connect().await;
+    writer.write(b"!").unwrap();
+    writer.flush().await.unwrap();
+    setup.sleep(10).await;
+    far_writer.abort();
+    setup.sleep(10).await;
+    if writer.can_write_eof() {
+        let ended = match writer.write_eof() {
+            Ok(()) => writer.flush().await,
+            failed => failed,
+        };
+        if let Err(error) = ended {
+            let told = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
+            assert!(told.contains(&error.kind()), "{error:?}");
+        }
+    }
+    // The system tells of a reset once. If that was told to whoever sends, TLS sees a cut.
+    let read = reader.read(1).await;
+    if read != Err(ReadError::Truncated) {
+        assert_eq!(read_failure(read).kind(), ErrorKind::ConnectionReset);
+    }
+}
+
 pub(crate) async fn a_reset_fails_everything_that_waits(mut setup: Setup) {
     let settings = setup.tight();
     let (near, (_far_reader, mut far_writer)) = setup.connect_with(settings).await;
