@@ -1,0 +1,72 @@
+//! Both sides of a conversation talk at once, whatever the network does, and give up what they do at
+//! any poll: no byte is lost, repeated, moved or invented, no more is buffered than there should be,
+//! nothing hangs, nothing is left.
+//!
+//! `MILLPOND_SWEEPS` sets how many worlds there are.
+
+#[path = "support/duplex.rs"]
+mod duplex;
+#[path = "support/patience.rs"]
+mod patience;
+
+use std::{env, time::Duration};
+
+use duplex::{Place, Talk};
+use millpond_sim::check;
+
+const WORLDS: u64 = 300;
+
+fn worlds() -> u64 {
+    env::var("MILLPOND_SWEEPS").map_or(WORLDS, |text| text.parse().expect("a number of worlds"))
+}
+
+/// Much more than the buffers hold.
+fn long() -> Talk {
+    let text = |first: u8| {
+        let lines = (0..400_usize).flat_map(move |line| {
+            let word = (0..line % 40).map(move |place| first + (line + place) as u8 % 26);
+            word.chain([b'\n'])
+        });
+        lines.collect::<Vec<u8>>().leak()
+    };
+    Talk {
+        said: [text(b'a'), text(b'A')],
+        limit: 50,
+        piece: 3000,
+    }
+}
+
+/// How many conversations came to their end.
+fn talk(place: Place, faults: u32) -> u64 {
+    let talk = long();
+    let mut complete = 0;
+    check(0..worlds(), |sim| {
+        let latency = Duration::ZERO..=Duration::from_millis(5);
+        let sim = sim.rough().latency(latency).buffers(500, 200);
+        let (_, all) = talk.run(sim.random_faults(faults), place, faults > 0);
+        complete += u64::from(all);
+    });
+    complete
+}
+
+#[test]
+fn streams_hear_everything() {
+    assert_eq!(talk(Place::Streams, 0), worlds());
+}
+
+#[test]
+fn a_client_and_a_server_hear_everything() {
+    assert_eq!(talk(Place::Server, 0), worlds());
+}
+
+#[test]
+fn streams_hear_the_beginning_before_a_fault() {
+    let complete = talk(Place::Streams, 1);
+    assert!(complete < worlds() * 3 / 4, "{complete}");
+}
+
+#[test]
+fn a_client_and_a_server_hear_the_beginning_before_a_fault() {
+    let complete = talk(Place::Server, 1);
+    assert!(complete < worlds() * 3 / 4, "{complete}");
+}

@@ -1,0 +1,187 @@
+//! A conversation in which both sides talk at once and know what they are to hear.
+
+use std::{
+    io::{self, ErrorKind},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::future::join;
+use millpond_sim::{
+    ReadError, Run, Sim, StreamOptions, StreamReader, StreamWriter, open_connection, start_server,
+    timeout, world,
+};
+
+use crate::patience::given_up;
+
+/// More than any stall by chance takes.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How both sides are connected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// Two streams.
+    Streams,
+    /// A client and a server.
+    Server,
+}
+
+/// What is said, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Talk {
+    /// By the client and by the server.
+    pub(crate) said: [&'static [u8]; 2],
+    /// Of the reader, in bytes.
+    pub(crate) limit: usize,
+    /// What is written at once, at most.
+    pub(crate) piece: usize,
+}
+
+/// What one side has heard.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) data: Vec<u8>,
+    /// How it ended: `None` is the end of the stream.
+    pub(crate) failure: Option<ErrorKind>,
+}
+
+/// A read of a world gives no more.
+const READ_MAX: usize = 2048;
+
+/// How a side may find that the network has failed.
+const FAILURES: [ErrorKind; 5] = [
+    ErrorKind::BrokenPipe,
+    ErrorKind::ConnectionRefused,
+    ErrorKind::ConnectionReset,
+    ErrorKind::TimedOut,
+    ErrorKind::UnexpectedEof,
+];
+
+impl Talk {
+    /// Talks in a world: what became of it, and whether each side has heard everything.
+    ///
+    /// # Panics
+    ///
+    /// If a byte is lost, repeated, moved or invented, if more is buffered than there should be, if
+    /// something hangs or is left, or if it goes wrong for no reason.
+    pub(crate) fn run(self, sim: Sim, place: Place, faults: bool) -> (Run<()>, bool) {
+        let heard = Arc::new(Mutex::new([Heard::default(), Heard::default()]));
+        let run = sim.no_leaks().record(self.take_place(place, heard.clone()));
+        assert!(run.output.is_ok(), "{:?}", run.output);
+        assert!(run.leaks.is_empty(), "{:?}", run.leaks);
+        let heard = heard.lock().unwrap();
+        let mut complete = true;
+        for (side, heard) in heard.iter().enumerate() {
+            let said = self.said[1 - side];
+            assert!(said.starts_with(&heard.data), "{heard:?} of {said:?}");
+            let whole = heard.data.len() == said.len() && heard.failure.is_none();
+            assert!(whole || faults, "{heard:?} of {said:?}");
+            let expected = |kind| FAILURES.contains(&kind);
+            assert!(heard.failure.is_none_or(expected), "{heard:?}");
+            complete &= whole;
+        }
+        (run, complete)
+    }
+
+    async fn take_place(self, place: Place, heard: Arc<Mutex<[Heard; 2]>>) {
+        match place {
+            Place::Streams => {
+                let options = StreamOptions::new().limit(self.limit);
+                let (client, server) = world().connection(&options);
+                world().spawn(self.side(1, server, heard.clone()));
+                self.side(0, client, heard).await;
+            }
+            Place::Server => {
+                let shared = heard.clone();
+                let server = start_server("127.0.0.1:7", move |reader, writer| {
+                    self.side(1, (reader, writer), shared.clone())
+                });
+                let server = server.limit(self.limit).on_accept_error(|_| {});
+                let server = server.await.unwrap();
+                match open_connection("127.0.0.1:7").limit(self.limit).await {
+                    Ok(client) => self.side(0, client, heard).await,
+                    Err(error) => {
+                        let failure = Some(error.kind());
+                        heard
+                            .lock()
+                            .unwrap()
+                            .iter_mut()
+                            .for_each(|heard| heard.failure = failure);
+                    }
+                }
+                server.close();
+            }
+        }
+    }
+
+    /// Says all and hears all at once, and tells what it has heard.
+    async fn side(
+        self,
+        side: usize,
+        (mut reader, mut writer): (StreamReader, StreamWriter),
+        heard: Arc<Mutex<[Heard; 2]>>,
+    ) {
+        let hear = async {
+            loop {
+                let read = self.read(&mut reader).await;
+                // What came before a failure is still there.
+                let data = read.as_deref().unwrap_or(reader.buffered());
+                heard.lock().unwrap()[side].data.extend(data);
+                if read?.is_empty() {
+                    return Ok(());
+                }
+            }
+        };
+        let say = self.say(self.said[side], &mut writer);
+        let ended = timeout(PATIENCE, join(hear, say)).await;
+        let failure = match ended {
+            Ok((Err(error), _) | (Ok(()), Err(error))) => Some(error.kind()),
+            Ok((Ok(()), Ok(()))) => None,
+            Err(_) => {
+                writer.abort(); // two streams have no clock that would end them
+                Some(ErrorKind::TimedOut)
+            }
+        };
+        heard.lock().unwrap()[side].failure = failure;
+    }
+
+    async fn say(self, mut rest: &[u8], writer: &mut StreamWriter) -> io::Result<()> {
+        while !rest.is_empty() {
+            let len = 1 + world().choose(self.piece.min(rest.len()));
+            let (piece, behind) = rest.split_at(len);
+            writer.write(piece)?;
+            let (_, high) = writer.watermarks();
+            assert!(writer.queued() <= high + len, "{} queued", writer.queued());
+            while given_up(world().choose(3), writer.drain())
+                .await
+                .transpose()?
+                .is_none()
+            {}
+            rest = behind;
+        }
+        Ok(writer.write_eof()?)
+    }
+
+    /// Some bytes, by any way of reading; none at the end.
+    async fn read(self, reader: &mut StreamReader) -> io::Result<Vec<u8>> {
+        let how = world().choose(3);
+        let n = 1 + world().choose(self.limit);
+        loop {
+            // 0 is for ever.
+            let polls = world().choose(3);
+            let read = match how {
+                0 => given_up(polls, reader.read(n)).await,
+                1 => given_up(polls, reader.read_exactly(n)).await,
+                _ => given_up(polls, reader.read_until(b"\n")).await,
+            };
+            let buffered = reader.buffered().len();
+            assert!(buffered <= self.limit + READ_MAX, "{buffered} buffered");
+            match read {
+                None => {}
+                Some(Ok(data)) => return Ok(data.to_vec()),
+                Some(Err(ReadError::Incomplete { partial, .. })) => return Ok(partial.to_vec()),
+                Some(Err(error)) => return Err(error.into()),
+            }
+        }
+    }
+}
