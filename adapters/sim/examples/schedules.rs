@@ -18,8 +18,8 @@ use millpond_sim::check;
 
 const TALK: Talk = Talk {
     said: [
-        b"one\ntwo and a half\n\nthree\n",
-        b"uno\n\ndue e mezzo\ntre\n",
+        b"one\r\ntwo and a half\r\n\r\r\nthree\r\n",
+        b"uno\r\n\r\ndue\re mezzo\r\ntre\r\n",
     ],
     limit: 20,
     piece: 20,

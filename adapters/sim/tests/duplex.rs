@@ -20,19 +20,22 @@ fn worlds() -> u64 {
     env::var("MILLPOND_SWEEPS").map_or(WORLDS, |text| text.parse().expect("a number of worlds"))
 }
 
-/// Much more than the buffers hold.
+/// Much more than the buffers hold, with many false ends of lines.
 fn long() -> Talk {
     let text = |first: u8| {
-        let lines = (0..400_usize).flat_map(move |line| {
-            let word = (0..line % 40).map(move |place| first + (line + place) as u8 % 26);
-            word.chain([b'\n'])
+        let lines = (0..900_usize).flat_map(move |line| {
+            let word = (0..line % 40).map(move |place| match (line + place) % 7 {
+                0 => b'\r',
+                n => first + n as u8,
+            });
+            word.chain(*b"\r\n")
         });
         lines.collect::<Vec<u8>>().leak()
     };
     Talk {
         said: [text(b'a'), text(b'A')],
         limit: 50,
-        piece: 3000,
+        piece: 9000,
     }
 }
 

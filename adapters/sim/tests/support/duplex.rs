@@ -1,15 +1,15 @@
 //! A conversation in which both sides talk at once and know what they are to hear.
 
 use std::{
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, IoSlice},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use futures_util::future::join;
 use millpond_sim::{
-    ReadError, Run, Sim, StreamOptions, StreamReader, StreamWriter, open_connection, start_server,
-    timeout, world,
+    Bytes, ReadError, Run, Sim, StreamOptions, StreamReader, StreamWriter, open_connection,
+    start_server, timeout, world,
 };
 
 use crate::patience::given_up;
@@ -38,11 +38,21 @@ pub(crate) struct Talk {
 }
 
 /// What one side has heard.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Heard {
     pub(crate) data: Vec<u8>,
     /// How it ended: `None` is the end of the stream.
     pub(crate) failure: Option<ErrorKind>,
+}
+
+impl Heard {
+    /// Before there is a connection.
+    fn nothing() -> Self {
+        Self {
+            data: Vec::new(),
+            failure: Some(ErrorKind::ConnectionRefused),
+        }
+    }
 }
 
 /// A read of a world gives no more.
@@ -65,8 +75,9 @@ impl Talk {
     /// If a byte is lost, repeated, moved or invented, if more is buffered than there should be, if
     /// something hangs or is left, or if it goes wrong for no reason.
     pub(crate) fn run(self, sim: Sim, place: Place, faults: bool) -> (Run<()>, bool) {
-        let heard = Arc::new(Mutex::new([Heard::default(), Heard::default()]));
-        let run = sim.no_leaks().record(self.take_place(place, heard.clone()));
+        let heard = Arc::new(Mutex::new([Heard::nothing(), Heard::nothing()]));
+        let sim = sim.no_leaks().kept_events(usize::MAX);
+        let run = sim.record(self.take_place(place, heard.clone()));
         assert!(run.output.is_ok(), "{:?}", run.output);
         assert!(run.leaks.is_empty(), "{:?}", run.leaks);
         let heard = heard.lock().unwrap();
@@ -76,8 +87,12 @@ impl Talk {
             assert!(said.starts_with(&heard.data), "{heard:?} of {said:?}");
             let whole = heard.data.len() == said.len() && heard.failure.is_none();
             assert!(whole || faults, "{heard:?} of {said:?}");
-            let expected = |kind| FAILURES.contains(&kind);
-            assert!(heard.failure.is_none_or(expected), "{heard:?}");
+            match heard.failure {
+                Some(kind) => assert!(FAILURES.contains(&kind), "{heard:?}"),
+                // Nothing else looks like the end.
+                None if whole => {}
+                None => assert!(run.trace.to_string().contains("end of the stream")),
+            }
             complete &= whole;
         }
         (run, complete)
@@ -98,16 +113,8 @@ impl Talk {
                 });
                 let server = server.limit(self.limit).on_accept_error(|_| {});
                 let server = server.await.unwrap();
-                match open_connection("127.0.0.1:7").limit(self.limit).await {
-                    Ok(client) => self.side(0, client, heard).await,
-                    Err(error) => {
-                        let failure = Some(error.kind());
-                        heard
-                            .lock()
-                            .unwrap()
-                            .iter_mut()
-                            .for_each(|heard| heard.failure = failure);
-                    }
+                if let Ok(client) = open_connection("127.0.0.1:7").limit(self.limit).await {
+                    self.side(0, client, heard).await;
                 }
                 server.close();
             }
@@ -125,7 +132,7 @@ impl Talk {
             loop {
                 let read = self.read(&mut reader).await;
                 // What came before a failure is still there.
-                let data = read.as_deref().unwrap_or(reader.buffered());
+                let data = read.as_deref().unwrap_or_else(|_| reader.buffered());
                 heard.lock().unwrap()[side].data.extend(data);
                 if read?.is_empty() {
                     return Ok(());
@@ -149,7 +156,14 @@ impl Talk {
         while !rest.is_empty() {
             let len = 1 + world().choose(self.piece.min(rest.len()));
             let (piece, behind) = rest.split_at(len);
-            writer.write(piece)?;
+            match world().choose(3) {
+                0 => writer.write(piece)?,
+                1 => writer.write_bytes(Bytes::copy_from_slice(piece))?,
+                _ => {
+                    let (one, other) = piece.split_at(len / 2);
+                    writer.write_vectored(&[IoSlice::new(one), IoSlice::new(other)])?;
+                }
+            }
             let (_, high) = writer.watermarks();
             assert!(writer.queued() <= high + len, "{} queued", writer.queued());
             while given_up(world().choose(3), writer.drain())
@@ -163,25 +177,47 @@ impl Talk {
     }
 
     /// Some bytes, by any way of reading; none at the end.
-    async fn read(self, reader: &mut StreamReader) -> io::Result<Vec<u8>> {
-        let how = world().choose(3);
+    async fn read(self, reader: &mut StreamReader) -> io::Result<Bytes> {
         let n = 1 + world().choose(self.limit);
+        let how = [Ask::UpTo(n), Ask::Exactly(n), Ask::Line][world().choose(3)];
         loop {
             // 0 is for ever.
             let polls = world().choose(3);
             let read = match how {
-                0 => given_up(polls, reader.read(n)).await,
-                1 => given_up(polls, reader.read_exactly(n)).await,
-                _ => given_up(polls, reader.read_until(b"\n")).await,
+                Ask::UpTo(n) => given_up(polls, reader.read(n)).await,
+                Ask::Exactly(n) => given_up(polls, reader.read_exactly(n)).await,
+                Ask::Line => given_up(polls, reader.read_until(b"\r\n")).await,
             };
             let buffered = reader.buffered().len();
             assert!(buffered <= self.limit + READ_MAX, "{buffered} buffered");
             match read {
                 None => {}
-                Some(Ok(data)) => return Ok(data.to_vec()),
-                Some(Err(ReadError::Incomplete { partial, .. })) => return Ok(partial.to_vec()),
+                Some(Ok(data)) => {
+                    how.assert_answers(&data);
+                    return Ok(data);
+                }
+                Some(Err(ReadError::Incomplete { partial, .. })) => return Ok(partial),
                 Some(Err(error)) => return Err(error.into()),
             }
         }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Ask {
+    UpTo(usize),
+    Exactly(usize),
+    Line,
+}
+
+impl Ask {
+    #[track_caller]
+    fn assert_answers(self, data: &[u8]) {
+        let right = match self {
+            Self::UpTo(n) => data.len() <= n, // nothing is the end
+            Self::Exactly(n) => data.len() == n,
+            Self::Line => data.windows(2).position(|pair| pair == b"\r\n") == Some(data.len() - 2),
+        };
+        assert!(right, "{data:?} for {self:?}");
     }
 }
