@@ -88,6 +88,8 @@ struct Giving {
 struct Seen {
     data: Vec<u8>,
     ended: Ended,
+    /// Whether, behind a failure, there was the end of the stream.
+    proper_end: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -139,14 +141,25 @@ impl Seen {
         }
         Ok(read.map(drop)?)
     }
+
+    /// What has come before a failure and was not read, and how it ended.
+    fn keep_rest(&mut self, rest: &Rest) {
+        self.data.extend(&rest.data);
+        self.proper_end = rest.proper_end;
+    }
 }
 
-/// What has come before the end and was not read.
-async fn rest(reader: &mut StreamReader) -> Vec<u8> {
-    match timeout(PATIENCE, reader.read_to_eof()).await {
-        Ok(Ok(rest)) => rest.to_vec(),
-        Ok(Err(_)) | Err(_) => reader.buffered().to_vec(),
-    }
+struct Rest {
+    data: Bytes,
+    proper_end: bool,
+}
+
+async fn rest(reader: &mut StreamReader) -> Rest {
+    let (data, proper_end) = match timeout(PATIENCE, reader.read_to_eof()).await {
+        Ok(Ok(data)) => (data, true),
+        Ok(Err(_)) | Err(_) => (Bytes::copy_from_slice(reader.buffered()), false),
+    };
+    Rest { data, proper_end }
 }
 
 impl Conversation {
@@ -169,7 +182,7 @@ impl Conversation {
             .await;
         let rest = rest(&mut reader).await;
         let server = &mut lock(&shared).server;
-        server.data.extend(rest);
+        server.keep_rest(&rest);
         server.ended = ended.into();
     }
 
@@ -198,7 +211,7 @@ impl Conversation {
             .await;
         if ended.is_err() {
             let rest = rest(&mut reader).await;
-            lock(&shared).client.data.extend(rest);
+            lock(&shared).client.keep_rest(&rest);
         }
         lock(&shared).client.ended = ended.into();
     }
@@ -338,13 +351,16 @@ impl Cut {
         }
     }
 
-    /// Without TLS the reader gets exactly what was sent until then.
+    /// Without TLS the reader gets exactly what was sent until then, and with TLS no proper end.
     #[track_caller]
-    fn assert_nothing_lost(&self) {
+    fn assert_cut(&self) {
+        let said = self.conversation.said(self.direction);
+        let after = usize::try_from(self.after).unwrap();
+        let [reader, _] = self.sides();
         if !self.conversation.upgrades {
-            let said = self.conversation.said(self.direction);
-            let [reader, _] = self.sides();
-            assert_eq!(reader.data, said[..self.after as usize], "{self:?}");
+            assert_eq!(reader.data, said[..after], "{self:?}");
+        } else if after >= self.conversation.requests[0].len() {
+            assert!(!reader.proper_end, "{self:?}");
         }
     }
 
@@ -381,7 +397,7 @@ fn cut_at_every_byte(fault: fn() -> Fault, check: fn(&Cut)) {
 #[test]
 fn a_reset_at_any_byte_is_a_reset_for_both() {
     cut_at_every_byte(Fault::reset, |cut| {
-        cut.assert_nothing_lost();
+        cut.assert_cut();
         let kinds: &[_] = match cut.conversation.upgrades {
             true => &GONE, // TLS knows only that it was cut off
             false => &[ErrorKind::ConnectionReset],
@@ -395,7 +411,7 @@ fn a_reset_at_any_byte_is_a_reset_for_both() {
 #[test]
 fn an_end_at_any_byte_is_an_early_end_for_the_reader_and_a_reset_for_the_writer() {
     cut_at_every_byte(Fault::eof, |cut| {
-        cut.assert_nothing_lost();
+        cut.assert_cut();
         let [reader, writer] = cut.sides();
         cut.assert_failed(reader, &[ErrorKind::UnexpectedEof, ErrorKind::BrokenPipe]);
         let kinds: &[_] = match cut.conversation.upgrades {
