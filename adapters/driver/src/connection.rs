@@ -820,7 +820,7 @@ fn poll_write_checked(
 }
 
 /// What is left of `bufs` behind their first `n` bytes.
-fn behind<'a>(bufs: &'a [IoSlice<'a>], mut n: usize) -> impl Iterator<Item = &'a [u8]> {
+pub(crate) fn behind<'a>(bufs: &'a [IoSlice<'a>], mut n: usize) -> impl Iterator<Item = &'a [u8]> {
     bufs.iter().map(move |buf| {
         let skipped = n.min(buf.len());
         n -= skipped;

@@ -1,6 +1,7 @@
 //! A socket as futures-rustls needs one.
 
 use std::{
+    future::poll_fn,
     io,
     pin::Pin,
     sync::Arc,
@@ -10,7 +11,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use futures_io::{AsyncRead, AsyncWrite, IoSlice};
 
-use crate::{socket::Socket, turns::Turns};
+use crate::{connection::behind, socket::Socket, turns::Turns};
 
 /// What futures-rustls moves ciphertext with.
 ///
@@ -24,6 +25,9 @@ pub(super) struct Guard {
     early: Bytes,
     /// Reads within one poll of the TLS stream, or within the handshake.
     turns: Turns,
+    /// In a handshake, what the socket had no room for when it was last asked: futures-rustls offers an
+    /// alert once and then forgets it.
+    refused: Option<Vec<u8>>,
 }
 
 impl Guard {
@@ -32,12 +36,46 @@ impl Guard {
             socket,
             early,
             turns: Turns::default(),
+            refused: Some(Vec::new()),
         }
+    }
+
+    /// The handshake has succeeded.
+    pub(super) fn shaken(&mut self) {
+        self.refused = None;
+    }
+
+    /// The handshake has failed: sends the alert, if there was no room for it before.
+    pub(super) async fn send_alert(mut self) -> io::Result<()> {
+        let refused = self.refused.take().unwrap_or_default();
+        let mut rest = &refused[..];
+        poll_fn(|cx| {
+            while !rest.is_empty() {
+                let n = ready!(Pin::new(&mut self).poll_write(cx, rest))?;
+                rest = &rest[n..];
+            }
+            match self.socket.wants_flush() {
+                true => self.socket.poll_flush(cx),
+                false => Poll::Ready(Ok(())),
+            }
+        })
+        .await
     }
 
     /// Another poll of the TLS stream begins, whose reader counts these by himself.
     pub(super) fn begin_poll(&mut self) {
         self.turns.waited();
+    }
+
+    fn keep_refused(&mut self, bufs: &[IoSlice<'_>], written: &Poll<io::Result<usize>>) {
+        let taken = match written {
+            Poll::Pending => 0,
+            Poll::Ready(Ok(n)) => *n,
+            Poll::Ready(Err(_)) => usize::MAX,
+        };
+        if let Some(refused) = &mut self.refused {
+            *refused = behind(bufs, taken).collect::<Vec<_>>().concat();
+        }
     }
 }
 
@@ -70,7 +108,9 @@ impl AsyncWrite for Guard {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        written(buf.len(), || self.socket.poll_write(cx, buf))
+        let written = written(buf.len(), || self.socket.poll_write(cx, buf));
+        self.get_mut().keep_refused(&[IoSlice::new(buf)], &written);
+        written
     }
 
     fn poll_write_vectored(
@@ -79,7 +119,9 @@ impl AsyncWrite for Guard {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let len = bufs.iter().map(|buf| buf.len()).sum();
-        written(len, || self.socket.poll_write_vectored(cx, bufs))
+        let written = written(len, || self.socket.poll_write_vectored(cx, bufs));
+        self.get_mut().keep_refused(bufs, &written);
+        written
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

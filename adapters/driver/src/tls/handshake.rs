@@ -62,19 +62,21 @@ impl Handshake {
 
     async fn shake(&self, below: Arc<dyn Socket>, early: Bytes) -> io::Result<TlsSocket> {
         let guard = Guard::new(below.clone(), early);
-        let (stream, server_name): (TlsStream<Guard>, _) = match self {
+        let (mut stream, server_name): (TlsStream<Guard>, _) = match self {
             Self::Client { config, name, .. } => {
                 let connector = futures_rustls::TlsConnector::from(config.clone());
-                let shaking = connector.connect(name.clone(), guard);
+                let shaking = connector.connect(name.clone(), guard).into_fallible();
                 let stream = flushing(&*below, shaking).await?;
                 (stream.into(), Some(name.to_str().into_owned()))
             }
             Self::Server { config, .. } => {
                 let acceptor = futures_rustls::TlsAcceptor::from(config.clone());
-                let stream = flushing(&*below, acceptor.accept(guard)).await?;
+                let shaking = acceptor.accept(guard).into_fallible();
+                let stream = flushing(&*below, shaking).await?;
                 (stream.into(), None)
             }
         };
+        stream.get_mut().0.shaken();
         let truncation = self.terms().truncation;
         Ok(TlsSocket::new(stream, below, truncation, server_name))
     }
@@ -112,20 +114,29 @@ fn is_worth_a_session(received: &[u8]) -> bool {
     }
 }
 
-/// Flushes the socket below after each step, because the guard does not.
+/// Flushes the socket below after each step, because the guard does not, and sees to it that what is
+/// wrong is told.
 async fn flushing<T>(
     below: &dyn Socket,
-    shaking: impl Future<Output = io::Result<T>>,
+    shaking: impl Future<Output = Result<T, (io::Error, Guard)>>,
 ) -> io::Result<T> {
     let mut shaking = std::pin::pin!(shaking);
-    poll_fn(|cx| {
+    let shaken = poll_fn(|cx| {
         let step = shaking.as_mut().poll(cx);
         if let Poll::Ready(Err(error)) = poll_flush(below, cx) {
             return Poll::Ready(Err(error));
         }
-        step
-    })
-    .await
+        step.map(Ok)
+    });
+    match shaken.await? {
+        Ok(stream) => Ok(stream),
+        Err((error, guard)) => {
+            if error.kind() == io::ErrorKind::InvalidData {
+                let _ = guard.send_alert().await; // the failure is why
+            }
+            Err(error)
+        }
+    }
 }
 
 fn poll_flush(below: &dyn Socket, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
