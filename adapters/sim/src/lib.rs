@@ -193,6 +193,12 @@
 //! [`Sim::from_bytes`] takes all choices from what a fuzzer gives, so that it looks for the worlds in
 //! which something new happens. When the bytes are used up, everything goes the calmest way.
 //!
+//! # Larger examples
+//!
+//! In the project's directory `examples` are programs with such tests: the echo server
+//! (`src/bin/tcp_echo_server.rs`), and both sides of SMTP with STARTTLS (`src/smtp`), whose connection
+//! is cut off at every few bytes, and into which a command is injected before TLS.
+//!
 //! # What is simulated
 //!
 //! Connections are as on Linux, which a test compares script by script with the system's own sockets:
