@@ -2,7 +2,10 @@
 
 use std::{
     io::{IsTerminal, stderr},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -45,6 +48,7 @@ const PROGRESS: Duration = Duration::from_secs(1);
 pub fn check(seeds: impl IntoIterator<Item = u64>, mut test: impl FnMut(Sim)) {
     let told = Arc::new(AtomicBool::new(false));
     let mut run = |source| {
+        told.store(false, Ordering::Relaxed);
         let origin = Origin::of_many(source, told.clone());
         let _untold = Untold(&origin);
         test(Sim::of(origin.clone()));

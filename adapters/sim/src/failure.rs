@@ -13,7 +13,7 @@ use std::{
 use crate::{choice::Source, record::Record, trace};
 
 /// Names one world that is to be run instead of all.
-pub(crate) const SEED: &str = "MILLPOND_SEED";
+const SEED: &str = "MILLPOND_SEED";
 
 /// Names the directory in which failures are saved.
 const TRACES: &str = "MILLPOND_TRACES";

@@ -61,7 +61,7 @@ impl Settings {
             other_threads: None,
             kept_events: crate::trace::KEPT,
             saved: None,
-            max_polls: 100_000_000,
+            max_polls: 10_000_000,
         }
     }
 }

@@ -381,7 +381,7 @@ impl Sim {
         self
     }
 
-    /// How often tasks may be polled before the world counts as stuck; 100 million times by default.
+    /// How often tasks may be polled before the world counts as stuck; 10 million times by default.
     ///
     /// ```
     /// use millpond_sim::Sim;

@@ -1,6 +1,12 @@
 //! What a failure tells and saves, so that it can be had again.
 
-use std::{env, fs, io, path::Path, process::Command, sync::Mutex};
+use std::{
+    env, fs, io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    process::Command,
+    sync::Mutex,
+};
 
 use millpond_conformance::trace::{Kind, Line, Trace};
 use millpond_sim::{Direction, Fault, Sim, check, open_connection, start_server, world};
@@ -121,6 +127,24 @@ fn a_failure_behind_a_world_tells_its_seed() {
     });
     let command = format!("to repeat it: MILLPOND_SEED=5 cargo test {test}\n");
     assert_tells(&text, &[&command]);
+}
+
+#[test]
+fn a_failure_that_was_caught_does_not_hide_the_next_one() {
+    let test = "a_failure_that_was_caught_does_not_hide_the_next_one";
+    let text = told(test, &[], || {
+        let mut first = true;
+        check(5..7, |sim| {
+            assert!(first, "not caught");
+            first = false;
+            let fails = AssertUnwindSafe(|| sim.run(async { panic!("caught") }));
+            assert!(catch_unwind(fails).is_err());
+        });
+    });
+    assert_tells(
+        &text,
+        &["MILLPOND_SEED=5 ", "not caught", "MILLPOND_SEED=6 "],
+    );
 }
 
 #[test]
