@@ -76,7 +76,7 @@ async fn come_and_go(name: &str, runtime: Arc<dyn Runtime>) {
     let growth = resident() - resident_then;
     let kept = allocated() - allocated_then;
     println!(
-        "{name}: {} connections in {:?}; {files} files open before and after; {kept} bytes more \
+        "{name}: {} connections in {:?}; no more than {files} files open after each wave; {kept} bytes more \
          allocated, and grown by {} KiB of {}",
         served.load(Ordering::Acquire),
         began.elapsed(),
@@ -107,10 +107,11 @@ async fn use_once(runtime: &Arc<dyn Runtime>, server: &Server) {
     writer.wait_closed().await.unwrap();
 }
 
-/// Waits until the other ends have gone, too.
+/// Waits until the other ends have gone, too. What a thread of the runtime had open for a moment when
+/// the files were counted is not missed.
 async fn settle(runtime: &Arc<dyn Runtime>, server: &Server, files: usize) {
     let mut pause = Duration::from_millis(1);
-    while !format!("{server:?}").contains("clients: 0") || open_files() != files {
+    while !format!("{server:?}").contains("clients: 0") || open_files() > files {
         assert!(
             pause < PATIENCE,
             "{} files are open, and {files} were",
