@@ -207,14 +207,11 @@ impl From<TlsError> for OpenError {
     }
 }
 
-impl HandlerErrorCause {
-    pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Self {
-        let message = payload
-            .downcast_ref::<&str>()
-            .map(ToString::to_string)
-            .or_else(|| payload.downcast_ref::<String>().cloned());
-        Self::Panicked(message.unwrap_or_else(|| "(no message)".to_owned()))
-    }
+/// What a panic has to say.
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "(no message)".to_owned())
 }
 
 impl fmt::Display for HandlerError {

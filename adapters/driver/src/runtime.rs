@@ -138,6 +138,14 @@ pub trait Runtime: Spawn {
     fn now(&self) -> Instant {
         Instant::now()
     }
+
+    /// A server goes on though something of the program has panicked: a handler, or what is told of
+    /// its errors. This is the message.
+    ///
+    /// By default nothing is made of it. A runtime for tests may let the test fail.
+    fn caught_panic(&self, message: &str) {
+        let _ = message;
+    }
 }
 
 /// One end of a pipe or FIFO of the standard library; what

@@ -22,7 +22,7 @@ use crate::{
     background::Background,
     connection::Connection,
     cork::Cork,
-    error::{BoxError, HandlerError, HandlerErrorCause, OpenError},
+    error::{BoxError, HandlerError, HandlerErrorCause, OpenError, panic_message},
     extra_info::Address,
     idle::Idle,
     log,
@@ -367,7 +367,7 @@ impl Accepting {
                 Some(Err(error)) => {
                     if pause == ACCEPT_PAUSE {
                         log::accept_error(&error);
-                        tell(|| (serving.config.on_accept_error)(&error));
+                        serving.tell(|| (serving.config.on_accept_error)(&error));
                     }
                     let closed = pin!(serving.closed());
                     select(closed, serving.runtime.sleep(pause)).await;
@@ -452,7 +452,7 @@ impl Serving {
         if let Err(error) = begun {
             log::handshake_error(&error);
             let peer_addr = writer.extra_info().peer_addr.as_ref();
-            tell(|| (self.config.on_handshake_error)(peer_addr, &error));
+            self.tell(|| (self.config.on_handshake_error)(peer_addr, &error));
             return Ok(());
         }
         (self.config.handler)(reader, writer).await
@@ -522,7 +522,7 @@ impl Running {
             handler.poll_unpin(cx).map(|ended| match ended {
                 Ok(Ok(())) => Ended::Well,
                 Ok(Err(error)) => Ended::Badly(HandlerErrorCause::Failed(error)),
-                Err(payload) => Ended::Badly(HandlerErrorCause::panicked(&*payload)),
+                Err(payload) => Ended::Badly(HandlerErrorCause::Panicked(panic_message(&*payload))),
             })
         })
         .await
@@ -550,14 +550,19 @@ impl Drop for Running {
 impl Serving {
     fn report(&self, error: HandlerError) {
         log::handler_error(&error);
-        tell(|| (self.config.on_handler_error)(error));
+        if let HandlerErrorCause::Panicked(message) = &error.cause {
+            self.runtime.caught_panic(message);
+        }
+        self.tell(|| (self.config.on_handler_error)(error));
     }
-}
 
-/// Calls what the program has to say to an error. If that panics, which was printed then, the server
-/// goes on nevertheless.
-fn tell(report: impl FnOnce()) {
-    let _panicked = catch_unwind(AssertUnwindSafe(report));
+    /// Calls what the program has to say to an error. If that panics, which was printed then, the
+    /// server goes on nevertheless.
+    fn tell(&self, report: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(report)) {
+            self.runtime.caught_panic(&panic_message(&*payload));
+        }
+    }
 }
 
 enum Ended {

@@ -78,7 +78,7 @@ pub(crate) struct Pipe {
     window: usize,
     capacity: usize,
     written: u64,
-    /// What strikes when so many bytes were written.
+    /// What strikes when so many bytes were written. Invariant: in that order.
     cuts: Vec<(u64, StreamFault)>,
     /// What is written from now on vanishes.
     severed: bool,
@@ -161,6 +161,22 @@ impl Pipe {
         self.arrived -= buf.len();
     }
 
+    /// Whether a fault strikes within the next bytes.
+    fn is_cut_within(&self, n: usize) -> bool {
+        let first = self.cuts.first();
+        first.is_some_and(|(offset, _)| *offset <= self.written + n as u64)
+    }
+
+    /// The next fault within so many bytes, and how many of them are ahead of it.
+    fn next_cut(&mut self, n: usize) -> Option<(usize, StreamFault)> {
+        if !self.is_cut_within(n) {
+            return None;
+        }
+        let (offset, fault) = self.cuts.remove(0);
+        let ahead = offset.saturating_sub(self.written);
+        Some((usize::try_from(ahead).unwrap_or(n), fault))
+    }
+
     /// All but the first bytes is lost, and so is what comes behind.
     fn lose(&mut self, kept: usize) {
         if kept < self.data.len() {
@@ -187,8 +203,7 @@ pub(crate) fn other(side: usize) -> usize {
 /// What a program does with its end.
 impl State {
     fn connection(&mut self, at: End) -> &mut Connection {
-        let place = self.connections.get_mut(at.connection as usize);
-        let connection = place.and_then(Option::as_mut);
+        let connection = self.connections.get_mut(&at.connection);
         connection.expect("a connection is there as long as one of its sockets")
     }
 
@@ -213,8 +228,8 @@ impl State {
             return Poll::Pending;
         }
         let partial = self.settings.partial_io;
-        let connection = self.connections[at.connection as usize].as_mut();
-        let connection = connection.expect("a connection is there as long as its sockets");
+        let connection = self.connections.get_mut(&at.connection);
+        let connection = connection.expect("a connection is there as long as one of its sockets");
         let Connection { ends, pipes, kind } = &mut **connection;
         let [end, peer] = two(ends, at.side);
         let pipe = &mut pipes[other(at.side)];
@@ -321,13 +336,6 @@ impl State {
 
     /// The program lets go of its end.
     pub(crate) fn close(&mut self, at: End, after: &mut Afterwards) {
-        if self
-            .connections
-            .get(at.connection as usize)
-            .is_none_or(Option::is_none)
-        {
-            return; // the world has ended
-        }
         self.note(Event::Dropped(at));
         let connection = self.connection(at);
         let over = connection.is_over();
@@ -353,7 +361,7 @@ impl State {
                 self.send(at, Mark::Fin, after);
             }
         }
-        if let Some(connection) = &mut self.connections[at.connection as usize] {
+        if let Some(connection) = self.connections.get_mut(&at.connection) {
             // Nobody reads it any more, and so there is room for more.
             let pipe = &mut connection.pipes[other(at.side)];
             pipe.data.drain(..pipe.arrived);
@@ -376,7 +384,14 @@ impl State {
     }
 
     fn remove(&mut self, number: u32) {
-        self.connections[number as usize] = None;
+        let Some(connection) = self.connections.remove(&number) else {
+            return;
+        };
+        let [client, server] = &connection.ends;
+        if let (Some(local), Some(remote)) = (client.address.tcp(), server.address.tcp()) {
+            self.routes.remove(&(client.host, local, remote));
+        }
+        self.faults.retain(|fault| !fault.is_about(number));
     }
 }
 
@@ -389,30 +404,38 @@ impl State {
         n: usize,
         after: &mut Afterwards,
     ) {
-        let pipe = &mut self.connection(at).pipes[at.side];
-        if pipe.severed {
+        if !self.connection(at).pipes[at.side].is_cut_within(n) {
+            return self.send_bytes(at, bufs, after);
+        }
+        let all = bufs.collect::<Vec<_>>().concat();
+        let mut rest = &all[..];
+        while let Some((ahead, fault)) = self.connection(at).pipes[at.side].next_cut(rest.len()) {
+            let (sent, behind) = rest.split_at(ahead);
+            self.send_bytes(at, std::iter::once(sent), after);
+            self.strike(at, fault, after);
+            rest = behind;
+        }
+        self.send_bytes(at, std::iter::once(rest), after);
+    }
+
+    /// What is written behind a fault, or to a peer that has just reset, vanishes.
+    fn send_bytes<'a>(
+        &mut self,
+        at: End,
+        bufs: impl Iterator<Item = &'a [u8]>,
+        after: &mut Afterwards,
+    ) {
+        let connection = self.connection(at);
+        let pipe = &mut connection.pipes[at.side];
+        if pipe.severed || connection.ends[at.side].life != Life::Open {
             return;
         }
         let before = pipe.data.len();
         bufs.for_each(|buf| pipe.data.extend(buf));
-        pipe.written += n as u64;
-        let cut = pipe.cuts.iter().position(|(at, _)| *at <= pipe.written);
-        let Some(cut) = cut else {
-            return self.send(at, Mark::Data(n), after);
-        };
-        let (offset, fault) = pipe.cuts.remove(cut);
-        let behind = usize::try_from(pipe.written - offset).unwrap_or(n).min(n);
-        let severs = !matches!(fault, StreamFault::Stall(_));
-        if severs {
-            pipe.data.truncate(before + n - behind);
-            pipe.severed = true;
-        }
-        if behind < n {
-            self.send(at, Mark::Data(n - behind), after);
-        }
-        self.strike(at, fault, after);
-        if behind > 0 && !severs {
-            self.send(at, Mark::Data(behind), after);
+        let n = pipe.data.len() - before;
+        if n > 0 {
+            pipe.written += n as u64;
+            self.send(at, Mark::Data(n), after);
         }
     }
 
@@ -431,11 +454,17 @@ impl State {
         } else {
             fault
         };
+        let pipe = &mut self.connection(at).pipes[at.side];
+        if pipe.severed {
+            return;
+        }
+        pipe.severed = fault.severs();
         self.note(Event::Faulted(at.connection, fault.name()));
         match fault {
             StreamFault::Stall(time) => {
                 let until = time.map_or(u64::MAX, |time| self.in_future(time));
-                self.connection(at).pipes[at.side].stalled_until = until;
+                let pipe = &mut self.connection(at).pipes[at.side];
+                pipe.stalled_until = pipe.stalled_until.max(until);
             }
             StreamFault::Eof | StreamFault::Reset => self.send(at, Mark::Fault(fault), after),
         }
@@ -457,7 +486,7 @@ impl State {
         let mut arrival = now;
         if has_way {
             if let (Some(rate), Mark::Data(n)) = (bandwidth, mark) {
-                let time = (n as u64).saturating_mul(1_000_000_000) / rate.max(1);
+                let time = (n as u64).saturating_mul(1_000_000_000) / rate;
                 pipe.line_free = pipe.line_free.max(now).saturating_add(time);
             }
             arrival = pipe.line_free.max(now).saturating_add(latency);
@@ -504,7 +533,7 @@ impl State {
         let now = self.now;
         let mut first = true;
         loop {
-            let Some(connection) = &mut self.connections[number as usize] else {
+            let Some(connection) = self.connections.get_mut(&number) else {
                 return;
             };
             let (from, to) = (connection.ends[0].host, connection.ends[1].host);
@@ -626,8 +655,12 @@ impl State {
         fault: StreamFault,
         after: &mut Afterwards,
     ) {
-        let Some(Some(connection)) = self.connections.get_mut(number as usize) else {
+        let Some(connection) = self.connections.get_mut(&number) else {
             return;
+        };
+        let side = match connection.kind {
+            Transport::Pipe => 0, // there is no other direction
+            Transport::Tcp | Transport::Unix => side,
         };
         let at = End {
             connection: number,
@@ -637,32 +670,24 @@ impl State {
         if pipe.written < offset {
             pipe.cuts.push((offset, fault));
             pipe.cuts.sort_by_key(|(offset, _)| *offset);
-        } else if !pipe.severed {
-            pipe.severed = !matches!(fault, StreamFault::Stall(_));
+        } else {
             self.strike(at, fault, after);
         }
     }
 
     /// Hosts reach each other again: what was on its way goes on.
     pub(crate) fn resume(&mut self) {
-        for number in 1..self.connections.len() {
-            if self.connections[number].is_some() {
-                let connection = u32::try_from(number).unwrap_or(u32::MAX);
-                self.schedule(End {
-                    connection,
-                    side: 0,
-                });
-                self.schedule(End {
-                    connection,
-                    side: 1,
-                });
+        let numbers: Vec<_> = self.connections.keys().copied().collect();
+        for connection in numbers {
+            for side in [0, 1] {
+                self.schedule(End { connection, side });
             }
         }
     }
 
     /// All wakers, to be dropped without the lock.
     pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
-        let connections = self.connections.iter_mut().flatten();
+        let connections = self.connections.values_mut();
         let ends = connections.flat_map(|connection| connection.ends.iter_mut());
         let waiting = ends.flat_map(|end| [end.reader.take(), end.writer.take()]);
         let mut wakers: Vec<_> = waiting.flatten().collect();

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -48,16 +48,19 @@ impl Origin {
     fn command(&self) -> String {
         let source = &self.source;
         match (&self.told, test_name()) {
-            (Some(_), Some(test)) => format!("{SEED}={} cargo test {test}", source.variable()),
+            (Some(_), Some(test)) => {
+                format!("{SEED}={} cargo test {test} -- --exact", source.variable())
+            }
             (Some(_), None) => format!("{SEED}={}", source.variable()),
             (None, _) => source.constructor(),
         }
     }
 
     /// Saves everything in a directory of its own within this one, and tells which.
-    pub(crate) fn save(&self, record: &Record, within: &Path) {
+    pub(crate) fn save(&self, record: &Record, within: &Path, hosts: &[String]) {
         let directory = within.join(self.name());
-        match record.save(&directory) {
+        let directory = path::absolute(&directory).unwrap_or(directory);
+        match record.save(&directory, hosts) {
             Ok(()) => eprintln!(
                 "all of them, and what each end has received: {}",
                 directory.display()

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// A fault by chance strikes within 2 to the power of this many bytes,
-const REACH: u32 = 17;
+const REACH: u32 = 16;
 
 /// or microseconds.
 const TIME_REACH: u32 = 26;
@@ -52,6 +52,7 @@ impl Direction {
 /// let sim = Sim::new(1).fault(fault);
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[must_use = "does nothing unless given to a world"]
 pub struct Fault {
     pub(crate) kind: Kind,
     connection: Option<u32>,
@@ -73,7 +74,25 @@ pub(crate) enum StreamFault {
     Stall(Option<Duration>),
 }
 
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Refuse => "refusal",
+            Self::BlackHole => "no answer",
+            Self::Stream(fault) => fault.name(),
+        }
+    }
+}
+
 impl StreamFault {
+    /// Whether nothing that is written behind it arrives.
+    pub(crate) fn severs(self) -> bool {
+        match self {
+            Self::Reset | Self::Eof => true,
+            Self::Stall(_) => false,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Reset => "reset",
@@ -145,7 +164,8 @@ impl Fault {
         Self::new(Kind::Refuse)
     }
 
-    /// An attempt to connect gets no answer. It fails after 127 s, as on Linux.
+    /// An attempt to connect by TCP gets no answer. It fails after 127 s, as on Linux. Unix sockets
+    /// always get one.
     ///
     /// ```
     /// let fault = millpond_sim::Fault::black_hole().connection(1);
@@ -156,21 +176,33 @@ impl Fault {
 
     /// Strikes only that attempt to connect, or what becomes of it; counted from 1.
     ///
-    /// See [`Fault`] for an example.
+    /// # Panics
+    ///
+    /// If the number is 0.
+    ///
+    /// # Examples
+    ///
+    /// See [`Fault`].
     pub fn connection(mut self, number: u32) -> Self {
+        assert!(number > 0, "connections are counted from 1");
         self.connection = Some(number);
         self
     }
 
     /// Strikes when the writer of the direction has sent so many bytes, which still arrive. By
     /// default it is at once, and for [`eof`](Self::eof) and stalls the direction is that to the
-    /// server.
+    /// server. Faults of attempts to connect know no bytes.
     ///
     /// See [`Fault`] for an example.
     pub fn after(mut self, direction: Direction, bytes: u64) -> Self {
         self.direction = direction;
         self.after = bytes;
         self
+    }
+
+    /// Whether it strikes that one and no other.
+    pub(crate) fn is_about(&self, number: u32) -> bool {
+        self.connection == Some(number)
     }
 
     pub(crate) fn strikes(&self, number: u32) -> bool {
@@ -199,7 +231,7 @@ impl State {
 
     /// A number below 2 to the power of this; small ones are as likely as large ones.
     fn draw_magnitude(&mut self, bits: u32) -> u64 {
-        let magnitude = self.choices.below(bits.into());
+        let magnitude = self.choices.below(u64::from(bits) + 1);
         self.choices.below(1 << magnitude)
     }
 
@@ -281,10 +313,13 @@ impl State {
         self.faults.clear();
         self.settings.random_faults = 0;
         self.settings.random_jumps.0 = 0;
-        for connection in self.connections.iter_mut().flatten() {
+        for connection in self.connections.values_mut() {
             connection.spare();
         }
         self.cancel_chance();
+        for port in self.ports.values_mut() {
+            port.spare();
+        }
         let outages = mem::take(&mut self.outages);
         for (a, b) in outages {
             self.note(Event::Healed(a, b));

@@ -17,7 +17,6 @@ use millpond::{
 };
 
 use crate::{
-    port::Attempt,
     socket::{SimBound, SimSocket},
     task::Wait,
     world::{Due, TimerKey},
@@ -42,15 +41,19 @@ const NUMERIC_HOST: i32 = 4;
 /// ```
 /// use millpond_sim::{Sim, open_connection, start_server, world};
 ///
-/// let sim = Sim::new(1).host("shop", ["10.0.0.80".parse().unwrap()]);
+/// let sim = Sim::new(1)
+///     .host("localhost", ["10.0.0.1".parse().unwrap()])
+///     .host("shop", ["10.0.0.80".parse().unwrap()]);
 /// sim.run(async {
 ///     world().host("shop").spawn(async {
-///         let server = start_server("10.0.0.80:80", async |_, mut writer| writer.write(b"hello"));
+///         let server = start_server(":80", async |_, mut writer| writer.write(b"hello"));
 ///         server.await.unwrap().serve_forever().await.unwrap();
 ///     });
 ///     world().sleep(std::time::Duration::from_millis(1)).await;
-///     let client = world().host("localhost");
-///     assert!(open_connection("shop:80").await.is_err()); // no address but those of loopback
+///     let (mut reader, writer) = open_connection("shop:80").await.unwrap();
+///     assert_eq!(reader.read_to_eof().await.unwrap(), "hello");
+///     assert!(writer.extra_info().local_addr.as_ref().unwrap().to_string().starts_with("10.0.0.1:"));
+///     open_connection("127.0.0.1:80").await.unwrap_err(); // that is this host, not the shop
 /// });
 /// ```
 #[derive(Clone)]
@@ -115,34 +118,43 @@ impl Host {
         address: &Address,
         options: &ConnectOptions,
     ) -> io::Result<SimSocket> {
-        let number = self.shared.lock().begin_attempt();
+        let number = self.shared.lock().begin_attempt(address.tcp());
+        // Made, but the answer was lost on its way.
+        let mut made = None;
         for patience in PATIENCE {
             let mut sleep = self.sleep_for(Duration::from_secs(patience));
             self.travel(address).await;
-            let attempt = self
-                .shared
-                .with(|state, after| state.attempt(number, self.id, address, options, after));
-            match attempt {
-                Attempt::Connected(end) => {
-                    // Dropped meanwhile, the connection is closed.
-                    let socket = SimSocket::new(self.shared.clone(), end);
-                    self.travel(address).await;
-                    return Ok(socket);
+            let answer = match made.take() {
+                Some(socket) => Some(Ok(socket)),
+                None => self.ask(number, address, options),
+            };
+            if let Some(answer) = answer {
+                self.travel(address).await;
+                if !self.shared.lock().is_cut_off(self.id, address) {
+                    return answer;
                 }
-                Attempt::Failed(error) => {
-                    self.travel(address).await;
-                    return Err(error);
-                }
-                Attempt::Lost => {
-                    std::future::poll_fn(|cx| {
-                        self.shared.lock().waits.push(Wait::Connect(number));
-                        Pin::new(&mut sleep).poll(cx)
-                    })
-                    .await;
-                }
+                made = answer.ok();
             }
+            std::future::poll_fn(|cx| {
+                self.shared.lock().waits.push(Wait::Connect(number));
+                Pin::new(&mut sleep).poll(cx)
+            })
+            .await;
         }
         Err(io::ErrorKind::TimedOut.into())
+    }
+
+    /// `None` if there is no answer. Dropped, the connection is closed.
+    fn ask(
+        &self,
+        number: u32,
+        address: &Address,
+        options: &ConnectOptions,
+    ) -> Option<io::Result<SimSocket>> {
+        let attempt = self
+            .shared
+            .with(|state, after| state.attempt(number, self.id, address, options, after));
+        attempt.map(|made| made.map(|end| SimSocket::new(self.shared.clone(), end)))
     }
 
     fn look_up(&self, lookup: &Lookup) -> io::Result<Vec<SocketAddr>> {
@@ -173,14 +185,16 @@ impl Host {
         if let Ok(ip) = name.parse() {
             return vec![ip];
         }
+        let name = name.strip_suffix('.').unwrap_or(name);
         let state = self.shared.lock();
-        if let Some(answer) = state.settings.names.get(name) {
+        if let Some(answer) = state.settings.names.get(&name.to_ascii_lowercase()) {
             return answer.clone();
         }
-        if name == "localhost" {
+        if name.eq_ignore_ascii_case("localhost") {
             return vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
         }
-        let host = state.hosts.iter().find(|host| host.name == name);
+        let mut hosts = state.hosts.iter();
+        let host = hosts.find(|host| host.name.eq_ignore_ascii_case(name));
         host.map(|host| host.addresses.clone()).unwrap_or_default()
     }
 }
@@ -239,6 +253,13 @@ impl Runtime for Host {
     fn now(&self) -> Instant {
         self.shared.now()
     }
+
+    fn caught_panic(&self, message: &str) {
+        let mut state = self.shared.lock();
+        if !state.settings.tolerates_panics {
+            state.caught_panic.get_or_insert_with(|| message.to_owned());
+        }
+    }
 }
 
 /// Ends at a time of the world.
@@ -264,6 +285,7 @@ impl Future for Sleep {
             Some(due) => old = Some(std::mem::replace(due, Due::Wake(cx.waker().clone()))),
             None => this.timer = state.add_timer(this.at, Due::Wake(cx.waker().clone())),
         }
+        state.waits.push(Wait::Sleep(this.at));
         drop(state);
         drop(old); // it may run anything
         Poll::Pending

@@ -12,6 +12,13 @@
 //! | what they do when it fails | [`Sim::fault`], [`Sim::random_faults`], [`World::inject`] |
 //! | all of that, driven by a fuzzer | [`Sim::from_bytes`] |
 //!
+//! It is for tests, and so it belongs to these:
+//!
+//! ```toml
+//! [dev-dependencies]
+//! millpond-sim = "0.1"
+//! ```
+//!
 //! # A first test
 //!
 //! A function that speaks a protocol over a stream needs a stream and a peer. [`pair`] gives two
@@ -46,8 +53,9 @@
 //! # A client and a server
 //!
 //! [`Sim::run`] runs a program in a new world. In it, the functions of this crate connect and serve
-//! on the world's network, and time passes only when nothing else can happen: a test of a timeout of
-//! an hour takes no time.
+//! on the world's network, and time passes only when nothing else can happen, or when something has run
+//! ten thousand times without a rest: a test of a timeout of an hour takes no time. If a handler of a
+//! server panics, because an assertion in it fails, so does the test.
 //!
 //! ```
 //! use std::{io, time::Duration};
@@ -114,14 +122,14 @@
 //! ```text
 //!      0.184211 s  the server of connection 1 reads 3 bytes
 //!      0.184211 s  the server of connection 1 waits to read
-//!      0.251530 s  task 0 runs
+//!      0.251530 s  the main task runs
 //!
-//! to repeat it: MILLPOND_SEED=137 cargo test a_line_is_echoed
+//! to repeat it: MILLPOND_SEED=137 cargo test a_line_is_echoed -- --exact
 //! ```
 //!
 //! With `MILLPOND_TRACES=some/directory` beside it, all that happens until the failure is saved there:
 //! every event, and what each end of each connection has received, as traces that
-//! `millpond-conformance show` draws and any reader can be fed with.
+//! `cargo run -p millpond-conformance -- show FILE` draws and any reader can be fed with.
 //!
 //! A world in which nothing can ever happen any more fails at once, and says who waits for what.
 //!
@@ -163,7 +171,7 @@
 //!             writer.write_all(&line).await?;
 //!             Ok::<_, io::Error>(())
 //!         });
-//!         let server = server.on_handler_error(|_| {}).await.unwrap();
+//!         let server = server.on_handler_error(|_| {}).on_accept_error(|_| {}).await.unwrap();
 //!         for _ in 0..3 {
 //!             match timeout(Duration::from_secs(300), ask()).await {
 //!                 Ok(Ok(answer)) => assert_eq!(answer, b"hello\n"),
@@ -205,8 +213,9 @@
 //! what has arrived can be read before the reset is told, and that is told once; who closes with
 //! unread input resets; who writes after a reset or a proper close gets a broken pipe. Not simulated
 //! are single packets, whose loss and order TCP hides, and the pauses after which it repeats them: what
-//! hosts that were parted have sent arrives as soon as they are joined. Unix sockets know no delay. A
-//! read gives 2 KiB at the most.
+//! hosts that were parted have sent arrives as soon as they are joined. A connection whose peer cannot be
+//! reached does not fail by itself, which takes Linux a quarter of an hour, or two hours of `keep_alive`:
+//! that is accepted and does nothing. Unix sockets know no delay. A read gives 2 KiB at the most.
 //!
 //! The same program and seed give the same events in the same order, byte by byte. A program that
 //! asks for the real time, or iterates over a `HashMap`, or has threads of its own, chooses for

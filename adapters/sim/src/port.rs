@@ -51,14 +51,6 @@ pub(crate) enum File {
     Regular,
 }
 
-/// What becomes of an attempt to connect.
-pub(crate) enum Attempt {
-    Connected(End),
-    Failed(io::Error),
-    /// Nobody answers.
-    Lost,
-}
-
 /// Listening.
 impl State {
     pub(crate) fn bind(
@@ -67,7 +59,7 @@ impl State {
         address: &Address,
         options: &ListenOptions,
     ) -> io::Result<usize> {
-        let id = self.ports.len();
+        let id = self.next_port_id;
         let mut port = Port {
             host,
             address: address.clone(),
@@ -86,13 +78,14 @@ impl State {
             }
             #[cfg(any(target_os = "linux", target_os = "android"))]
             Address::Abstract(_) => {
-                if self.find_port(host, address).is_some() {
+                if self.find_port(host, address, |_| true).is_some() {
                     return Err(ErrorKind::AddrInUse.into());
                 }
             }
             _ => return Err(ErrorKind::Unsupported.into()),
         }
-        self.ports.push(Some(port));
+        self.ports.insert(id, port);
+        self.next_port_id += 1;
         Ok(id)
     }
 
@@ -123,7 +116,7 @@ impl State {
     }
 
     fn is_taken(&self, host: u32, address: SocketAddr, shared: bool) -> bool {
-        self.ports.iter().flatten().any(|port| {
+        self.ports.values().any(|port| {
             let Some(taken) = port.address.tcp() else {
                 return false;
             };
@@ -149,7 +142,7 @@ impl State {
         let key = (host, path.to_owned());
         let why = match self.files.get(&key) {
             None => return Ok(()),
-            Some(File::Socket(id)) if self.ports.get(*id).is_none_or(Option::is_none) => {
+            Some(File::Socket(id)) if !self.ports.contains_key(id) => {
                 self.files.remove(&key);
                 return Ok(());
             }
@@ -160,11 +153,11 @@ impl State {
     }
 
     pub(crate) fn port(&self, id: usize) -> Option<&Port> {
-        self.ports.get(id).and_then(Option::as_ref)
+        self.ports.get(&id)
     }
 
     pub(crate) fn listen(&mut self, id: usize, backlog: u32) {
-        let Some(Some(port)) = self.ports.get_mut(id) else {
+        let Some(port) = self.ports.get_mut(&id) else {
             return;
         };
         match &mut port.backlog {
@@ -183,8 +176,8 @@ impl State {
             after.wake(Some(cx.waker().clone()));
             return Poll::Pending;
         }
-        let backlog = self.ports.get_mut(id).and_then(Option::as_mut);
-        let Some(backlog) = backlog.and_then(|port| port.backlog.as_mut()) else {
+        let port = self.ports.get_mut(&id);
+        let Some(backlog) = port.and_then(|port| port.backlog.as_mut()) else {
             return Poll::Ready(Err(ErrorKind::InvalidInput.into()));
         };
         if let Some(error) = backlog.errors.pop_front() {
@@ -205,7 +198,7 @@ impl State {
 
     /// Nobody listens any more. Those who wait to be accepted are reset.
     pub(crate) fn close_port(&mut self, id: usize, after: &mut Afterwards) {
-        let Some(port) = self.ports.get_mut(id).and_then(Option::take) else {
+        let Some(port) = self.ports.remove(&id) else {
             return;
         };
         if let Address::Unix(Some(path)) = &port.address {
@@ -227,7 +220,7 @@ impl State {
     }
 
     pub(crate) fn take_acceptors(&mut self) -> Vec<Waker> {
-        let ports = self.ports.iter_mut().flatten();
+        let ports = self.ports.values_mut();
         let backlogs = ports.filter_map(|port| port.backlog.as_mut());
         backlogs
             .filter_map(|backlog| backlog.acceptor.take())
@@ -236,7 +229,8 @@ impl State {
 
     /// Makes the next calls of accept fail.
     pub(crate) fn fail_accepts(&mut self, kind: ErrorKind, times: usize, after: &mut Afterwards) {
-        for id in 0..self.ports.len() {
+        let ids: Vec<_> = self.ports.keys().copied().collect();
+        for id in ids {
             self.fail_accepts_of(id, kind, times, after);
         }
     }
@@ -248,10 +242,19 @@ impl State {
         times: usize,
         after: &mut Afterwards,
     ) {
-        let port = self.ports.get_mut(id).and_then(Option::as_mut);
+        let port = self.ports.get_mut(&id);
         if let Some(backlog) = port.and_then(|port| port.backlog.as_mut()) {
             backlog.errors.extend(std::iter::repeat_n(kind, times));
             after.wake(backlog.acceptor.take());
+        }
+    }
+}
+
+impl Port {
+    /// Accepting does not fail any more.
+    pub(crate) fn spare(&mut self) {
+        if let Some(backlog) = &mut self.backlog {
+            backlog.errors.clear();
         }
     }
 }
@@ -275,14 +278,14 @@ fn places(backlog: u32) -> usize {
 /// Connecting.
 impl State {
     /// Attempts are numbered when they begin.
-    pub(crate) fn begin_attempt(&mut self) -> u32 {
-        let number = u32::try_from(self.connections.len()).expect("fewer than 2^32 connections");
-        self.connections.push(None);
-        self.note(Event::Connecting(number));
+    pub(crate) fn begin_attempt(&mut self, target: Option<SocketAddr>) -> u32 {
+        let number = self.next_connection;
+        self.next_connection = number.checked_add(1).expect("fewer than 2^32 connections");
+        self.note(Event::Connecting(number, target));
         number
     }
 
-    /// The request to connect reaches whoever it is for.
+    /// The request to connect reaches whoever it is for. `None` if there is no answer.
     pub(crate) fn attempt(
         &mut self,
         number: u32,
@@ -290,94 +293,108 @@ impl State {
         target: &Address,
         options: &ConnectOptions,
         after: &mut Afterwards,
-    ) -> Attempt {
-        for fault in self.faults.iter().filter(|fault| fault.strikes(number)) {
-            match fault.kind {
-                Kind::Refuse => return self.refuse(number),
-                Kind::BlackHole => return self.lose(number),
-                Kind::Stream(_) => {}
-            }
-        }
-        match self.draw_connect_fault() {
-            Some(Kind::Refuse) => return self.refuse(number),
+    ) -> Option<io::Result<End>> {
+        let is_tcp = target.tcp().is_some();
+        match self.fault_of_attempt(number, is_tcp) {
+            Some(Kind::Refuse) => return Some(Err(self.refuse(number))),
             Some(Kind::BlackHole) => return self.lose(number),
             Some(Kind::Stream(_)) | None => {}
         }
-        if target.tcp().is_some() && !options.protocol.is_none_or(|it| STREAMS.contains(&it)) {
+        if is_tcp && !options.protocol.is_none_or(|it| STREAMS.contains(&it)) {
             let why = "there is no such protocol for streams";
-            return Attempt::Failed(io::Error::new(ErrorKind::Unsupported, why));
+            return Some(Err(io::Error::new(ErrorKind::Unsupported, why)));
         }
         let (to, target) = match self.route(from, target) {
+            Ok((to, _)) if self.is_cut(from, to) => return self.lose(number),
             Ok(route) => route,
-            Err(error) => return Attempt::Failed(error),
+            Err(error) => return Some(Err(error)),
         };
-        if self.is_cut(from, to) {
-            return self.lose(number);
-        }
         let id = match self.find_server(to, &target) {
             Ok(Some(id)) => id,
-            Ok(None) => return self.refuse(number),
-            Err(error) => return Attempt::Failed(error),
+            Ok(None) => return Some(Err(self.refuse(number))),
+            Err(error) => return Some(Err(error)),
         };
         let local = match self.local_address(from, to, &target, options) {
             Ok(local) => local,
-            Err(error) => return Attempt::Failed(error),
+            Err(error) => return Some(Err(error)),
         };
-        let Some(Some(Port {
-            backlog: Some(backlog),
-            options: listen,
-            ..
-        })) = self.ports.get_mut(id)
-        else {
-            return self.refuse(number);
-        };
-        if backlog.queue.len() >= backlog.max {
-            return if target.tcp().is_some() {
-                self.lose(number) // until there is room
-            } else {
-                Attempt::Failed(ErrorKind::WouldBlock.into())
-            };
+        let backlog = self.ports.get(&id).and_then(|port| port.backlog.as_ref());
+        match backlog {
+            None => return Some(Err(self.refuse(number))),
+            Some(backlog) if backlog.queue.len() < backlog.max => {}
+            Some(_) if is_tcp => return self.lose(number), // until there is room
+            Some(_) => return Some(Err(ErrorKind::WouldBlock.into())),
         }
-        backlog.queue.push_back(number);
-        after.wake(backlog.acceptor.take());
-        let server_options = listen.socket.clone();
-        let connection = Connection {
-            kind: if target.tcp().is_some() {
-                Transport::Tcp
-            } else {
-                Transport::Unix
-            },
-            ends: [EndState::new(from, local), EndState::new(to, target)],
-            pipes: [
-                self.pipe(&options.socket, &server_options),
-                self.pipe(&server_options, &options.socket),
-            ],
-        };
-        self.connections[number as usize] = Some(Box::new(connection));
-        self.note(Event::Connected(number));
-        self.doom(number, after);
+        let ends = [EndState::new(from, local), EndState::new(to, target)];
+        self.connect(number, ends, id, options, after);
         self.draw_outage(from, to);
         if let Some((kind, times)) = self.draw_accept_errors() {
             self.fail_accepts_of(id, kind, times, after);
         }
-        Attempt::Connected(End {
+        Some(Ok(End {
             connection: number,
             side: 0,
-        })
+        }))
+    }
+
+    /// What the plan, or chance, has in store for an attempt. What is within one system is not lost.
+    fn fault_of_attempt(&mut self, number: u32, is_tcp: bool) -> Option<Kind> {
+        let can_be = |kind: &Kind| match kind {
+            Kind::Refuse => true,
+            Kind::BlackHole => is_tcp,
+            Kind::Stream(_) => false,
+        };
+        let faults = self.faults.iter().filter(|fault| fault.strikes(number));
+        let planned = faults.map(|fault| fault.kind).find(can_be);
+        let fault = planned.or_else(|| self.draw_connect_fault().filter(can_be))?;
+        self.note(Event::Faulted(number, fault.name()));
+        Some(fault)
+    }
+
+    /// Makes a connection, which waits to be accepted.
+    fn connect(
+        &mut self,
+        number: u32,
+        ends: [EndState; 2],
+        id: usize,
+        options: &ConnectOptions,
+        after: &mut Afterwards,
+    ) {
+        if let [Some(local), Some(remote)] = [ends[0].address.tcp(), ends[1].address.tcp()] {
+            self.routes.insert((ends[0].host, local, remote));
+        }
+        let port = self.ports.get_mut(&id).expect("somebody listens there");
+        let server_options = port.options.socket.clone();
+        let backlog = port.backlog.as_mut().expect("somebody listens there");
+        backlog.queue.push_back(number);
+        after.wake(backlog.acceptor.take());
+        let kind = match ends[1].address.tcp() {
+            Some(_) => Transport::Tcp,
+            None => Transport::Unix,
+        };
+        let pipes = [
+            self.pipe(&options.socket, &server_options),
+            self.pipe(&server_options, &options.socket),
+        ];
+        let connection = Connection { kind, ends, pipes };
+        self.connections.insert(number, Box::new(connection));
+        self.note(Event::Connected(number));
+        self.doom(number, after);
     }
 
     /// A connection that needs no server.
-    pub(crate) fn connect_directly(&mut self, after: &mut Afterwards) -> u32 {
-        let number = self.begin_attempt();
-        let mut address = || SocketAddr::from((Ipv4Addr::LOCALHOST, self.next_port(0))).into();
-        let ends = [EndState::new(0, address()), EndState::new(0, address())];
+    pub(crate) fn connect_directly(&mut self, host: u32, after: &mut Afterwards) -> u32 {
+        let number = self.begin_attempt(None);
+        let mut end = || {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.next_port(host)));
+            EndState::new(host, address.into())
+        };
+        let ends = [end(), end()];
         let options = SocketOptions::default();
         let pipes = [self.pipe(&options, &options), self.pipe(&options, &options)];
-        self.connections[number as usize] = Some(Box::new(Connection {
-            kind: Transport::Tcp,
-            ends,
-            pipes,
-        }));
+        let kind = Transport::Tcp;
+        let connection = Connection { kind, ends, pipes };
+        self.connections.insert(number, Box::new(connection));
         self.note(Event::Connected(number));
         self.doom(number, after);
         number
@@ -385,14 +402,15 @@ impl State {
 
     /// A pipe of the system, which the client writes.
     pub(crate) fn make_pipe(&mut self, host: u32, after: &mut Afterwards) -> u32 {
-        let number = self.begin_attempt();
+        let number = self.begin_attempt(None);
         let end = || EndState::new(host, Address::Unix(None));
         let size = self.settings.receive_buffer;
-        self.connections[number as usize] = Some(Box::new(Connection {
+        let connection = Connection {
             kind: Transport::Pipe,
             ends: [end(), end()],
             pipes: [Pipe::of_system(size), Pipe::of_system(0)],
-        }));
+        };
+        self.connections.insert(number, Box::new(connection));
         self.note(Event::Piped(number));
         self.doom(number, after);
         number
@@ -407,14 +425,20 @@ impl State {
         )
     }
 
-    fn refuse(&mut self, number: u32) -> Attempt {
+    fn refuse(&mut self, number: u32) -> io::Error {
         self.note(Event::Refused(number));
-        Attempt::Failed(ErrorKind::ConnectionRefused.into())
+        ErrorKind::ConnectionRefused.into()
     }
 
-    fn lose(&mut self, number: u32) -> Attempt {
+    fn lose<T>(&mut self, number: u32) -> Option<T> {
         self.note(Event::Lost(number));
-        Attempt::Lost
+        None
+    }
+
+    /// Whether nothing comes back from there.
+    pub(crate) fn is_cut_off(&self, from: u32, target: &Address) -> bool {
+        let route = self.route(from, target);
+        route.is_ok_and(|(to, _)| self.is_cut(from, to))
     }
 
     /// The host that an address leads to, and the address as that host knows it.
@@ -461,35 +485,42 @@ impl State {
 
     /// Of several who share the port it is any.
     fn find_listener(&mut self, host: u32, target: &Address) -> Option<usize> {
-        let found = self.find_port(host, target)?;
+        let found = self.find_port(host, target, |port| port.backlog.is_some())?;
         let address = &self.port(found)?.address;
-        let same = |port: &Port| port.host == host && port.address == *address;
-        let places = self.ports.iter().enumerate().skip(found);
-        let places = places.filter(|(_, port)| port.as_ref().is_some_and(same));
-        let shared: Vec<_> = places.map(|(id, _)| id).collect();
+        let places = self.ports.range(found..).filter(|(_, port)| {
+            port.host == host && port.address == *address && port.backlog.is_some()
+        });
+        let shared: Vec<_> = places.map(|(id, _)| *id).collect();
         Some(shared[self.choices.index(shared.len())])
     }
 
-    fn find_port(&self, host: u32, target: &Address) -> Option<usize> {
+    /// Of those that are `wanted`, the one with this address, or else one with any.
+    fn find_port(
+        &self,
+        host: u32,
+        target: &Address,
+        wanted: impl Fn(&Port) -> bool,
+    ) -> Option<usize> {
         let mut found = None;
-        for (id, port) in self.ports.iter().enumerate() {
-            let Some(port) = port.as_ref().filter(|port| port.host == host) else {
-                continue;
-            };
+        let ports = self.ports.iter();
+        for (id, port) in ports.filter(|(_, port)| port.host == host && wanted(port)) {
             if port.address == *target {
-                return Some(id);
+                return Some(*id);
             }
             if let (Some(here), Some(target)) = (port.address.tcp(), target.tcp()) {
                 let same_kind = here.is_ipv4() == target.is_ipv4();
                 let any = here.ip().is_unspecified() && found.is_none();
                 if same_kind && here.port() == target.port() && any {
-                    found = Some(id);
+                    found = Some(*id);
                 }
             }
         }
         found
     }
+}
 
+/// The addresses of those who connect.
+impl State {
     fn local_address(
         &mut self,
         from: u32,
@@ -501,26 +532,35 @@ impl State {
             return Ok(Address::Unix(None));
         };
         if !options.local_addrs.is_empty() {
-            return self.first_usable(from, *target, &options.local_addrs);
+            return self.first_usable(from, to, *target, &options.local_addrs);
         }
-        let ip = if from == to {
-            target.ip()
-        } else {
-            let addresses = &self.hosts[from as usize].addresses;
-            let mut usable = addresses
-                .iter()
-                .filter(|ip| ip.is_ipv4() == target.is_ipv4());
-            let Some(ip) = usable.find(|ip| !ip.is_loopback()) else {
-                return Err(ErrorKind::NetworkUnreachable.into());
-            };
-            *ip
-        };
-        Ok(SocketAddr::new(ip, self.next_port(from)).into())
+        let ip = self.source_ip(from, to, *target)?;
+        for _ in FIRST_PORT..=u16::MAX {
+            let local = SocketAddr::new(ip, self.next_port(from));
+            let route = (from, local, *target);
+            if !self.routes.contains(&route) && !self.is_taken(from, local, false) {
+                return Ok(local.into());
+            }
+        }
+        Err(ErrorKind::AddrNotAvailable.into())
+    }
+
+    /// The one from which a host reaches that address of another one, or of its own.
+    fn source_ip(&self, from: u32, to: u32, target: SocketAddr) -> io::Result<IpAddr> {
+        if from == to {
+            return Ok(target.ip());
+        }
+        let addresses = self.hosts[from as usize].addresses.iter();
+        let mut usable = addresses.filter(|ip| ip.is_ipv4() == target.is_ipv4());
+        let ip = usable.find(|ip| !ip.is_loopback());
+        ip.copied()
+            .ok_or_else(|| ErrorKind::NetworkUnreachable.into())
     }
 
     fn first_usable(
         &mut self,
         from: u32,
+        to: u32,
         target: SocketAddr,
         locals: &[SocketAddr],
     ) -> io::Result<Address> {
@@ -532,13 +572,8 @@ impl State {
             .iter()
             .filter(|local| local.is_ipv4() == target.is_ipv4())
         {
-            match self.free_address(from, *local, &ListenOptions::default()) {
-                Ok(mut address) => {
-                    if address.ip().is_unspecified() {
-                        address.set_ip(target.ip());
-                    }
-                    return Ok(address.into());
-                }
+            match self.usable(from, to, target, *local) {
+                Ok(address) => return Ok(address.into()),
                 Err(error) => {
                     let why = format!("the local address {local} cannot be used: {error}");
                     failed = io::Error::new(error.kind(), why);
@@ -546,5 +581,25 @@ impl State {
             }
         }
         Err(failed)
+    }
+
+    fn usable(
+        &mut self,
+        from: u32,
+        to: u32,
+        target: SocketAddr,
+        local: SocketAddr,
+    ) -> io::Result<SocketAddr> {
+        let mut address = self.free_address(from, local, &ListenOptions::default())?;
+        if address.ip().is_unspecified() {
+            address.set_ip(self.source_ip(from, to, target)?);
+        }
+        if address.ip().is_loopback() && from != to {
+            return Err(ErrorKind::InvalidInput.into()); // Linux's answer
+        }
+        if self.routes.contains(&(from, address, target)) {
+            return Err(ErrorKind::AddrInUse.into());
+        }
+        Ok(address)
     }
 }

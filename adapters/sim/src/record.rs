@@ -48,12 +48,12 @@ impl Record {
     }
 
     /// Writes a file with all events, and one for each end that has received something.
-    pub(crate) fn save(&self, directory: &Path) -> io::Result<()> {
+    pub(crate) fn save(&self, directory: &Path, hosts: &[String]) -> io::Result<()> {
         fs::create_dir_all(directory)?;
         remove_old(directory)?;
         let mut events = BufWriter::new(fs::File::create(directory.join("events.txt"))?);
         for (now, event) in &self.events {
-            writeln!(events, "{}", Stamped(*now, *event))?;
+            writeln!(events, "{}", Stamped(*now, *event, hosts))?;
         }
         events.flush()?;
         for (end, received) in &self.received {

@@ -41,6 +41,7 @@ use crate::{
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
+#[must_use = "a world that got stuck is no panic here"]
 pub struct Run<T> {
     /// What the program gave, if it ended.
     pub output: Result<T, Stuck>,
@@ -48,16 +49,21 @@ pub struct Run<T> {
     pub elapsed: Duration,
     /// How often a task was polled.
     pub polls: u64,
+    /// How many faults have struck, planned ones and those by chance: a test of a fault that never
+    /// strikes tests nothing.
+    pub faults: u64,
     /// What happened.
     pub trace: Trace,
     /// The tasks that had not ended when the program did, and the ends of connections that were not
-    /// closed, in words. With [`Sim::no_leaks`](crate::Sim::no_leaks) they had time to do so.
+    /// closed, in words. With [`Sim::no_leaks`](crate::Sim::no_leaks) they had time to do so. They are
+    /// no failure here: to look at them is left to the caller.
     pub leaks: Vec<String>,
 }
 
 /// A world in which nothing can ever happen any more, or in which something happens for ever.
 ///
-/// Its `Display` says who waits for what.
+/// Its `Display` says who waits for what. Somebody who waits for another thread needs
+/// [`Sim::other_threads`](crate::Sim::other_threads).
 ///
 /// # Examples
 ///
@@ -152,19 +158,36 @@ impl Driver {
             (state.settings.no_leaks, state.now)
         };
         let (settle, now) = settings;
-        if settle {
-            while !matches!(self.step(&mut || true), Step::Idle | Step::TooMuch) {}
+        if settle && output.is_ok() {
+            self.settle();
         }
         let leaks = self.leaks();
+        let trace = self.shared.lock().trace.take();
         let run = Run {
             output,
             elapsed: Duration::from_nanos(now),
             polls: self.polls,
-            trace: self.shared.lock().trace.take(),
+            faults: trace.faults(),
+            trace,
             leaks,
         };
         self.end();
         run
+    }
+
+    /// Goes on until nothing can happen any more.
+    fn settle(&mut self) {
+        loop {
+            match self.step(&mut || true) {
+                Step::Done => {}
+                Step::Idle if self.is_anybody_left() && self.wait_for_other_threads() => {}
+                Step::Idle | Step::TooMuch => return,
+            }
+        }
+    }
+
+    fn is_anybody_left(&self) -> bool {
+        self.shared.lock().live_tasks().next().is_some()
     }
 
     fn run_root<F: Future>(&mut self, future: F) -> Result<F::Output, Stuck> {
@@ -218,11 +241,18 @@ impl Driver {
             Next::Due(Due::Outage(hosts, begins)) => {
                 self.shared.lock().set_outage(hosts, begins);
             }
-            Next::Due(Due::Call(deed)) => deed(&World {
-                shared: self.shared.clone(),
-            }),
+            Next::Due(Due::Call(deed)) => {
+                self.entered.go_to(0);
+                deed(&World {
+                    shared: self.shared.clone(),
+                });
+            }
             Next::Nothing => return Step::Idle,
             Next::TooMuch => return Step::TooMuch,
+        }
+        let caught = self.shared.lock().caught_panic.take();
+        if let Some(message) = caught {
+            panic!("a server has caught a panic: {message}");
         }
         Step::Done
     }
@@ -241,6 +271,9 @@ impl Driver {
                 }
                 return Next::Nothing;
             };
+            if self.polls == self.max_polls {
+                return Next::TooMuch;
+            }
             let slot = &mut state.tasks[place];
             let number = slot.number;
             let host = slot.host;
@@ -249,9 +282,6 @@ impl Driver {
                 Some((future, waker)) => Next::Task(place, future, waker),
                 None => continue, // woken too late
             };
-            if self.polls == self.max_polls {
-                return Next::TooMuch;
-            }
             self.polls += 1;
             state.waits.clear();
             state.spend_time();

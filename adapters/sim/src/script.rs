@@ -32,6 +32,7 @@ use crate::world_handle::world;
 /// });
 /// ```
 #[derive(Clone, Debug, Default)]
+#[must_use = "does nothing unless played"]
 pub struct Script {
     steps: Vec<Step>,
 }
@@ -41,6 +42,7 @@ enum Step {
     Expect(Bytes),
     ExpectUntil(Bytes),
     ExpectEnd,
+    ExpectReset,
     Send(Bytes),
     SendByteByByte(Bytes, Duration),
     Wait(Duration),
@@ -67,7 +69,6 @@ enum Step {
 ///     );
 /// });
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Departure {
     /// Which step it was, counted from 1.
@@ -129,6 +130,16 @@ impl Script {
     /// ```
     pub fn expect_end(self) -> Self {
         self.step(Step::ExpectEnd)
+    }
+
+    /// The other side must reset the connection now.
+    ///
+    /// ```
+    /// # use millpond_sim::Script;
+    /// let script = Script::new().send(b"nonsense").expect_reset();
+    /// ```
+    pub fn expect_reset(self) -> Self {
+        self.step(Step::ExpectReset)
     }
 
     /// Sends this.
@@ -219,7 +230,7 @@ impl Script {
     ///
     /// # Examples
     ///
-    /// On the connections of a server:
+    /// On the connections of a server, whose handler fails the test if the client departs from it:
     ///
     /// ```
     /// use millpond_sim::{Script, Sim, open_connection, start_server};
@@ -227,7 +238,8 @@ impl Script {
     /// Sim::new(1).run(async {
     ///     let script = Script::new().send(b"220 ready\r\n").expect_until(b"\r\n").send(b"250 ok\r\n");
     ///     let server = start_server("127.0.0.1:25", move |reader, writer| {
-    ///         script.clone().play((reader, writer))
+    ///         let script = script.clone();
+    ///         async move { script.play((reader, writer)).await.unwrap() }
     ///     });
     ///     let server = server.await.unwrap();
     ///
@@ -264,7 +276,7 @@ async fn play_step(
 ) -> io::Result<Option<Bytes>> {
     match step {
         Step::Expect(data) => {
-            let came = whatever_came(reader.read_exactly(data.len()).await)?;
+            let came = as_far_as_expected(data, reader).await?;
             return Ok((came != data).then_some(came));
         }
         Step::ExpectUntil(separator) => {
@@ -276,6 +288,10 @@ async fn play_step(
             let came = reader.read(1024).await?;
             return Ok((!came.is_empty()).then_some(came));
         }
+        Step::ExpectReset => match reader.read(1024).await.map_err(io::Error::from) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+            came => return came.map(Some),
+        },
         Step::Send(data) => {
             writer.write(data)?;
             writer.flush().await?;
@@ -302,6 +318,22 @@ async fn play_step(
     Ok(None)
 }
 
+/// What has come when it differs from what is expected, be it less, so that nobody waits for the rest.
+async fn as_far_as_expected(expected: &[u8], reader: &mut StreamReader) -> io::Result<Bytes> {
+    let mut came = Vec::new();
+    while came.len() < expected.len() && expected.starts_with(&came) {
+        let more = reader.read(expected.len() - came.len()).await?;
+        if more.is_empty() {
+            break;
+        }
+        came.extend_from_slice(&more);
+    }
+    if !expected.starts_with(&came) {
+        came.extend_from_slice(reader.buffered()); // to say what it is
+    }
+    Ok(came.into())
+}
+
 /// What came before the end counts as what came.
 fn whatever_came(read: Result<Bytes, ReadError>) -> io::Result<Bytes> {
     match read {
@@ -318,6 +350,7 @@ impl fmt::Display for Step {
                 write!(f, "expect something until {:?}", Text(separator))
             }
             Self::ExpectEnd => f.write_str("expect the end"),
+            Self::ExpectReset => f.write_str("expect a reset"),
             Self::Send(data) => write!(f, "send {:?}", Text(data)),
             Self::SendByteByByte(data, _) => write!(f, "send {:?} slowly", Text(data)),
             Self::Wait(duration) => write!(f, "wait {duration:?}"),
@@ -335,6 +368,13 @@ struct Text<'a>(&'a [u8]);
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", self.0.escape_ascii())
+    }
+}
+
+/// The same sentence, as it is what a test prints that unwraps it.
+impl fmt::Debug for Departure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -3,22 +3,23 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    ops::RangeInclusive,
     path::PathBuf,
     time::Duration,
 };
 
-use crate::fault::Fault;
+use crate::{fault::Fault, world::nanos};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The first one is where a program runs that says nothing else.
     pub(crate) hosts: Vec<(String, Vec<IpAddr>)>,
-    /// Answers that are not those of a host. With none, resolving fails.
+    /// Answers that are not those of a host, by names in small letters. With none, resolving fails.
     pub(crate) names: BTreeMap<String, Vec<IpAddr>>,
     pub(crate) resolve_delay: Duration,
     /// In nanoseconds, each way; the second is not less than the first.
     pub(crate) latency: (u64, u64),
-    /// Bytes a second, each way of each connection.
+    /// Bytes a second, each way of each connection; at least 1.
     pub(crate) bandwidth: Option<u64>,
     pub(crate) send_buffer: usize,
     pub(crate) receive_buffer: usize,
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) in_order: bool,
     pub(crate) faults: Vec<Fault>,
     pub(crate) no_leaks: bool,
+    /// Whether the world goes on when a handler panics.
+    pub(crate) tolerates_panics: bool,
     pub(crate) other_threads: Option<Duration>,
     pub(crate) kept_events: usize,
     /// Where failures are saved, if that is not left to the environment.
@@ -40,6 +43,30 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    pub(crate) fn set_name(&mut self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) {
+        let addresses = addresses.into_iter().collect();
+        self.names.insert(name.to_ascii_lowercase(), addresses);
+    }
+
+    #[track_caller]
+    pub(crate) fn set_latency(&mut self, time: &RangeInclusive<Duration>) {
+        let (min, max) = (*time.start(), *time.end());
+        assert!(
+            min <= max,
+            "the shortest latency {min:?} is above the longest {max:?}"
+        );
+        self.latency = (nanos(min), nanos(max));
+    }
+
+    #[track_caller]
+    pub(crate) fn set_bandwidth(&mut self, bytes_per_second: Option<u64>) {
+        assert!(
+            bytes_per_second != Some(0),
+            "nothing ever arrives at 0 bytes a second"
+        );
+        self.bandwidth = bytes_per_second;
+    }
+
     pub(crate) fn new() -> Self {
         let loopback = vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
         Self {
@@ -58,6 +85,7 @@ impl Settings {
             in_order: false,
             faults: Vec::new(),
             no_leaks: false,
+            tolerates_panics: false,
             other_threads: None,
             kept_events: crate::trace::KEPT,
             saved: None,

@@ -80,9 +80,9 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// If the program or one of its tasks does. If nothing can ever happen any more: the message says
-    /// who waits for what. If something leaks, with [`no_leaks`](Self::no_leaks). In all cases the
-    /// last events and the seed are printed.
+    /// If the program or one of its tasks does, or a handler of a server. If nothing can ever happen
+    /// any more: the message says who waits for what. If something leaks, with
+    /// [`no_leaks`](Self::no_leaks). In all cases the last events and the seed are printed.
     ///
     /// # Examples
     ///
@@ -91,15 +91,16 @@ impl Sim {
     pub fn run<F: Future>(self, program: F) -> F::Output {
         let no_leaks = self.settings.no_leaks;
         let run = self.record(program);
+        let output = match run.output {
+            Ok(output) => output,
+            Err(stuck) => panic!("{stuck}"),
+        };
         assert!(
             !no_leaks || run.leaks.is_empty(),
             "something is left: {}",
             run.leaks.join("; ")
         );
-        match run.output {
-            Ok(output) => output,
-            Err(stuck) => panic!("{stuck}"),
-        }
+        output
     }
 
     /// Like [`run`](Self::run), but tells what happened, and gives a world that got stuck as an
@@ -125,20 +126,24 @@ impl Sim {
     /// Adds a host with a name and addresses. Every host has the loopback addresses besides; the
     /// first one is called `localhost` and has no others unless it is named here.
     ///
+    /// # Panics
+    ///
+    /// If another host has one of the addresses, or one is a loopback address.
+    ///
+    /// # Examples
+    ///
     /// ```
     /// use std::time::Duration;
     ///
-    /// use millpond_sim::{Sim, open_connection, start_server, timeout, world};
+    /// use millpond_sim::{Sim, StreamWriter, open_connection, timeout, world};
     ///
     /// let sim = Sim::new(1)
     ///     .host("localhost", ["10.0.0.1".parse().unwrap()])
     ///     .host("shop", ["10.0.0.80".parse().unwrap()]);
     /// sim.run(async {
-    ///     world().host("shop").spawn(async {
-    ///         let server = start_server(":80", async |_, mut writer| writer.write(b"hello"));
-    ///         server.await.unwrap().serve_forever().await.unwrap();
-    ///     });
-    ///     world().sleep(Duration::from_secs(1)).await;
+    ///     let shop = world().host("shop").runtime();
+    ///     let serve = async |_, mut writer: StreamWriter| writer.write(b"hello");
+    ///     let _server = millpond::start_server(shop, ":80", serve).await.unwrap();
     ///     let (mut reader, _writer) = open_connection("shop:80").await.unwrap();
     ///     assert_eq!(reader.read_to_eof().await.unwrap(), "hello");
     ///
@@ -149,17 +154,31 @@ impl Sim {
     ///     open_connection("shop:80").await.unwrap();
     /// });
     /// ```
+    #[track_caller]
     pub fn host(mut self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        let addresses: Vec<_> = addresses.into_iter().collect();
+        let loopback = addresses.iter().find(|ip| ip.is_loopback());
+        assert!(
+            loopback.is_none(),
+            "every host has the address {loopback:?}, and so it cannot be that of {name:?}"
+        );
         let hosts = &mut self.settings.hosts;
+        for (other, taken) in hosts.iter().filter(|(known, _)| known != name) {
+            let shared = addresses.iter().find(|ip| taken.contains(ip));
+            assert!(
+                shared.is_none(),
+                "the hosts {other:?} and {name:?} have the same address {shared:?}"
+            );
+        }
         match hosts.iter_mut().find(|(known, _)| known == name) {
             Some((_, known)) => known.extend(addresses),
-            None => hosts.push((name.to_owned(), addresses.into_iter().collect())),
+            None => hosts.push((name.to_owned(), addresses)),
         }
         self
     }
 
     /// What a name resolves to, in this order; with no address, it does not resolve. Names of hosts
-    /// resolve to their addresses.
+    /// resolve to their addresses. Capital letters make no difference.
     ///
     /// ```
     /// use millpond_sim::{Fault, Sim, open_connection, start_server};
@@ -174,8 +193,7 @@ impl Sim {
     /// });
     /// ```
     pub fn name(mut self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
-        let addresses = addresses.into_iter().collect();
-        self.settings.names.insert(name.to_owned(), addresses);
+        self.settings.set_name(name, addresses);
         self
     }
 
@@ -203,29 +221,31 @@ impl Sim {
     ///
     /// let sim = Sim::new(1).latency(Duration::from_millis(10)..=Duration::from_millis(300));
     /// ```
+    #[track_caller]
     pub fn latency(mut self, time: RangeInclusive<Duration>) -> Self {
-        let (min, max) = (nanos(*time.start()), nanos(*time.end()));
-        assert!(
-            min <= max,
-            "the shortest latency {min} ns is above the longest {max} ns"
-        );
-        self.settings.latency = (min, max);
+        self.settings.set_latency(&time);
         self
     }
 
     /// How many bytes a second each direction of a TCP connection carries; any number by default.
     ///
+    /// # Panics
+    ///
+    /// If it is 0.
+    ///
     /// ```
     /// # use millpond_sim::Sim;
     /// let modem = Sim::new(1).bandwidth(7000);
     /// ```
+    #[track_caller]
     pub fn bandwidth(mut self, bytes_per_second: u64) -> Self {
-        self.settings.bandwidth = Some(bytes_per_second);
+        self.settings.set_bandwidth(Some(bytes_per_second));
         self
     }
 
     /// How many bytes each end of a connection takes from its program before the peer has them, and
-    /// how many for its program to read, unless the program says so itself; 64 KiB each by default.
+    /// how many for its program to read, unless the program says so itself; 64 KiB each by default,
+    /// and a byte at least.
     ///
     /// ```
     /// # use millpond_sim::Sim;
@@ -274,6 +294,7 @@ impl Sim {
     /// # use millpond_sim::Sim;
     /// let sim = Sim::new(1).hesitation(3);
     /// ```
+    #[track_caller]
     pub fn hesitation(mut self, one_in: u32) -> Self {
         assert!(
             one_in != 1,
@@ -346,7 +367,7 @@ impl Sim {
         self
     }
 
-    /// Does something when the world is so old, whoever waits for what.
+    /// Does something when the world is so old, whoever waits for what. It happens on the first host.
     ///
     /// ```
     /// use std::time::Duration;
@@ -378,6 +399,29 @@ impl Sim {
     /// ```
     pub fn no_leaks(mut self) -> Self {
         self.settings.no_leaks = true;
+        self
+    }
+
+    /// Lets the world go on when a handler of a server panics, as a server does everywhere. By default
+    /// the world fails, so that a handler can assert something.
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, open_connection, start_server};
+    ///
+    /// Sim::new(1).tolerate_panics().run(async {
+    ///     let server = start_server("127.0.0.1:7", async |mut reader, _writer| {
+    ///         assert_eq!(reader.read(5).await.unwrap(), "hello");
+    ///     });
+    ///     let _server = server.on_handler_error(|_| {}).await.unwrap();
+    ///     for _ in 0..2 {
+    ///         let (mut reader, mut writer) = open_connection("127.0.0.1:7").await.unwrap();
+    ///         writer.write(b"howdy").unwrap(); // so it panics
+    ///         assert_eq!(reader.read_to_eof().await.unwrap(), "");
+    ///     }
+    /// });
+    /// ```
+    pub fn tolerate_panics(mut self) -> Self {
+        self.settings.tolerates_panics = true;
         self
     }
 
@@ -426,7 +470,8 @@ impl Sim {
     }
 
     /// For programs that have threads of their own: how long to wait for them, by the real clock,
-    /// before the world counts as stuck. What threads do is not determined by the seed.
+    /// before the world counts as stuck. What threads do is not determined by the seed, and the
+    /// world's clock does not wait for them: while a thread works, a timeout of an hour passes at once.
     ///
     /// ```
     /// # use millpond_sim::Sim;

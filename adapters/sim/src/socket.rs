@@ -75,7 +75,7 @@ impl Socket for SimSocket {
             return ExtraInfo::default();
         }
         let state = self.shared.lock();
-        match &state.connections[self.at.connection as usize] {
+        match state.connections.get(&self.at.connection) {
             Some(connection) => {
                 let address = |side: usize| Some(connection.ends[side].address.clone());
                 ExtraInfo::new(address(other(self.at.side)), address(self.at.side))

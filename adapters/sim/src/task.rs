@@ -1,6 +1,7 @@
 //! Tasks, and the queue of those that are to run.
 
 use std::{
+    collections::VecDeque,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -8,6 +9,7 @@ use std::{
     },
     task::{Wake, Waker},
     thread::{self, Thread},
+    time::Duration,
 };
 
 use millpond::BoxFuture;
@@ -34,17 +36,18 @@ pub(crate) struct Slot {
 }
 
 /// What a task waits for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Wait {
     Accept(usize),
     Connect(u32),
     Read(End),
+    Sleep(u64),
     Write(End),
 }
 
 /// The tasks that were woken. Wakers know only this, so that they can be called under any lock.
 pub(crate) struct Ready {
-    queue: Mutex<Vec<usize>>,
+    queue: Mutex<VecDeque<usize>>,
     /// The thread that runs the tasks, if others may wake them.
     driver: Option<Thread>,
 }
@@ -66,7 +69,7 @@ impl Ready {
         }
     }
 
-    pub(crate) fn queue(&self) -> MutexGuard<'_, Vec<usize>> {
+    pub(crate) fn queue(&self) -> MutexGuard<'_, VecDeque<usize>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -82,7 +85,7 @@ impl Alarm {
 
     pub(crate) fn ring(&self) {
         if !self.rung.swap(true, Ordering::AcqRel) {
-            self.ready.queue().push(self.task);
+            self.ready.queue().push_back(self.task);
             if let Some(driver) = &self.ready.driver {
                 driver.unpark();
             }
@@ -91,7 +94,7 @@ impl Alarm {
 
     /// It was taken out of the queue.
     pub(crate) fn reset(&self) {
-        self.rung.store(false, Ordering::Release);
+        self.rung.swap(false, Ordering::AcqRel); // what was done before it rang is seen
     }
 }
 
@@ -133,14 +136,13 @@ impl State {
     /// Takes one of the woken tasks, by chance unless they are to run in order.
     pub(crate) fn pick(&mut self, ready: &Ready) -> Option<usize> {
         let mut queue = ready.queue();
-        let task = if queue.is_empty() {
-            None
-        } else if self.settings.in_order {
-            Some(queue.remove(0))
-        } else {
-            let index = self.choices.index(queue.len());
-            Some(queue.swap_remove(index))
+        let index = match self.settings.in_order {
+            true => 0,
+            false => self.choices.index(queue.len()),
         };
+        // The first one is the one that has waited longest, so that nobody waits for ever when there
+        // are no choices left.
+        let task = queue.swap_remove_front(index);
         drop(queue);
         if let Some(task) = task {
             self.tasks[task].alarm.reset();
@@ -194,11 +196,13 @@ impl Slot {
             write!(f, " on {}", state.hosts[self.host as usize].name)?;
         }
         for (index, wait) in self.waits.iter().enumerate() {
-            f.write_str(if index == 0 { " waits " } else { ", " })?;
-            wait.describe(state, f)?;
+            if !self.waits[..index].contains(wait) {
+                f.write_str(if index == 0 { " waits " } else { ", " })?;
+                wait.describe(state, f)?;
+            }
         }
         if self.waits.is_empty() {
-            f.write_str(" waits for something else than the network")?;
+            f.write_str(" waits for something else than the network and the clock")?;
         }
         Ok(())
     }
@@ -216,6 +220,13 @@ impl Wait {
                 write!(f, "to read as {end}")?;
                 describe_ends(end, state, f)
             }
+            Self::Sleep(nanos) => {
+                write!(
+                    f,
+                    "until the world is {:?} old",
+                    Duration::from_nanos(nanos)
+                )
+            }
             Self::Write(end) => {
                 write!(f, "to write as {end}")?;
                 describe_ends(end, state, f)
@@ -225,11 +236,11 @@ impl Wait {
 }
 
 fn describe_ends(end: End, state: &State, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match state.connections.get(end.connection as usize) {
-        Some(Some(connection)) => {
+    match state.connections.get(&end.connection) {
+        Some(connection) => {
             let [client, server] = &connection.ends;
             write!(f, " ({} to {})", client.address, server.address)
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }

@@ -127,7 +127,7 @@ pub fn crypto_provider() -> Arc<CryptoProvider> {
 }
 
 /// The world's time as a date: today when the world begins. If the [clock
-/// jumps](crate::World::jump), certificates expire.
+/// jumps](crate::World::jump), certificates expire; that of [`localhost`] does so in the year 4096.
 ///
 /// See [`crypto_provider`] for an example.
 pub fn time_provider() -> Arc<dyn TimeProvider> {

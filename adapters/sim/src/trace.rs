@@ -1,8 +1,15 @@
 //! What happened, as a number that two runs can be compared by, and the last of it as text.
 
-use std::{collections::VecDeque, fmt, io::ErrorKind, mem, path::PathBuf, thread, time::Duration};
+use std::{
+    collections::VecDeque, fmt, io::ErrorKind, mem, net::SocketAddr, path::PathBuf, thread,
+    time::Duration,
+};
 
-use crate::{failure::Origin, record::Record};
+use crate::{
+    failure::{self, Origin},
+    record::Record,
+    settings::Settings,
+};
 
 /// How many events are kept for a report.
 pub(crate) const KEPT: usize = 40;
@@ -22,7 +29,7 @@ pub(crate) enum Event {
     Spawned(u64, u32),
     Ended(u64),
     Jumped(u64),
-    Connecting(u32),
+    Connecting(u32, Option<SocketAddr>),
     Lost(u32),
     Refused(u32),
     Connected(u32),
@@ -55,7 +62,8 @@ impl Event {
             Self::Spawned(task, host) => [2, task, host.into()],
             Self::Ended(task) => [3, task, 0],
             Self::Jumped(nanos) => [4, nanos, 0],
-            Self::Connecting(number) => [5, number.into(), 0],
+            // What it is tried for is the program's business, and hashed when it is written.
+            Self::Connecting(number, _) => [5, number.into(), 0],
             Self::Lost(number) => [6, number.into(), 0],
             Self::Refused(number) => [7, number.into(), 0],
             Self::Connected(number) => [8, number.into(), 0],
@@ -98,16 +106,21 @@ impl fmt::Display for End {
     }
 }
 
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Event {
+    /// In words, with the names of the hosts.
+    fn describe(&self, hosts: &[String], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let on = |host: u32| hosts.get(host as usize).map_or("?", String::as_str);
         match self {
-            Self::Polled(task) => write!(f, "task {task} runs"),
-            Self::Spawned(task, host) => write!(f, "task {task} is spawned on host {host}"),
-            Self::Ended(task) => write!(f, "task {task} ends"),
+            Self::Polled(task) => write!(f, "{} runs", Task(*task)),
+            Self::Spawned(task, host) => write!(f, "{} is spawned on {}", Task(*task), on(*host)),
+            Self::Ended(task) => write!(f, "{} ends", Task(*task)),
             Self::Jumped(nanos) => {
                 write!(f, "the clock jumps by {:?}", Duration::from_nanos(*nanos))
             }
-            Self::Connecting(number) => write!(f, "connection {number} is tried"),
+            Self::Connecting(number, Some(target)) => {
+                write!(f, "connection {number} to {target} is tried")
+            }
+            Self::Connecting(number, None) => write!(f, "connection {number} is tried"),
             Self::Lost(number) => write!(f, "connection {number} gets no answer"),
             Self::Refused(number) => write!(f, "connection {number} is refused"),
             Self::Connected(number) => write!(f, "connection {number} is made"),
@@ -116,21 +129,43 @@ impl fmt::Display for Event {
             }
             Self::Accepted(number) => write!(f, "connection {number} is accepted"),
             Self::AcceptFailed(_) => f.write_str("accepting fails"),
-            Self::Hesitated(end) => write!(f, "{end} is told to try again"),
-            Self::Read(end, len) => write!(f, "{end} reads {len} bytes"),
+            Self::Hesitated(end) => write!(f, "{end} is told to try again, for no reason"),
+            Self::Read(end, len) => write!(f, "{end} reads {}", Bytes(*len)),
             Self::ReadEnd(end) => write!(f, "{end} reads the end"),
             Self::ReadFailed(end) => write!(f, "{end} fails to read"),
             Self::ReadWaits(end) => write!(f, "{end} waits to read"),
-            Self::Wrote(end, len, _) => write!(f, "{end} writes {len} bytes"),
+            Self::Wrote(end, len, _) => write!(f, "{end} writes {}", Bytes(*len)),
             Self::WriteFailed(end) => write!(f, "{end} fails to write"),
             Self::WriteWaits(end) => write!(f, "{end} waits to write"),
             Self::Finished(end) => write!(f, "{end} ends its direction"),
             Self::Dropped(end) => write!(f, "{end} is closed"),
             Self::Aborted(end) => write!(f, "{end} is to be reset"),
-            Self::Reset(end) => write!(f, "{end} is reset by its peer"),
+            Self::Reset(end) => write!(f, "{end} is reset"),
             Self::Faulted(number, name) => write!(f, "fault on connection {number}: {name}"),
-            Self::Partitioned(a, b) => write!(f, "host {a} and host {b} are parted"),
-            Self::Healed(a, b) => write!(f, "host {a} and host {b} are joined again"),
+            Self::Partitioned(a, b) => write!(f, "{} and {} are parted", on(*a), on(*b)),
+            Self::Healed(a, b) => write!(f, "{} and {} are joined again", on(*a), on(*b)),
+        }
+    }
+}
+
+struct Task(u64);
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("the main task"),
+            number => write!(f, "task {number}"),
+        }
+    }
+}
+
+struct Bytes(usize);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.write_str("1 byte"),
+            n => write!(f, "{n} bytes"),
         }
     }
 }
@@ -148,10 +183,12 @@ impl fmt::Display for Event {
 /// let hash = |seed| Sim::new(seed).record(async { /* .. */ }).trace.hash();
 /// assert_eq!(hash(7), hash(7));
 /// ```
-#[derive(Debug)]
 pub struct Trace {
     hash: u64,
     count: u64,
+    faults: u64,
+    /// The names of the hosts.
+    hosts: Vec<String>,
     last: VecDeque<(u64, Event)>,
     kept: usize,
     /// Everything, and where it is saved if the world fails.
@@ -166,6 +203,8 @@ impl Trace {
         Self {
             hash: 0,
             count: 0,
+            faults: 0,
+            hosts: Vec::new(),
             last: VecDeque::with_capacity(kept.min(KEPT)),
             kept,
             saved: None,
@@ -174,8 +213,14 @@ impl Trace {
     }
 
     /// That of a world that tells of its failure.
-    pub(crate) fn of_world(kept: usize, origin: Origin, directory: Option<PathBuf>) -> Self {
-        let mut trace = Self::new(kept);
+    pub(crate) fn of_world(settings: &Settings, origin: Origin) -> Self {
+        let directory = settings.saved.clone().or_else(failure::directory);
+        let mut trace = Self::new(settings.kept_events);
+        trace.hosts = settings
+            .hosts
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect();
         trace.saved = directory.map(|directory| Box::new((Record::default(), directory)));
         trace.origin = Some(origin);
         trace
@@ -194,6 +239,7 @@ impl Trace {
             self.hash = mix(self.hash, word);
         }
         self.count += 1;
+        self.faults += u64::from(matches!(event, Event::Faulted(..)));
         if let Some(saved) = &mut self.saved {
             saved.0.event(now, event);
         }
@@ -211,6 +257,11 @@ impl Trace {
         if let Some(saved) = &mut self.saved {
             saved.0.received(at, result);
         }
+    }
+
+    /// How many faults there were.
+    pub(crate) fn faults(&self) -> u64 {
+        self.faults
     }
 
     /// A number made of everything that happened: every event, its time, and the bytes that were
@@ -233,9 +284,18 @@ impl Trace {
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (nanos, event) in &self.last {
-            writeln!(f, "{}", Stamped(*nanos, *event))?;
+            writeln!(f, "{}", Stamped(*nanos, *event, &self.hosts))?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trace")
+            .field("hash", &format_args!("{:016x}", self.hash))
+            .field("len", &self.count)
+            .finish_non_exhaustive()
     }
 }
 
@@ -245,6 +305,8 @@ impl Clone for Trace {
         Self {
             hash: self.hash,
             count: self.count,
+            faults: self.faults,
+            hosts: self.hosts.clone(),
             last: self.last.clone(),
             kept: self.kept,
             saved: None,
@@ -261,21 +323,23 @@ impl Drop for Trace {
                 self.count
             );
             if let Some(saved) = &self.saved {
-                origin.save(&saved.0, &saved.1);
+                origin.save(&saved.0, &saved.1, &self.hosts);
             }
             origin.tell();
         }
     }
 }
 
-/// An event and its time, as a line.
-pub(crate) struct Stamped(pub(crate) u64, pub(crate) Event);
+/// An event and its time, as a line, with the names of the hosts.
+pub(crate) struct Stamped<'a>(pub(crate) u64, pub(crate) Event, pub(crate) &'a [String]);
 
-impl fmt::Display for Stamped {
+impl fmt::Display for Stamped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = self.0 / 1000;
+        let Self(now, event, hosts) = self;
+        let micros = now / 1000;
         let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
-        write!(f, "{seconds:>6}.{micros:06} s  {}", self.1)
+        write!(f, "{seconds:>6}.{micros:06} s  ")?;
+        event.describe(hosts, f)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     task::Waker,
     time::Duration,
@@ -12,7 +12,7 @@ use std::{
 use crate::{
     choice::Choices,
     connection::Connection,
-    failure::{self, Origin},
+    failure::Origin,
     fault::{Direction, Fault, StreamFault},
     port::{File, Port},
     settings::Settings,
@@ -45,16 +45,24 @@ pub(crate) struct State {
     /// What the task that runs has found to be not ready.
     pub(crate) waits: Vec<Wait>,
     pub(crate) ended: bool,
+    /// That of a handler, which is to fail the world.
+    pub(crate) caught_panic: Option<String>,
 
     pub(crate) hosts: Vec<HostState>,
     /// Pairs of hosts that do not reach each other because the program says so, the smaller one first.
     pub(crate) partitions: BTreeSet<(u32, u32)>,
     /// Those that do not by chance.
     pub(crate) outages: BTreeSet<(u32, u32)>,
-    pub(crate) ports: Vec<Option<Port>>,
+    /// Those that are taken. No number is given twice.
+    pub(crate) ports: BTreeMap<usize, Port>,
+    pub(crate) next_port_id: usize,
     pub(crate) files: BTreeMap<(u32, PathBuf), File>,
-    /// By number, from 1 on; `None` for those that are over or were never made.
-    pub(crate) connections: Vec<Option<Box<Connection>>>,
+    /// Those that are not over, by number.
+    pub(crate) connections: BTreeMap<u32, Box<Connection>>,
+    /// From 1 on.
+    pub(crate) next_connection: u32,
+    /// Who has connected from where to where, so that no two do so alike.
+    pub(crate) routes: BTreeSet<(u32, SocketAddr, SocketAddr)>,
     pub(crate) faults: Vec<Fault>,
 }
 
@@ -112,11 +120,10 @@ impl Afterwards {
 
 impl State {
     pub(crate) fn new(settings: Settings, origin: Origin) -> Self {
-        let directory = settings.saved.clone().or_else(failure::directory);
         let mut state = Self {
             now: 0,
             choices: Choices::new(origin.source.clone()),
-            trace: Trace::of_world(settings.kept_events, origin, directory),
+            trace: Trace::of_world(&settings, origin),
             timers: BTreeMap::new(),
             next_timer: 0,
             runs_at_once: 0,
@@ -125,16 +132,19 @@ impl State {
             next_task: 1,
             waits: Vec::new(),
             ended: false,
+            caught_panic: None,
             hosts: Vec::new(),
             partitions: BTreeSet::new(),
             outages: BTreeSet::new(),
-            ports: Vec::new(),
+            ports: BTreeMap::new(),
+            next_port_id: 0,
             files: BTreeMap::new(),
-            connections: Vec::new(),
+            connections: BTreeMap::new(),
+            next_connection: 1,
+            routes: BTreeSet::new(),
             faults: settings.faults.clone(),
             settings,
         };
-        state.connections.push(None); // numbers begin at 1
         for (name, addresses) in mem::take(&mut state.settings.hosts) {
             state.hosts.push(HostState {
                 name,

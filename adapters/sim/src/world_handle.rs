@@ -4,6 +4,8 @@ use std::{
     cell::RefCell,
     fmt,
     io::{self, ErrorKind},
+    net::IpAddr,
+    ops::RangeInclusive,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
@@ -91,6 +93,7 @@ impl Drop for Entered {
 }
 
 /// The host that the running task is on.
+#[track_caller]
 pub(crate) fn current_host() -> Host {
     let current = CURRENT.with_borrow(Clone::clone);
     current.expect("this works only within `Sim::run`, on the thread that called it")
@@ -130,6 +133,7 @@ pub struct World {
 /// # Examples
 ///
 /// See [`World`].
+#[track_caller]
 pub fn world() -> World {
     World {
         shared: current_host().shared,
@@ -180,16 +184,23 @@ impl World {
     /// # Examples
     ///
     /// See [`Host`].
+    #[track_caller]
     pub fn host(&self, name: &str) -> Host {
         Host::new(self.shared.clone(), self.host_id(name))
     }
 
+    #[track_caller]
     fn host_id(&self, name: &str) -> u32 {
         let state = self.shared.lock();
         let found = state.hosts.iter().position(|host| host.name == name);
         let Some(id) = found.and_then(|id| u32::try_from(id).ok()) else {
+            let hosts = state.hosts.iter().map(|host| host.name.clone());
+            let hosts: Vec<_> = hosts.collect();
             drop(state);
-            panic!("there is no host {name:?} in this world");
+            panic!(
+                "there is no host {name:?} in this world, but {}",
+                hosts.join(", ")
+            );
         };
         id
     }
@@ -212,7 +223,8 @@ impl World {
 /// Connections without a server.
 impl World {
     /// Two connected streams, as a client and a server have them, with the network of this world
-    /// between them. They have no clock, so closing them does not linger.
+    /// between them. Both are on the host that the caller is on, or on the first one. They have no
+    /// clock, so closing them does not linger, and has no time limit.
     ///
     /// Where no world is needed there is [`pair`](crate::pair).
     ///
@@ -231,8 +243,11 @@ impl World {
     /// });
     /// ```
     pub fn connection(&self, options: &StreamOptions) -> (Halves, Halves) {
-        let number = self.shared.with(State::connect_directly);
-        let spawner: Arc<dyn Spawn> = Arc::new(Host::new(self.shared.clone(), 0));
+        let here = self.here();
+        let number = self
+            .shared
+            .with(|state, after| state.connect_directly(here.id, after));
+        let spawner: Arc<dyn Spawn> = Arc::new(here);
         let open = |side| {
             let end = End {
                 connection: number,
@@ -371,7 +386,7 @@ impl World {
 /// What goes wrong.
 impl World {
     /// Adds a fault to the plan. If it is one of a stream, it also strikes connections that there
-    /// are.
+    /// are. One that names no connection strikes those to come, too, until [`calm`](Self::calm).
     ///
     /// # Examples
     ///
@@ -397,18 +412,17 @@ impl World {
             let Kind::Stream(kind) = fault.kind else {
                 return;
             };
-            for number in 1..state.connections.len() {
-                let number = u32::try_from(number).unwrap_or(u32::MAX);
-                if fault.strikes(number) {
-                    let side = fault.direction.writer();
-                    state.strike_after(number, side, fault.after, kind, after);
-                }
+            let numbers: Vec<_> = state.connections.keys().copied().collect();
+            for number in numbers.into_iter().filter(|number| fault.strikes(*number)) {
+                let side = fault.direction.writer();
+                state.strike_after(number, side, fault.after, kind, after);
             }
         });
     }
 
-    /// Takes back what was planned and has not struck yet; what goes wrong by chance does so no
-    /// more, either, and hosts that were cut off by chance are reached again.
+    /// Takes back what was planned and has not struck yet, errors of accepting included; what goes
+    /// wrong by chance does so no more, either, and hosts that were cut off by chance are reached
+    /// again.
     ///
     /// ```
     /// use millpond_sim::{Fault, Sim, world};
@@ -421,15 +435,75 @@ impl World {
         self.shared.lock().calm();
     }
 
+    /// From now on, how long something takes from one end of a TCP connection to the other, as
+    /// [`Sim::latency`](crate::Sim::latency) has it. What is on its way already is not overtaken.
+    ///
+    /// # Panics
+    ///
+    /// If the second time is less than the first.
+    ///
+    /// # Examples
+    ///
+    /// A network that is slow for ten seconds:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use millpond_sim::Sim;
+    ///
+    /// let [fast, slow] = [1, 900].map(Duration::from_millis);
+    /// let sim = Sim::new(1)
+    ///     .latency(fast..=fast)
+    ///     .at(Duration::from_secs(10), move |world| world.set_latency(slow..=slow))
+    ///     .at(Duration::from_secs(20), move |world| world.set_latency(fast..=fast));
+    /// ```
+    pub fn set_latency(&self, time: RangeInclusive<Duration>) {
+        self.shared.lock().settings.set_latency(&time);
+    }
+
+    /// From now on, how many bytes a second each direction of a TCP connection carries; `None` is any
+    /// number.
+    ///
+    /// # Panics
+    ///
+    /// If it is 0.
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, world};
+    ///
+    /// Sim::new(1).run(async { world().set_bandwidth(Some(7000)) });
+    /// ```
+    pub fn set_bandwidth(&self, bytes_per_second: Option<u64>) {
+        let mut state = self.shared.lock();
+        state.settings.set_bandwidth(bytes_per_second);
+    }
+
+    /// From now on, what a name resolves to, as [`Sim::name`](crate::Sim::name) has it.
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, open_connection, start_server, world};
+    ///
+    /// Sim::new(1).run(async {
+    ///     let _server = start_server("127.0.0.1:80", async |_, _| {}).await.unwrap();
+    ///     open_connection("www:80").await.unwrap_err();
+    ///     world().set_name("www", ["127.0.0.1".parse().unwrap()]);
+    ///     open_connection("www:80").await.unwrap();
+    /// });
+    /// ```
+    pub fn set_name(&self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) {
+        self.shared.lock().settings.set_name(name, addresses);
+    }
+
     /// Lets two hosts no longer reach each other. What is on its way waits, as TCP repeats it.
     ///
     /// # Panics
     ///
-    /// If there is no host of such a name.
+    /// If there is no host of such a name, or both are the same.
     ///
     /// # Examples
     ///
     /// See [`Sim::host`](crate::Sim::host).
+    #[track_caller]
     pub fn part(&self, one: &str, other: &str) {
         let (a, b) = self.pair_of_hosts(one, other);
         let mut state = self.shared.lock();
@@ -441,11 +515,12 @@ impl World {
     ///
     /// # Panics
     ///
-    /// If there is no host of such a name.
+    /// If there is no host of such a name, or both are the same.
     ///
     /// # Examples
     ///
     /// See [`Sim::host`](crate::Sim::host).
+    #[track_caller]
     pub fn heal(&self, one: &str, other: &str) {
         let (a, b) = self.pair_of_hosts(one, other);
         let mut state = self.shared.lock();
@@ -454,12 +529,15 @@ impl World {
         state.resume();
     }
 
+    #[track_caller]
     fn pair_of_hosts(&self, one: &str, other: &str) -> (u32, u32) {
+        assert!(one != other, "nobody is parted from themselves: {one:?}");
         let (one, other) = (self.host_id(one), self.host_id(other));
         (one.min(other), one.max(other))
     }
 
-    /// Lets the next attempts to accept a connection fail, at every server that listens now.
+    /// Lets the next attempts to accept a connection fail, so many at every address that is listened
+    /// on now.
     ///
     /// ```
     /// use millpond_sim::{Sim, open_connection, start_server, world};
@@ -479,7 +557,8 @@ impl World {
 
 /// Files, of which there are only as many as servers at paths need.
 impl World {
-    /// Puts a regular file at a path of the first host, into the way of a server.
+    /// Puts a regular file at a path of the host that the caller is on, or of the first one, into the
+    /// way of a server.
     ///
     /// ```
     /// use millpond_sim::{Sim, start_unix_server, world};
@@ -491,11 +570,11 @@ impl World {
     /// });
     /// ```
     pub fn make_file(&self, path: impl AsRef<Path>) {
-        let key = (0, path.as_ref().to_owned());
+        let key = (self.here().id, path.as_ref().to_owned());
         self.shared.lock().files.insert(key, File::Regular);
     }
 
-    /// Whether anything is at a path of the first host.
+    /// Whether anything is at a path of the host that the caller is on, or of the first one.
     ///
     /// ```
     /// use millpond_sim::{Sim, start_unix_server, world};
@@ -508,7 +587,7 @@ impl World {
     /// });
     /// ```
     pub fn file_exists(&self, path: impl AsRef<Path>) -> bool {
-        let key = (0, path.as_ref().to_owned());
+        let key = (self.here().id, path.as_ref().to_owned());
         self.shared.lock().files.contains_key(&key)
     }
 }
@@ -517,6 +596,12 @@ impl World {
 impl World {
     /// A number below `n`, drawn as the world draws its own, for choices of the test.
     ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    ///
+    /// # Examples
+    ///
     /// ```
     /// use millpond_sim::{Sim, world};
     ///
@@ -524,6 +609,7 @@ impl World {
     /// assert_eq!(dice(5), dice(5));
     /// ```
     pub fn choose(&self, n: usize) -> usize {
+        assert!(n > 0, "there is no number below 0");
         self.shared.lock().choices.index(n)
     }
 
@@ -567,18 +653,18 @@ impl World {
 
 impl State {
     pub(crate) fn open_ends(&self) -> impl Iterator<Item = End> {
-        let connections = self.connections.iter().enumerate();
-        connections.flat_map(|(number, connection)| {
-            let held = |side: usize| {
-                let connection = connection.as_ref()?;
-                connection.ends[side].is_held().then_some(side)
-            };
-            let connection = u32::try_from(number).unwrap_or(u32::MAX);
-            [held(0), held(1)]
-                .into_iter()
-                .flatten()
-                .map(move |side| End { connection, side })
-        })
+        let ends = self.connections.iter().flat_map(|(number, connection)| {
+            [0, 1].map(|side| {
+                (
+                    &connection.ends[side],
+                    End {
+                        connection: *number,
+                        side,
+                    },
+                )
+            })
+        });
+        ends.filter(|(end, _)| end.is_held()).map(|(_, at)| at)
     }
 
     pub(crate) fn is_root_alive(&self) -> bool {

@@ -64,8 +64,8 @@ fn everything_goes_wrong_by_chance_sooner_or_later() {
         "connection 1 is refused",
         "connection 1 gets no answer",
         "accepting fails",
-        "host 0 and host 1 are parted",
-        "host 0 and host 1 are joined again",
+        "localhost and shop are parted",
+        "localhost and shop are joined again",
         "the clock jumps",
         "is told to try again",
     ];
@@ -156,4 +156,16 @@ fn a_fault_that_was_planned_for_a_connection_is_taken_back() {
                 [b'x'; 20].as_slice()
             );
         });
+}
+
+#[test]
+fn accepting_does_not_fail_any_more_when_the_network_is_calm() {
+    Sim::new(1).run(async {
+        let server = start_server("127.0.0.1:7", echo).on_accept_error(|error| panic!("{error}"));
+        let _server = server.await.unwrap();
+        world().fail_accepts(io::ErrorKind::OutOfMemory, 3);
+        world().calm();
+        open_connection("127.0.0.1:7").await.unwrap();
+        world().sleep(SECOND).await;
+    });
 }

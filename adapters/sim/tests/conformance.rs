@@ -14,6 +14,7 @@ const BUFFER: usize = 8 * 1024;
 fn run(sim: Sim, scenario: Scenario) {
     sim.buffers(BUFFER, BUFFER)
         .other_threads(OTHER_THREADS)
+        .tolerate_panics()
         .run(async { scenario.on(world().runtime()).await });
 }
 

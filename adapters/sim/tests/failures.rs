@@ -69,7 +69,7 @@ fn a_failure_in_one_of_many_worlds_tells_its_seed_and_the_last_events() {
     };
     let text = told(test, &[], fails);
     let seed = seed_in(&text);
-    let command = format!("to repeat it: MILLPOND_SEED={seed} cargo test {test}\n");
+    let command = format!("to repeat it: MILLPOND_SEED={seed} cargo test {test} -- --exact\n");
     let parts = ["no luck", "the last of", "reads 5 bytes", &command];
     assert_tells(&text, &parts);
 
@@ -109,7 +109,7 @@ fn a_failure_to_be_content_with_a_record_tells_its_seed_and_the_last_events() {
             assert!(run.output.is_err(), "it ended");
         });
     });
-    let command = format!("to repeat it: MILLPOND_SEED=0 cargo test {test}\n");
+    let command = format!("to repeat it: MILLPOND_SEED=0 cargo test {test} -- --exact\n");
     assert_tells(
         &text,
         &["it ended", "the last of", "reads 5 bytes", &command],
@@ -125,7 +125,7 @@ fn a_failure_behind_a_world_tells_its_seed() {
             assert_eq!(polls, 0);
         });
     });
-    let command = format!("to repeat it: MILLPOND_SEED=5 cargo test {test}\n");
+    let command = format!("to repeat it: MILLPOND_SEED=5 cargo test {test} -- --exact\n");
     assert_tells(&text, &[&command]);
 }
 

@@ -483,3 +483,144 @@ fn what_was_sent_before_a_fault_arrives_even_if_the_buffers_are_full() {
         }
     }
 }
+
+#[test]
+fn several_faults_strike_one_write_each_at_its_byte() {
+    for cut in 1..8 {
+        let run = Sim::new(1)
+            .fault(Fault::reset().after(Direction::ToServer, 8))
+            .fault(Fault::stall(SECOND).after(Direction::ToServer, cut))
+            .fault(Fault::stall(2 * SECOND).after(Direction::ToServer, cut))
+            .record(async move {
+                let ((_r, mut writer), (mut reader, _w)) =
+                    world().connection(&StreamOptions::new());
+                writer.write(b"0123456789").unwrap();
+                let cut = usize::try_from(cut).unwrap();
+                reader.read_exactly(cut).await.unwrap();
+                assert_eq!(world().elapsed(), Duration::ZERO);
+                assert_eq!(
+                    reader.read_exactly(8 - cut).await.unwrap(),
+                    &b"01234567"[cut..]
+                );
+                assert_eq!(world().elapsed(), 2 * SECOND);
+                reader.read(1).await.unwrap_err();
+            });
+        run.output.unwrap();
+        assert_eq!(run.faults, 3);
+    }
+}
+
+#[test]
+fn a_short_stall_does_not_end_a_long_one() {
+    Sim::new(1).fault(Fault::stall_forever()).run(async {
+        let ((_r, mut writer), (mut reader, _w)) = world().connection(&StreamOptions::new());
+        world().inject(Fault::stall(SECOND));
+        writer.write(b"x").unwrap();
+        assert!(timeout(1000 * SECOND, reader.read(1)).await.is_err());
+    });
+}
+
+/// The request has arrived, and then the answer does not, whatever it is.
+#[test]
+fn no_answer_comes_back_across_a_partition() {
+    for port in [7, 8] {
+        two_hosts(1)
+            .latency(SECOND..=SECOND)
+            .at(2500 * MILLI, |world| world.part("localhost", "far"))
+            .at(10 * SECOND, |world| world.heal("localhost", "far"))
+            .run(async {
+                let far = world().host("far").runtime();
+                let _server = millpond::start_server(far, ":7", echo).await.unwrap();
+                world().sleep(SECOND).await;
+                let opened = open_connection(format!("far:{port}")).happy_eyeballs_delay(None);
+                match opened.await {
+                    Ok(_) => assert_eq!(port, 7),
+                    Err(error) => {
+                        assert_eq!((kind(error), port), (ErrorKind::ConnectionRefused, 8))
+                    }
+                }
+                assert!(world().elapsed() > 10 * SECOND, "{:?}", world().elapsed());
+            });
+    }
+}
+
+#[test]
+fn local_addresses_are_those_of_the_caller_and_lead_where_they_can() {
+    two_hosts(1).run(async {
+        let far = world().host("far").runtime();
+        let _server = millpond::start_server(far, ":7", echo).await.unwrap();
+        let from = |local: &str| {
+            let local: std::net::SocketAddr = local.parse().unwrap();
+            open_connection("10.0.0.2:7").local_addr(local)
+        };
+        let (_reader, writer) = from("0.0.0.0:5000").await.unwrap();
+        let local = writer.extra_info().local_addr.clone().unwrap();
+        assert_eq!(local.to_string(), "10.0.0.1:5000");
+        for taken in ["10.0.0.1:5000", "0.0.0.0:5000"] {
+            assert_eq!(kind(from(taken).await.unwrap_err()), ErrorKind::AddrInUse);
+        }
+        let loopback = from("127.0.0.1:5001").await.unwrap_err();
+        assert_eq!(kind(loopback), ErrorKind::InvalidInput);
+    });
+}
+
+#[test]
+fn of_those_who_share_a_port_only_who_listens_is_called() {
+    for seed in 0..20 {
+        Sim::new(seed).run(async {
+            let server = || start_server("127.0.0.1:7", echo).reuse_port(true);
+            let _idle = server().start_serving(false).await.unwrap();
+            let _serving = server().await.unwrap();
+            open_connection("127.0.0.1:7").await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn no_port_is_given_twice_to_those_who_call() {
+    Sim::new(1).run(async {
+        let server = serve("127.0.0.1:7").await;
+        let target = &server.sockets()[0];
+        let first = open_connection(target).await.unwrap();
+        let local = |writer: &StreamWriter| writer.extra_info().local_addr.clone();
+        for _ in 0..=u16::MAX - 49_152 {
+            let (_reader, writer) = open_connection(target).await.unwrap();
+            assert_ne!(local(&writer), local(&first.1));
+        }
+    });
+}
+
+#[test]
+fn pipes_are_never_reset_and_unix_sockets_always_get_an_answer_at_once() {
+    for seed in 0..200 {
+        Sim::new(seed).random_faults(1).run(async {
+            let (mut reader, mut writer) = pipe();
+            let _ = writer.write(b"x");
+            if let Ok(read) = timeout(500 * SECOND, reader.read_exactly(9)).await {
+                let end = read.unwrap_err();
+                assert!(matches!(end, ReadError::Incomplete { .. }), "{end}");
+            }
+        });
+        let hole = Fault::black_hole();
+        Sim::new(seed).random_faults(2).fault(hole).run(async {
+            let server = start_unix_server("/socket", echo).on_handler_error(|_| {});
+            let _server = server.on_accept_error(|_| {}).await.unwrap();
+            if let Err(error) = open_unix_connection("/socket").await {
+                assert_eq!(kind(error), ErrorKind::ConnectionRefused);
+            }
+            assert_eq!(world().elapsed(), Duration::ZERO);
+        });
+    }
+}
+
+#[test]
+fn names_are_found_however_they_are_written() {
+    two_hosts(1).name("www", [ip("10.0.0.2")]).run(async {
+        let far = world().host("far").runtime();
+        let _server = millpond::start_server(far, ":7", echo).await.unwrap();
+        let _here = serve(":8").await;
+        for name in ["WWW:7", "www.:7", "Far:7", "far.:7", "LOCALHOST:8"] {
+            open_connection(name).await.unwrap();
+        }
+    });
+}

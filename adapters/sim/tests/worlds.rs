@@ -357,3 +357,161 @@ fn faults_strike_at_the_byte_that_was_planned() {
         }
     }
 }
+
+/// The message of a world that fails.
+fn failure(run: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
+    *payload.downcast::<String>().unwrap()
+}
+
+#[test]
+fn a_handler_or_a_report_that_panics_fails_the_world_unless_that_is_tolerated() {
+    async fn call() {
+        let server = start_server("127.0.0.1:7", async |mut reader, _| {
+            assert_eq!(reader.read(5).await.unwrap(), "hello", "of the handler");
+        });
+        let server = server.on_handler_error(|_| panic!("of the report"));
+        let _server = server.await.unwrap();
+        let (mut reader, mut writer) = open_connection("127.0.0.1:7").await.unwrap();
+        writer.write(b"howdy").unwrap();
+        assert_eq!(reader.read_to_eof().await.unwrap(), "");
+    }
+    let message = failure(|| Sim::new(1).run(call()));
+    assert!(message.contains("a server has caught a panic"), "{message}");
+    assert!(message.contains("of the handler"), "{message}");
+    Sim::new(1).tolerate_panics().run(call());
+
+    let message = failure(|| {
+        Sim::new(1).run(async {
+            let server = start_server("127.0.0.1:7", async |_, _| Err::<(), _>("no"));
+            let server = server.on_handler_error(|error| panic!("{error}"));
+            let server = server.await.unwrap();
+            open_connection(&server.sockets()[0]).await.unwrap();
+            world().sleep(SECOND).await;
+        });
+    });
+    assert!(message.contains("a server has caught a panic"), "{message}");
+}
+
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| match std::mem::replace(&mut yielded, true) {
+        true => Poll::Ready(()),
+        false => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+#[test]
+fn when_no_choices_are_left_nobody_waits_for_ever() {
+    let run = Sim::from_bytes([]).max_polls(1000).record(async {
+        let done = Arc::new(AtomicUsize::new(0));
+        for _ in 0..2 {
+            let done = done.clone();
+            world().spawn(async move {
+                while done.load(Ordering::Relaxed) == 0 {
+                    yield_now().await;
+                }
+            });
+        }
+        let last = done.clone();
+        world().spawn(async move { last.store(1, Ordering::Relaxed) });
+        while done.load(Ordering::Relaxed) == 0 {
+            yield_now().await;
+        }
+    });
+    run.output.unwrap();
+}
+
+#[test]
+fn a_deadlock_is_told_before_what_it_leaves() {
+    let message = failure(|| {
+        Sim::new(1).no_leaks().run(async {
+            world().spawn(pending());
+            let ((mut reader, _writer), _peer) = world().connection(&StreamOptions::new());
+            reader.read_line().await.unwrap();
+        });
+    });
+    assert!(message.contains("nothing can ever happen"), "{message}");
+    assert!(
+        message.contains("the main task waits to read as"),
+        "{message}"
+    );
+}
+
+/// What is not polled any more is dropped, and that needs the world.
+#[test]
+fn a_world_without_end_is_told_whatever_its_tasks_hold() {
+    for polls in 1..20 {
+        let run = Sim::new(1).max_polls(polls).record(async {
+            let ((mut reader, writer), _peer) = world().connection(&StreamOptions::new());
+            world().spawn(async move {
+                let _writer = writer;
+                loop {
+                    let _ = timeout(SECOND, reader.read(1)).await;
+                }
+            });
+            pending::<()>().await;
+        });
+        let told = run.output.unwrap_err().to_string();
+        assert!(
+            told.contains(&format!("no end after {polls} polls")),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn what_happens_at_a_time_happens_on_the_first_host() {
+    for seed in 0..10 {
+        let sim = Sim::new(seed).host("shop", ["10.0.0.80".parse().unwrap()]);
+        let sim = sim.at(2 * SECOND, |world| {
+            world.spawn(async {
+                let server = start_server("127.0.0.1:7", echo).await.unwrap();
+                server.serve_forever().await.unwrap();
+            });
+        });
+        sim.run(async {
+            world()
+                .host("shop")
+                .spawn(async { world().sleep(SECOND).await });
+            world().sleep(3 * SECOND).await;
+            open_connection("127.0.0.1:7").await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn who_waits_for_a_thread_is_nothing_left() {
+    let sim = Sim::new(1).other_threads(SECOND * 60).no_leaks();
+    sim.run(async {
+        world().spawn(async {
+            let (sender, receiver) = futures_util::future::abortable(pending::<()>());
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(20));
+                receiver.abort();
+            });
+            let _aborted = sender.await;
+        });
+    });
+}
+
+#[test]
+fn the_faults_that_have_struck_are_counted() {
+    let faults = |connection| {
+        let reset = Fault::reset().connection(connection);
+        let sim = Sim::new(1)
+            .fault(reset)
+            .fault(Fault::refuse().connection(2));
+        let run = sim.record(async {
+            let _connection = world().connection(&StreamOptions::new());
+            let _ = open_connection("127.0.0.1:7").await;
+        });
+        run.faults
+    };
+    assert_eq!(faults(1), 2);
+    assert_eq!(faults(7), 1);
+}

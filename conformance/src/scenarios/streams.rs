@@ -180,7 +180,9 @@ pub(crate) async fn a_transport_wakes_a_drain_that_waits(mut setup: Setup) {
     let (mut writer, _reader) = setup.one_way_with(setup.tight()).await;
     setup.fill(&mut writer);
     let transport = writer.transport();
-    assert_eq!(transport.queued(), writer.queued());
+    let before = writer.queued();
+    let seen = transport.queued(); // less and less: it is being sent
+    assert!((writer.queued()..=before).contains(&seen));
     let draining = setup.spawn(async move {
         let drained = writer.drain().await;
         (writer, drained)
