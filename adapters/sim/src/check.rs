@@ -2,16 +2,13 @@
 
 use std::{
     io::{IsTerminal, stderr},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use crate::{
     choice::Source,
-    failure::{self, Origin, Untold},
+    failure::{self, Many, Origin, Untold},
     sim::Sim,
 };
 
@@ -46,10 +43,9 @@ const PROGRESS: Duration = Duration::from_secs(1);
 /// });
 /// ```
 pub fn check(seeds: impl IntoIterator<Item = u64>, mut test: impl FnMut(Sim)) {
-    let told = Arc::new(AtomicBool::new(false));
+    let many = Arc::new(Many::default());
     let mut run = |source| {
-        told.store(false, Ordering::Relaxed);
-        let origin = Origin::of_many(source, told.clone());
+        let origin = Origin::of_many(source, &many);
         let _untold = Untold(&origin);
         test(Sim::of(origin.clone()));
     };

@@ -4,13 +4,17 @@ use std::{
     env,
     path::{self, Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
 };
 
-use crate::{choice::Source, record::Record, trace};
+use crate::{
+    choice::Source,
+    record::Record,
+    trace::{self, Trace},
+};
 
 /// Names one world that is to be run instead of all.
 const SEED: &str = "MILLPOND_SEED";
@@ -22,32 +26,59 @@ const TRACES: &str = "MILLPOND_TRACES";
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub(crate) source: Source,
-    /// Of a world that is one of many, whether its failure was told; nothing of one that the program
-    /// has asked for by its source.
-    told: Option<Arc<AtomicBool>>,
+    /// If it is one of many; otherwise the program has asked for it by its source.
+    many: Option<Arc<Many>>,
+}
+
+/// What is known of one world of many when it is over.
+#[derive(Debug, Default)]
+pub(crate) struct Many {
+    /// Whether its failure was told.
+    told: AtomicBool,
+    /// What happened in it, if that was no failure so far.
+    last: Mutex<Option<Trace>>,
 }
 
 impl Origin {
     pub(crate) fn of_program(source: Source) -> Self {
-        Self { source, told: None }
+        Self { source, many: None }
     }
 
-    pub(crate) fn of_many(source: Source, told: Arc<AtomicBool>) -> Self {
-        let told = Some(told);
-        Self { source, told }
+    /// That of the next world of many.
+    pub(crate) fn of_many(source: Source, many: &Arc<Many>) -> Self {
+        many.told.store(false, Ordering::Relaxed);
+        *many.last() = None;
+        let many = Some(many.clone());
+        Self { source, many }
     }
 
-    /// Tells what a failure needs to be repeated.
-    pub(crate) fn tell(&self) {
-        if let Some(told) = &self.told {
-            told.store(true, Ordering::Relaxed);
+    /// Tells what happened in a world that failed, and what that needs to be repeated.
+    pub(crate) fn report(&self, trace: &Trace) {
+        eprintln!(
+            "the last of {} events in a world that failed:\n{trace}",
+            trace.len()
+        );
+        trace.save(self);
+        self.tell();
+    }
+
+    /// The world has not failed, but what is made of it may.
+    pub(crate) fn keep(&self, trace: impl FnOnce() -> Trace) {
+        if let Some(many) = &self.many {
+            *many.last() = Some(trace());
+        }
+    }
+
+    fn tell(&self) {
+        if let Some(many) = &self.many {
+            many.told.store(true, Ordering::Relaxed);
         }
         eprintln!("to repeat it: {}\n", self.command());
     }
 
     fn command(&self) -> String {
         let source = &self.source;
-        match (&self.told, test_name()) {
+        match (&self.many, test_name()) {
             (Some(_), Some(test)) => {
                 format!("{SEED}={} cargo test {test} -- --exact", source.variable())
             }
@@ -106,14 +137,24 @@ pub(crate) fn chosen() -> Option<Source> {
     }
 }
 
+impl Many {
+    fn last(&self) -> MutexGuard<'_, Option<Trace>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Sees to it that a failure is told that no world has told: of what was found behind it, or before.
 pub(crate) struct Untold<'a>(pub(crate) &'a Origin);
 
 impl Drop for Untold<'_> {
     fn drop(&mut self) {
-        let told = self.0.told.as_ref();
-        if thread::panicking() && told.is_none_or(|told| !told.load(Ordering::Relaxed)) {
-            self.0.tell();
+        let Some(many) = &self.0.many else { return };
+        if thread::panicking() && !many.told.load(Ordering::Relaxed) {
+            let last = many.last().take();
+            match last {
+                Some(trace) => self.0.report(&trace),
+                None => self.0.tell(),
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    pin::pin,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
     thread,
@@ -116,7 +116,7 @@ pub(crate) fn run<F: Future>(
     settings: Settings,
     origin: Origin,
     deeds: Vec<Deed>,
-    future: F,
+    future: Pin<&mut F>,
 ) -> Run<F::Output> {
     let ready = Arc::new(Ready::new(settings.other_threads.is_some()));
     let max_polls = settings.max_polls;
@@ -150,7 +150,7 @@ pub(crate) fn run<F: Future>(
 }
 
 impl Driver {
-    fn run<F: Future>(&mut self, future: F) -> Run<F::Output> {
+    fn run<F: Future>(&mut self, future: Pin<&mut F>) -> Run<F::Output> {
         let output = self.run_root(future);
         let settings = {
             let mut state = self.shared.lock();
@@ -190,8 +190,7 @@ impl Driver {
         self.shared.lock().live_tasks().next().is_some()
     }
 
-    fn run_root<F: Future>(&mut self, future: F) -> Result<F::Output, Stuck> {
-        let mut future = pin!(future);
+    fn run_root<F: Future>(&mut self, mut future: Pin<&mut F>) -> Result<F::Output, Stuck> {
         let waker = Waker::from(self.shared.lock().tasks[ROOT].alarm.clone());
         let mut cx = Context::from_waker(&waker);
         let mut output = None;

@@ -70,7 +70,7 @@ impl Settings {
     pub(crate) fn new() -> Self {
         let loopback = vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
         Self {
-            hosts: vec![("localhost".to_owned(), loopback)],
+            hosts: vec![(crate::trace::ONLY_HOST.to_owned(), loopback)],
             names: BTreeMap::new(),
             resolve_delay: Duration::ZERO,
             latency: (0, 0),

@@ -1,6 +1,6 @@
 //! Making a world.
 
-use std::{fmt, net::IpAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{fmt, net::IpAddr, ops::RangeInclusive, path::PathBuf, pin::pin, time::Duration};
 
 use crate::{
     choice::Source,
@@ -117,7 +117,7 @@ impl Sim {
     ///
     /// See [`Run`].
     pub fn record<F: Future>(self, program: F) -> Run<F::Output> {
-        run::run(self.settings, self.origin, self.deeds, program)
+        run::run(self.settings, self.origin, self.deeds, pin!(program))
     }
 }
 

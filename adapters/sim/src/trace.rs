@@ -14,6 +14,9 @@ use crate::{
 /// How many events are kept for a report.
 pub(crate) const KEPT: usize = 40;
 
+/// What the first host is called.
+pub(crate) const ONLY_HOST: &str = "localhost";
+
 /// Who did it: an end of a connection.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct End {
@@ -109,7 +112,7 @@ impl fmt::Display for End {
 impl Event {
     /// In words, with the names of the hosts.
     fn describe(&self, hosts: &[String], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let on = |host: u32| hosts.get(host as usize).map_or("?", String::as_str);
+        let on = |host: u32| hosts.get(host as usize).map_or(ONLY_HOST, String::as_str);
         match self {
             Self::Polled(task) => write!(f, "{} runs", Task(*task)),
             Self::Spawned(task, host) => write!(f, "{} is spawned on {}", Task(*task), on(*host)),
@@ -187,7 +190,7 @@ pub struct Trace {
     hash: u64,
     count: u64,
     faults: u64,
-    /// The names of the hosts.
+    /// The names of the hosts; none if there is one, which is then called as everywhere.
     hosts: Vec<String>,
     last: VecDeque<(u64, Event)>,
     kept: usize,
@@ -216,11 +219,11 @@ impl Trace {
     pub(crate) fn of_world(settings: &Settings, origin: Origin) -> Self {
         let directory = settings.saved.clone().or_else(failure::directory);
         let mut trace = Self::new(settings.kept_events);
-        trace.hosts = settings
-            .hosts
-            .iter()
-            .map(|(name, _)| name.clone())
-            .collect();
+        let hosts = settings.hosts.iter().map(|(name, _)| name.clone());
+        trace.hosts = match settings.hosts.len() {
+            1 => Vec::new(),
+            _ => hosts.collect(),
+        };
         trace.saved = directory.map(|directory| Box::new((Record::default(), directory)));
         trace.origin = Some(origin);
         trace
@@ -256,6 +259,13 @@ impl Trace {
     pub(crate) fn received(&mut self, at: End, result: Result<&[u8], ErrorKind>) {
         if let Some(saved) = &mut self.saved {
             saved.0.received(at, result);
+        }
+    }
+
+    /// Saves everything, if that is wanted.
+    pub(crate) fn save(&self, origin: &Origin) {
+        if let Some(saved) = &self.saved {
+            origin.save(&saved.0, &saved.1, &self.hosts);
         }
     }
 
@@ -317,15 +327,10 @@ impl Clone for Trace {
 
 impl Drop for Trace {
     fn drop(&mut self) {
-        if let Some(origin) = self.origin.take().filter(|_| thread::panicking()) {
-            eprintln!(
-                "the last of {} events in a world that failed:\n{self}",
-                self.count
-            );
-            if let Some(saved) = &self.saved {
-                origin.save(&saved.0, &saved.1, &self.hosts);
-            }
-            origin.tell();
+        match self.origin.take() {
+            Some(origin) if thread::panicking() => origin.report(self),
+            Some(origin) => origin.keep(|| self.take()),
+            None => {}
         }
     }
 }

@@ -126,7 +126,7 @@ fn a_failure_behind_a_world_tells_its_seed() {
         });
     });
     let command = format!("to repeat it: MILLPOND_SEED=5 cargo test {test} -- --exact\n");
-    assert_tells(&text, &[&command]);
+    assert_tells(&text, &["the last of", "reads 5 bytes", &command]);
 }
 
 #[test]
