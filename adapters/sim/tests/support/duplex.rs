@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::future::join;
 use millpond_sim::{
-    Bytes, ReadError, Run, Sim, StreamOptions, StreamReader, StreamWriter, open_connection,
+    Bytes, ReadError, Run, Sim, StreamOptions, StreamReader, StreamWriter, World, open_connection,
     start_server, timeout, world,
 };
 
@@ -131,9 +131,10 @@ impl Talk {
         (mut reader, mut writer): (StreamReader, StreamWriter),
         heard: Arc<Mutex<[Heard; 2]>>,
     ) {
+        let world = world();
         let hear = async {
             loop {
-                let read = self.read(&mut reader).await;
+                let read = self.read(&world, &mut reader).await;
                 // What came before a failure is still there.
                 let data = read.as_deref().unwrap_or_else(|_| reader.buffered());
                 heard.lock().unwrap()[side].data.extend(data);
@@ -142,7 +143,7 @@ impl Talk {
                 }
             }
         };
-        let say = self.say(self.said[side], &mut writer);
+        let say = self.say(&world, self.said[side], &mut writer);
         let ended = timeout(PATIENCE, join(hear, say)).await;
         let failure = match ended {
             Ok((Err(error), _) | (Ok(()), Err(error))) => Some(error.kind()),
@@ -155,11 +156,16 @@ impl Talk {
         heard.lock().unwrap()[side].failure = failure;
     }
 
-    async fn say(self, mut rest: &[u8], writer: &mut StreamWriter) -> io::Result<()> {
+    async fn say(
+        self,
+        world: &World,
+        mut rest: &[u8],
+        writer: &mut StreamWriter,
+    ) -> io::Result<()> {
         while !rest.is_empty() {
-            let len = 1 + world().choose(self.piece.min(rest.len()));
+            let len = 1 + world.choose(self.piece.min(rest.len()));
             let (piece, behind) = rest.split_at(len);
-            match world().choose(3) {
+            match world.choose(3) {
                 0 => writer.write(piece)?,
                 1 => writer.write_bytes(Bytes::copy_from_slice(piece))?,
                 _ => {
@@ -169,7 +175,7 @@ impl Talk {
             }
             let (_, high) = writer.watermarks();
             assert!(writer.queued() <= high + len, "{} queued", writer.queued());
-            while given_up(world().choose(3), writer.drain())
+            while given_up(world.choose(3), writer.drain())
                 .await
                 .transpose()?
                 .is_none()
@@ -180,12 +186,12 @@ impl Talk {
     }
 
     /// Some bytes, by any way of reading; none at the end.
-    async fn read(self, reader: &mut StreamReader) -> io::Result<Bytes> {
-        let n = 1 + world().choose(self.limit);
-        let how = [Ask::UpTo(n), Ask::Exactly(n), Ask::Line][world().choose(3)];
+    async fn read(self, world: &World, reader: &mut StreamReader) -> io::Result<Bytes> {
+        let n = 1 + world.choose(self.limit);
+        let how = [Ask::UpTo(n), Ask::Exactly(n), Ask::Line][world.choose(3)];
         loop {
             // 0 is for ever.
-            let polls = world().choose(3);
+            let polls = world.choose(3);
             let read = match how {
                 Ask::UpTo(n) => given_up(polls, reader.read(n)).await,
                 Ask::Exactly(n) => given_up(polls, reader.read_exactly(n)).await,
