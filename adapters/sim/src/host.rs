@@ -19,6 +19,7 @@ use millpond::{
 use crate::{
     socket::{SimBound, SimSocket},
     task::Wait,
+    trace::Event,
     world::{Due, TimerKey},
     world_handle::{Shared, unsupported},
 };
@@ -86,6 +87,48 @@ impl Host {
     /// See [`Host`] for an example.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         Spawn::spawn(self, Box::pin(task));
+    }
+
+    /// Ends all tasks that run on this host, as when its process is killed: what they have open is
+    /// closed by the system, what they have listened on is free, and what they had not sent yet is lost.
+    /// Then it can be started again: by [`spawn`](Self::spawn), for instance.
+    ///
+    /// The program that [`Sim::run`](crate::Sim::run) was given goes on, and so does a task that calls
+    /// this, until it waits.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use millpond_sim::{Sim, StreamReader, StreamWriter, open_connection, world};
+    ///
+    /// let sim = Sim::new(1)
+    ///     .host("localhost", ["10.0.0.1".parse().unwrap()])
+    ///     .host("shop", ["10.0.0.80".parse().unwrap()]);
+    /// sim.run(async {
+    ///     let shop = world().host("shop");
+    ///     let serve = async |mut reader: StreamReader, _: StreamWriter| reader.read(1).await.map(drop);
+    ///     let server = millpond::start_server(shop.runtime(), ":80", serve).await.unwrap();
+    ///     let (mut reader, _writer) = open_connection("shop:80").await.unwrap();
+    ///     world().sleep(Duration::from_secs(1)).await;
+    ///
+    ///     shop.kill();
+    ///     assert_eq!(reader.read_to_eof().await.unwrap(), "");
+    ///     open_connection("shop:80").await.unwrap_err();
+    ///
+    ///     let _server = millpond::start_server(shop.runtime(), ":80", serve).await.unwrap();
+    ///     open_connection("shop:80").await.unwrap();
+    /// });
+    /// ```
+    pub fn kill(&self) {
+        self.shared.lock().note(Event::Killed(self.id));
+        loop {
+            // What is dropped may run anything, and spawn.
+            let killed = self.shared.lock().take_tasks_of(self.id);
+            if killed.is_empty() {
+                return;
+            }
+            drop(killed);
+        }
     }
 
     fn sleep_until(&self, at: u64) -> Sleep {

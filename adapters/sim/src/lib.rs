@@ -186,8 +186,8 @@
 //! });
 //! ```
 //!
-//! [Hosts](Sim::host) can be [parted](World::part) and [joined](World::heal), attempts to connect
-//! refused or left without an answer, accepting can [fail](World::fail_accepts), and the clock can
+//! [Hosts](Sim::host) can be [parted](World::part), [joined](World::heal) and [killed](Host::kill), the
+//! network can [become slow](World::set_latency), attempts to connect can be refused or left without an answer, accepting can [fail](World::fail_accepts), and the clock can
 //! [jump](World::jump): by hand, [at a time](Sim::at), or by chance ([`Sim::random_jumps`]).
 //!
 //! # TLS

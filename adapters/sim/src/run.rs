@@ -306,7 +306,7 @@ impl Driver {
         let mut state = self.shared.lock();
         let state = &mut *state;
         let slot = &mut state.tasks[place];
-        if !ended {
+        if !ended && slot.alive {
             slot.work = Some((future, waker));
             mem::swap(&mut slot.waits, &mut state.waits);
             return;

@@ -161,6 +161,22 @@ impl State {
         }
     }
 
+    /// Ends all tasks of a host; the one that runs, when it waits. They are to be dropped without the
+    /// lock.
+    pub(crate) fn take_tasks_of(&mut self, host: u32) -> Vec<BoxFuture<'static, ()>> {
+        let mut taken = Vec::new();
+        for (place, slot) in self.tasks.iter_mut().enumerate().skip(1) {
+            if slot.alive && slot.host == host {
+                slot.alive = false;
+                if let Some((future, _)) = slot.work.take() {
+                    taken.push(future);
+                    self.free_tasks.push(place);
+                }
+            }
+        }
+        taken
+    }
+
     /// Those that have not ended, without the root.
     pub(crate) fn live_tasks(&self) -> impl Iterator<Item = &Slot> {
         self.tasks[1..].iter().filter(|slot| slot.alive)

@@ -54,6 +54,7 @@ pub(crate) enum Event {
     Faulted(u32, &'static str),
     Partitioned(u32, u32),
     Healed(u32, u32),
+    Killed(u32),
 }
 
 impl Event {
@@ -88,6 +89,7 @@ impl Event {
             Self::Partitioned(a, b) => [24, a.into(), b.into()],
             Self::Healed(a, b) => [25, a.into(), b.into()],
             Self::Piped(number) => [26, number.into(), 0],
+            Self::Killed(host) => [27, host.into(), 0],
         }
     }
 }
@@ -147,6 +149,7 @@ impl Event {
             Self::Faulted(number, name) => write!(f, "fault on connection {number}: {name}"),
             Self::Partitioned(a, b) => write!(f, "{} and {} are parted", on(*a), on(*b)),
             Self::Healed(a, b) => write!(f, "{} and {} are joined again", on(*a), on(*b)),
+            Self::Killed(host) => write!(f, "the tasks on {} are killed", on(*host)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is promised of a world: its time, its order, its end.
 
 use std::{
-    future::{pending, poll_fn},
+    future::{IntoFuture, pending, poll_fn},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -13,8 +13,8 @@ use std::{
 };
 
 use millpond_sim::{
-    Address, ConnectOptions, Fault, ListenOptions, Sim, StreamOptions, StreamReader, StreamWriter,
-    check, open_connection, start_server, timeout, world,
+    Address, ConnectOptions, Fault, ListenOptions, ReadError, Sim, StreamOptions, StreamReader,
+    StreamWriter, check, open_connection, start_server, timeout, world,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -514,4 +514,76 @@ fn the_faults_that_have_struck_are_counted() {
     };
     assert_eq!(faults(1), 2);
     assert_eq!(faults(7), 1);
+}
+
+/// What was with the system arrives, what the program had queued does not, and nothing is left.
+#[test]
+fn a_host_that_is_killed_at_any_time_closes_everything_and_can_start_again() {
+    const SAID: usize = 100_000;
+    let hosts = |sim: Sim| {
+        sim.host("localhost", ["10.0.0.1".parse().unwrap()])
+            .host("shop", ["10.0.0.80".parse().unwrap()])
+    };
+    let mut cut_off = 0;
+    check(0..100, |sim| {
+        let latency = Duration::from_millis(1)..=Duration::from_millis(20);
+        let sim = hosts(sim).rough().latency(latency).buffers(5000, 5000);
+        let heard = sim.no_leaks().run(async {
+            let shop = world().host("shop");
+            let serve = async |mut reader: StreamReader, mut writer: StreamWriter| {
+                writer.write(&[b'x'; SAID])?;
+                reader.read_to_eof().await?;
+                Ok::<_, io::Error>(())
+            };
+            let start = || {
+                let server = millpond::start_server(shop.runtime(), ":80", serve);
+                server.on_handler_error(|_| {}).into_future()
+            };
+            let _killed = start().await.unwrap();
+            let (mut reader, mut writer) = open_connection("shop:80").await.unwrap();
+            let again = shop.clone();
+            let wait = Duration::from_millis(world().choose(1000) as u64);
+            world().spawn(async move {
+                world().sleep(wait).await;
+                again.kill();
+            });
+            let heard = match timeout(SECOND * 2, reader.read_exactly(SAID + 1))
+                .await
+                .unwrap()
+            {
+                Err(ReadError::Incomplete { partial, .. }) => partial.len(),
+                Err(_) => reader.buffered().len(),
+                Ok(_) => panic!("more has come than was said"),
+            };
+            let _ = writer.write(b"anybody there?");
+            let error = open_connection("shop:80").await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+
+            let server = start().await.unwrap();
+            let (mut reader, _writer) = open_connection("shop:80").await.unwrap();
+            assert_eq!(reader.read_exactly(SAID).await.unwrap().len(), SAID);
+            server.close();
+            heard
+        });
+        cut_off += u32::from(heard < SAID);
+    });
+    assert!(cut_off > 10, "{cut_off}");
+}
+
+#[test]
+fn a_task_that_kills_its_host_ends_when_it_waits() {
+    Sim::new(1).host("shop", []).no_leaks().run(async {
+        let shop = world().host("shop");
+        let ran = Arc::new(AtomicUsize::new(0));
+        let count = ran.clone();
+        shop.clone().spawn(async move {
+            shop.kill();
+            count.fetch_add(1, Ordering::Relaxed);
+            yield_now().await;
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        world().sleep(SECOND).await;
+        assert_eq!(ran.load(Ordering::Relaxed), 1);
+        assert_eq!(world().tasks(), 0);
+    });
 }
