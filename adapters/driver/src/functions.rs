@@ -224,12 +224,13 @@ macro_rules! functions {
         /// # Ok(()) }
         /// ```
         #[track_caller]
-        pub fn timeout<F: Future>(
+        pub fn timeout<F: IntoFuture>(
             duration: std::time::Duration,
             future: F,
         ) -> impl Future<Output = Result<F::Output, $crate::TimedOut>> {
             // Here, not in the future: a panic names the caller.
             let runtime: std::sync::Arc<dyn $crate::Runtime> = $runtime;
+            let future = future.into_future();
             async move { $crate::timeout(&*runtime, duration, future).await }
         }
     };

@@ -33,12 +33,12 @@ use crate::runtime::Runtime;
 /// }
 /// ```
 #[doc(alias = "wait_for")]
-pub async fn timeout<F: Future>(
+pub async fn timeout<F: IntoFuture>(
     runtime: &dyn Runtime,
     duration: Duration,
     future: F,
 ) -> Result<F::Output, TimedOut> {
-    let future = std::pin::pin!(future);
+    let future = std::pin::pin!(future.into_future());
     match select(future, runtime.sleep(duration)).await {
         Either::Left((output, _)) => Ok(output),
         Either::Right(((), _)) => Err(TimedOut { after: duration }),

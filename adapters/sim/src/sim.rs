@@ -148,7 +148,7 @@ impl Sim {
     ///     assert_eq!(reader.read_to_eof().await.unwrap(), "hello");
     ///
     ///     world().part("localhost", "shop");
-    ///     let opening = timeout(Duration::from_secs(10), open_connection("shop:80").into_future());
+    ///     let opening = timeout(Duration::from_secs(10), open_connection("shop:80"));
     ///     assert!(opening.await.is_err());
     ///     world().heal("localhost", "shop");
     ///     open_connection("shop:80").await.unwrap();

@@ -117,7 +117,7 @@ fn half_of_the_faults_strike_at_a_time_and_half_at_a_byte_of_either_direction() 
 /// Asks through bad times and then, if there are any, through calm ones.
 async fn bad_times(then_calm: bool) {
     open_shop().await;
-    let opening = || timeout(SECOND * 4, open_connection("shop:80").into_future());
+    let opening = || timeout(SECOND * 4, open_connection("shop:80"));
     let _connections = [opening().await, opening().await, opening().await];
     world().calm();
     if then_calm {
