@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind, IoSlice},
+    net::SocketAddr,
     task::{Context, Poll, Waker},
 };
 
@@ -93,6 +94,11 @@ enum Mark {
 }
 
 impl Connection {
+    /// What was connected to, by TCP.
+    pub(crate) fn target(&self) -> Option<SocketAddr> {
+        self.ends[1].address.tcp()
+    }
+
     /// What has not struck yet never does.
     pub(crate) fn spare(&mut self) {
         self.pipes.iter_mut().for_each(|pipe| pipe.cuts.clear());
@@ -626,7 +632,10 @@ impl State {
 impl State {
     /// What the plan, or chance, has in store for a new connection.
     pub(crate) fn doom(&mut self, number: u32, after: &mut Afterwards) {
-        let planned = self.faults.iter().filter(|fault| fault.strikes(number));
+        let target = self.connections.get(&number);
+        let target = target.and_then(|connection| connection.target());
+        let faults = self.faults.iter();
+        let planned = faults.filter(|fault| fault.strikes(number, target));
         for fault in planned.copied().collect::<Vec<_>>() {
             if let Kind::Stream(kind) = fault.kind {
                 self.strike_after(number, fault.direction.writer(), fault.after, kind, after);

@@ -1,6 +1,6 @@
 //! What goes wrong with a connection, and when.
 
-use std::{io::ErrorKind, mem, time::Duration};
+use std::{io::ErrorKind, mem, net::SocketAddr, time::Duration};
 
 use crate::{
     trace::Event,
@@ -56,6 +56,7 @@ impl Direction {
 pub struct Fault {
     pub(crate) kind: Kind,
     connection: Option<u32>,
+    target: Option<SocketAddr>,
     pub(crate) direction: Direction,
     pub(crate) after: u64,
 }
@@ -107,6 +108,7 @@ impl Fault {
         Self {
             kind,
             connection: None,
+            target: None,
             direction: Direction::ToServer,
             after: 0,
         }
@@ -189,6 +191,25 @@ impl Fault {
         self
     }
 
+    /// Strikes only attempts to connect to that address by TCP, or what becomes of them: of a name
+    /// with several addresses, which are tried in turn, the one of them.
+    ///
+    /// ```
+    /// use millpond_sim::{Fault, Sim, open_connection, start_server};
+    ///
+    /// let deaf = Fault::black_hole().to(([0, 0, 0, 0, 0, 0, 0, 1], 80));
+    /// Sim::new(1).fault(deaf).run(async {
+    ///     let _server = start_server("localhost:80", async |_, _| {}).await.unwrap();
+    ///     let (_reader, writer) = open_connection("localhost:80").await.unwrap();
+    ///     let peer = writer.extra_info().peer_addr.clone().unwrap();
+    ///     assert_eq!(peer.to_string(), "127.0.0.1:80");
+    /// });
+    /// ```
+    pub fn to(mut self, target: impl Into<SocketAddr>) -> Self {
+        self.target = Some(target.into());
+        self
+    }
+
     /// Strikes when the writer of the direction has sent so many bytes, which still arrive. By
     /// default it is at once, and for [`eof`](Self::eof) and stalls the direction is that to the
     /// server. Faults of attempts to connect know no bytes.
@@ -205,8 +226,9 @@ impl Fault {
         self.connection == Some(number)
     }
 
-    pub(crate) fn strikes(&self, number: u32) -> bool {
+    pub(crate) fn strikes(&self, number: u32, target: Option<SocketAddr>) -> bool {
         self.connection.is_none_or(|which| which == number)
+            && self.target.is_none_or(|which| Some(which) == target)
     }
 }
 

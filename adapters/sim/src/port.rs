@@ -295,7 +295,7 @@ impl State {
         after: &mut Afterwards,
     ) -> Option<io::Result<End>> {
         let is_tcp = target.tcp().is_some();
-        match self.fault_of_attempt(number, is_tcp) {
+        match self.fault_of_attempt(number, target.tcp()) {
             Some(Kind::Refuse) => return Some(Err(self.refuse(number))),
             Some(Kind::BlackHole) => return self.lose(number),
             Some(Kind::Stream(_)) | None => {}
@@ -338,13 +338,14 @@ impl State {
     }
 
     /// What the plan, or chance, has in store for an attempt. What is within one system is not lost.
-    fn fault_of_attempt(&mut self, number: u32, is_tcp: bool) -> Option<Kind> {
+    fn fault_of_attempt(&mut self, number: u32, target: Option<SocketAddr>) -> Option<Kind> {
         let can_be = |kind: &Kind| match kind {
             Kind::Refuse => true,
-            Kind::BlackHole => is_tcp,
+            Kind::BlackHole => target.is_some(),
             Kind::Stream(_) => false,
         };
-        let faults = self.faults.iter().filter(|fault| fault.strikes(number));
+        let faults = self.faults.iter();
+        let faults = faults.filter(|fault| fault.strikes(number, target));
         let planned = faults.map(|fault| fault.kind).find(can_be);
         let fault = planned.or_else(|| self.draw_connect_fault().filter(can_be))?;
         self.note(Event::Faulted(number, fault.name()));

@@ -412,8 +412,10 @@ impl World {
             let Kind::Stream(kind) = fault.kind else {
                 return;
             };
-            let numbers: Vec<_> = state.connections.keys().copied().collect();
-            for number in numbers.into_iter().filter(|number| fault.strikes(*number)) {
+            let connections = state.connections.iter();
+            let struck = connections.filter(|(number, it)| fault.strikes(**number, it.target()));
+            let numbers: Vec<_> = struck.map(|(number, _)| *number).collect();
+            for number in numbers {
                 let side = fault.direction.writer();
                 state.strike_after(number, side, fault.after, kind, after);
             }

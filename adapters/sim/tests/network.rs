@@ -624,3 +624,30 @@ fn names_are_found_however_they_are_written() {
         }
     });
 }
+
+#[test]
+fn a_fault_for_an_address_strikes_nobody_else() {
+    let far: std::net::SocketAddr = "10.0.0.2:7".parse().unwrap();
+    for fault in [Fault::refuse(), Fault::reset()] {
+        let run = two_hosts(1).fault(fault.to(far)).record(async {
+            let runtime = world().host("far").runtime();
+            let _server = millpond::start_server(runtime, ":7", echo).await.unwrap();
+            let ask = async |at: &str| {
+                let (mut reader, mut writer) = open_connection(at).await?;
+                writer.write(b"x")?;
+                Ok::<_, io::Error>(reader.read_exactly(1).await?)
+            };
+            assert_eq!(ask("[fd00::2]:7").await.unwrap(), "x");
+            ask("10.0.0.2:7").await.unwrap_err();
+
+            world().calm();
+            let (mut reader, _writer) = open_connection("10.0.0.2:7").await.unwrap();
+            world().inject(Fault::reset().to(([10, 0, 0, 3], 7)));
+            assert!(timeout(SECOND, reader.read(1)).await.is_err(), "it waits");
+            world().inject(Fault::reset().to(far));
+            reader.read(1).await.unwrap_err();
+        });
+        run.output.unwrap();
+        assert_eq!(run.faults, 2);
+    }
+}
