@@ -1,6 +1,6 @@
 //! Everything that could go one way or another, drawn from one source.
 
-use std::fmt::Write;
+use crate::record::hex;
 
 /// Where choices come from.
 #[derive(Clone, Debug)]
@@ -16,10 +16,7 @@ impl Source {
     pub(crate) fn variable(&self) -> String {
         match self {
             Self::Seed(seed) => seed.to_string(),
-            Self::Bytes(bytes) => bytes.iter().fold(BYTES.to_owned(), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            }),
+            Self::Bytes(bytes) => format!("{BYTES}{}", hex(bytes)),
         }
     }
 

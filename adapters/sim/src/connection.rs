@@ -99,6 +99,12 @@ impl Connection {
         self.ends[1].address.tcp()
     }
 
+    /// From which host, and from where to where, by TCP.
+    pub(crate) fn route(&self) -> Option<(u32, SocketAddr, SocketAddr)> {
+        let client = &self.ends[0];
+        Some((client.host, client.address.tcp()?, self.target()?))
+    }
+
     /// What has not struck yet never does.
     pub(crate) fn spare(&mut self) {
         self.pipes.iter_mut().for_each(|pipe| pipe.cuts.clear());
@@ -393,9 +399,8 @@ impl State {
         let Some(connection) = self.connections.remove(&number) else {
             return;
         };
-        let [client, server] = &connection.ends;
-        if let (Some(local), Some(remote)) = (client.address.tcp(), server.address.tcp()) {
-            self.routes.remove(&(client.host, local, remote));
+        if let Some(route) = connection.route() {
+            self.routes.remove(&route);
         }
         self.faults.retain(|fault| !fault.is_about(number));
     }

@@ -1,16 +1,13 @@
 //! What goes wrong with a connection, and when.
 
-use std::{io::ErrorKind, mem, net::SocketAddr, time::Duration};
+use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 
-use crate::{
-    trace::Event,
-    world::{Due, State},
-};
+use crate::world::{Due, State, pair};
 
-/// A fault by chance strikes within 2 to the power of this many bytes,
+/// A fault by chance strikes within 2 to the power of this, in bytes.
 const REACH: u32 = 16;
 
-/// or microseconds.
+/// A fault by chance strikes within 2 to the power of this, in microseconds.
 const TIME_REACH: u32 = 26;
 
 /// The longest stall by chance that ends.
@@ -314,7 +311,7 @@ impl State {
         if a == b || !self.is_rather_unlucky() {
             return;
         }
-        let hosts = (a.min(b), a.max(b));
+        let hosts = pair(a, b);
         let begin = self.now.saturating_add(self.draw_time());
         let end = begin.saturating_add(self.draw_time());
         self.add_timer(begin, Due::Outage(hosts, true));
@@ -342,10 +339,8 @@ impl State {
         for port in self.ports.values_mut() {
             port.spare();
         }
-        let outages = mem::take(&mut self.outages);
-        for (a, b) in outages {
-            self.note(Event::Healed(a, b));
+        for hosts in self.outages.clone() {
+            self.set_outage(hosts, false);
         }
-        self.resume();
     }
 }

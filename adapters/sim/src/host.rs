@@ -169,7 +169,7 @@ impl Host {
             self.travel(address).await;
             let answer = match made.take() {
                 Some(socket) => Some(Ok(socket)),
-                None => self.ask(number, address, options),
+                None => self.ask(number, address, options).transpose(),
             };
             if let Some(answer) = answer {
                 self.travel(address).await;
@@ -187,17 +187,17 @@ impl Host {
         Err(io::ErrorKind::TimedOut.into())
     }
 
-    /// `None` if there is no answer. Dropped, the connection is closed.
+    /// `None` is no answer. Dropped, the connection is closed.
     fn ask(
         &self,
         number: u32,
         address: &Address,
         options: &ConnectOptions,
-    ) -> Option<io::Result<SimSocket>> {
-        let attempt = self
+    ) -> io::Result<Option<SimSocket>> {
+        let made = self
             .shared
-            .with(|state, after| state.attempt(number, self.id, address, options, after));
-        attempt.map(|made| made.map(|end| SimSocket::new(self.shared.clone(), end)))
+            .with(|state, after| state.attempt(number, self.id, address, options, after))?;
+        Ok(made.map(|end| SimSocket::new(self.shared.clone(), end)))
     }
 
     fn look_up(&self, lookup: &Lookup) -> io::Result<Vec<SocketAddr>> {

@@ -187,8 +187,9 @@
 //! ```
 //!
 //! [Hosts](Sim::host) can be [parted](World::part), [joined](World::heal) and [killed](Host::kill), the
-//! network can [become slow](World::set_latency), attempts to connect can be refused or left without an answer, accepting can [fail](World::fail_accepts), and the clock can
-//! [jump](World::jump): by hand, [at a time](Sim::at), or by chance ([`Sim::random_jumps`]).
+//! network can [become slow](World::set_latency), attempts to connect can be refused or left without an
+//! answer, accepting can [fail](World::fail_accepts), and the clock can [jump](World::jump): by hand,
+//! [at a time](Sim::at), or by chance ([`Sim::random_jumps`]).
 //!
 //! # TLS
 //!

@@ -285,7 +285,7 @@ impl State {
         number
     }
 
-    /// The request to connect reaches whoever it is for. `None` if there is no answer.
+    /// The request to connect reaches whoever it is for. `None` is no answer.
     pub(crate) fn attempt(
         &mut self,
         number: u32,
@@ -293,37 +293,31 @@ impl State {
         target: &Address,
         options: &ConnectOptions,
         after: &mut Afterwards,
-    ) -> Option<io::Result<End>> {
+    ) -> io::Result<Option<End>> {
         let is_tcp = target.tcp().is_some();
         match self.fault_of_attempt(number, target.tcp()) {
-            Some(Kind::Refuse) => return Some(Err(self.refuse(number))),
-            Some(Kind::BlackHole) => return self.lose(number),
+            Some(Kind::Refuse) => return Err(self.refuse(number)),
+            Some(Kind::BlackHole) => return Ok(self.lose(number)),
             Some(Kind::Stream(_)) | None => {}
         }
         if is_tcp && !options.protocol.is_none_or(|it| STREAMS.contains(&it)) {
             let why = "there is no such protocol for streams";
-            return Some(Err(io::Error::new(ErrorKind::Unsupported, why)));
+            return Err(io::Error::new(ErrorKind::Unsupported, why));
         }
-        let (to, target) = match self.route(from, target) {
-            Ok((to, _)) if self.is_cut(from, to) => return self.lose(number),
-            Ok(route) => route,
-            Err(error) => return Some(Err(error)),
+        let (to, target) = self.route(from, target)?;
+        if self.is_cut(from, to) {
+            return Ok(self.lose(number));
+        }
+        let Some(id) = self.find_server(to, &target)? else {
+            return Err(self.refuse(number));
         };
-        let id = match self.find_server(to, &target) {
-            Ok(Some(id)) => id,
-            Ok(None) => return Some(Err(self.refuse(number))),
-            Err(error) => return Some(Err(error)),
-        };
-        let local = match self.local_address(from, to, &target, options) {
-            Ok(local) => local,
-            Err(error) => return Some(Err(error)),
-        };
+        let local = self.local_address(from, to, &target, options)?;
         let backlog = self.ports.get(&id).and_then(|port| port.backlog.as_ref());
         match backlog {
-            None => return Some(Err(self.refuse(number))),
+            None => return Err(self.refuse(number)),
             Some(backlog) if backlog.queue.len() < backlog.max => {}
-            Some(_) if is_tcp => return self.lose(number), // until there is room
-            Some(_) => return Some(Err(ErrorKind::WouldBlock.into())),
+            Some(_) if is_tcp => return Ok(self.lose(number)), // until there is room
+            Some(_) => return Err(ErrorKind::WouldBlock.into()),
         }
         let ends = [EndState::new(from, local), EndState::new(to, target)];
         self.connect(number, ends, id, options, after);
@@ -331,7 +325,7 @@ impl State {
         if let Some((kind, times)) = self.draw_accept_errors() {
             self.fail_accepts_of(id, kind, times, after);
         }
-        Some(Ok(End {
+        Ok(Some(End {
             connection: number,
             side: 0,
         }))
@@ -361,9 +355,6 @@ impl State {
         options: &ConnectOptions,
         after: &mut Afterwards,
     ) {
-        if let [Some(local), Some(remote)] = [ends[0].address.tcp(), ends[1].address.tcp()] {
-            self.routes.insert((ends[0].host, local, remote));
-        }
         let port = self.ports.get_mut(&id).expect("somebody listens there");
         let server_options = port.options.socket.clone();
         let backlog = port.backlog.as_mut().expect("somebody listens there");
@@ -378,6 +369,7 @@ impl State {
             self.pipe(&server_options, &options.socket),
         ];
         let connection = Connection { kind, ends, pipes };
+        self.routes.extend(connection.route());
         self.connections.insert(number, Box::new(connection));
         self.note(Event::Connected(number));
         self.doom(number, after);

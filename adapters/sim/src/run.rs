@@ -97,6 +97,8 @@ enum Next {
     Root,
     Task(usize, BoxFuture<'static, ()>, Waker),
     Due(Due),
+    /// A server has caught one, and the world is to fail.
+    Panic(String),
     Nothing,
     TooMuch,
 }
@@ -246,12 +248,9 @@ impl Driver {
                     shared: self.shared.clone(),
                 });
             }
+            Next::Panic(message) => panic!("a server has caught a panic: {message}"),
             Next::Nothing => return Step::Idle,
             Next::TooMuch => return Step::TooMuch,
-        }
-        let caught = self.shared.lock().caught_panic.take();
-        if let Some(message) = caught {
-            panic!("a server has caught a panic: {message}");
         }
         Step::Done
     }
@@ -260,6 +259,9 @@ impl Driver {
     fn next(&mut self) -> Next {
         let mut state = self.shared.lock();
         let state = &mut *state;
+        if let Some(message) = state.caught_panic.take() {
+            return Next::Panic(message);
+        }
         loop {
             if let Some(due) = state.next_due() {
                 return Next::Due(due);

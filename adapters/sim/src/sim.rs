@@ -111,7 +111,7 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// If the program or one of its tasks does.
+    /// If the program or one of its tasks does, or a handler of a server.
     ///
     /// # Examples
     ///

@@ -236,10 +236,15 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// Two hosts, the smaller one first.
+pub(crate) fn pair(a: u32, b: u32) -> (u32, u32) {
+    (a.min(b), a.max(b))
+}
+
 /// The way between hosts.
 impl State {
     pub(crate) fn is_cut(&self, a: u32, b: u32) -> bool {
-        let hosts = (a.min(b), a.max(b));
+        let hosts = pair(a, b);
         [&self.partitions, &self.outages]
             .iter()
             .any(|pairs| !pairs.is_empty() && pairs.contains(&hosts))

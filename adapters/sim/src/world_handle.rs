@@ -22,7 +22,7 @@ use crate::{
     socket::SimSocket,
     task::{ROOT, Ready},
     trace::{End, Event},
-    world::{Afterwards, Due, State, nanos},
+    world::{Afterwards, Due, State, nanos, pair},
 };
 
 thread_local! {
@@ -534,8 +534,7 @@ impl World {
     #[track_caller]
     fn pair_of_hosts(&self, one: &str, other: &str) -> (u32, u32) {
         assert!(one != other, "nobody is parted from themselves: {one:?}");
-        let (one, other) = (self.host_id(one), self.host_id(other));
-        (one.min(other), one.max(other))
+        pair(self.host_id(one), self.host_id(other))
     }
 
     /// Lets the next attempts to accept a connection fail, so many at every address that is listened

@@ -8,8 +8,10 @@
 mod duplex;
 #[path = "support/patience.rs"]
 mod patience;
+#[path = "support/size.rs"]
+mod size;
 
-use std::{env, time::Duration};
+use std::time::Duration;
 
 use duplex::{Place, Talk};
 use millpond_sim::check;
@@ -17,7 +19,7 @@ use millpond_sim::check;
 const WORLDS: u64 = 300;
 
 fn worlds() -> u64 {
-    env::var("MILLPOND_SWEEPS").map_or(WORLDS, |text| text.parse().expect("a number of worlds"))
+    size::of("MILLPOND_SWEEPS", WORLDS)
 }
 
 /// Much more than the buffers hold, with many false ends of lines.

@@ -5,8 +5,10 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "support/size.rs"]
+mod size;
+
 use std::{
-    env,
     future::poll_fn,
     io::{self, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
@@ -221,7 +223,7 @@ fn on_sim(address: &Address, script: &Script) -> Vec<String> {
 }
 
 fn scripts() -> u64 {
-    env::var("MILLPOND_SCRIPTS").map_or(SCRIPTS, |text| text.parse().expect("a number of scripts"))
+    size::of("MILLPOND_SCRIPTS", SCRIPTS)
 }
 
 /// A script by chance.

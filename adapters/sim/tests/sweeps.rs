@@ -4,13 +4,14 @@
 
 #[path = "support/patience.rs"]
 mod patience;
+#[path = "support/size.rs"]
+mod size;
+#[path = "support/yield_now.rs"]
+mod yield_now;
 
 use std::{
-    env,
-    future::poll_fn,
     io::{self, ErrorKind},
     sync::{Arc, Mutex, MutexGuard},
-    task::Poll,
     time::Duration,
 };
 
@@ -19,6 +20,7 @@ use millpond_sim::{
     open_connection, start_server, timeout, tls, world,
 };
 use patience::{Patience, given_up};
+use yield_now::yield_now;
 
 const WORLDS: u64 = 2;
 
@@ -306,21 +308,8 @@ impl Conversation {
     }
 }
 
-/// Lets others run.
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| match std::mem::replace(&mut yielded, true) {
-        true => Poll::Ready(()),
-        false => {
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }
-    })
-    .await;
-}
-
 fn count() -> u64 {
-    env::var("MILLPOND_SWEEPS").map_or(WORLDS, |text| text.parse().expect("a number of worlds"))
+    size::of("MILLPOND_SWEEPS", WORLDS)
 }
 
 fn sim(seed: u64) -> Sim {

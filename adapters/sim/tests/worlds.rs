@@ -1,5 +1,8 @@
 //! What is promised of a world: its time, its order, its end.
 
+#[path = "support/yield_now.rs"]
+mod yield_now;
+
 use std::{
     future::{IntoFuture, pending, poll_fn},
     io,
@@ -16,6 +19,7 @@ use millpond_sim::{
     Address, ConnectOptions, Fault, ListenOptions, ReadError, Sim, StreamOptions, StreamReader,
     StreamWriter, check, open_connection, start_server, timeout, world,
 };
+use yield_now::yield_now;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -391,18 +395,6 @@ fn a_handler_or_a_report_that_panics_fails_the_world_unless_that_is_tolerated() 
         });
     });
     assert!(message.contains("a server has caught a panic"), "{message}");
-}
-
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| match std::mem::replace(&mut yielded, true) {
-        true => Poll::Ready(()),
-        false => {
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }
-    })
-    .await;
 }
 
 #[test]

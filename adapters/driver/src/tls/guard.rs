@@ -54,10 +54,7 @@ impl Guard {
                 let n = ready!(Pin::new(&mut self).poll_write(cx, rest))?;
                 rest = &rest[n..];
             }
-            match self.socket.wants_flush() {
-                true => self.socket.poll_flush(cx),
-                false => Poll::Ready(Ok(())),
-            }
+            poll_flush(&*self.socket, cx)
         })
         .await
     }
@@ -130,6 +127,14 @@ impl AsyncWrite for Guard {
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.socket.poll_close(cx)
+    }
+}
+
+/// Flushes the socket, which the guard does not.
+pub(super) fn poll_flush(socket: &dyn Socket, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    match socket.wants_flush() {
+        true => socket.poll_flush(cx),
+        false => Poll::Ready(Ok(())),
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     future::poll_fn,
     io, mem,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Poll, ready},
 };
 
 use bytes::Bytes;
@@ -123,7 +123,7 @@ async fn flushing<T>(
     let mut shaking = std::pin::pin!(shaking);
     let shaken = poll_fn(|cx| {
         let step = shaking.as_mut().poll(cx);
-        if let Poll::Ready(Err(error)) = poll_flush(below, cx) {
+        if let Poll::Ready(Err(error)) = guard::poll_flush(below, cx) {
             return Poll::Ready(Err(error));
         }
         step.map(Ok)
@@ -136,13 +136,6 @@ async fn flushing<T>(
             }
             Err(error)
         }
-    }
-}
-
-fn poll_flush(below: &dyn Socket, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-    match below.wants_flush() {
-        true => below.poll_flush(cx),
-        false => Poll::Ready(Ok(())),
     }
 }
 
