@@ -70,6 +70,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod accepting;
 mod background;
 #[cfg(unix)]
 mod blocking;
@@ -82,6 +83,7 @@ mod feed;
 mod flush;
 mod functions;
 pub mod guide;
+mod handling;
 mod idle;
 mod inline;
 mod linger;
@@ -98,6 +100,7 @@ mod runtime;
 mod scratch;
 mod server;
 mod serving;
+mod shutdown;
 mod socket;
 mod socket_options;
 mod start_server;
@@ -137,7 +140,7 @@ pub use reader::{Lines, StreamReader};
 pub use runtime::StdPipe;
 pub use runtime::{BoxFuture, Runtime, Spawn};
 pub use server::Server;
-pub use serving::Shutdown;
+pub use shutdown::Shutdown;
 pub use socket::{Bound, FuturesIo, Listener, Socket};
 pub use socket_options::{ConnectOptions, KeepAlive, ListenOptions, SocketOptions};
 #[cfg(unix)]

@@ -7,7 +7,8 @@ use crate::{
     error::OpenError,
     extra_info::Address,
     runtime::Runtime,
-    serving::{Config, Serving, Shutdown, Shutting},
+    serving::{Config, Serving},
+    shutdown::{Shutdown, Shutting},
     socket::Bound,
 };
 

@@ -9,7 +9,7 @@ use crate::{
     options::stream_options,
     runtime::Runtime,
     server::Server,
-    serving::Shutdown,
+    shutdown::Shutdown,
     socket_options::{KeepAlive, socket_options},
     start_server::{HandlerOutput, Plan, boxed, server_options},
     std_socket::StdListener,

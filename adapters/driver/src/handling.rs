@@ -1,0 +1,201 @@
+//! A client of a server, from its being accepted until its connection is closed.
+
+use std::{
+    collections::BTreeMap,
+    future::poll_fn,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, task::AtomicWaker};
+use millpond_core::Writer;
+
+use crate::{
+    background::Background,
+    connection::Connection,
+    cork::Cork,
+    error::{BoxError, HandlerError, HandlerErrorCause, panic_message},
+    idle::Idle,
+    log, os,
+    reader::StreamReader,
+    serving::{Handling, Serving, wake_all},
+    socket::Socket,
+    tls::{Handshake, upgrade},
+    writer::StreamWriter,
+};
+
+/// A connection that was accepted.
+pub(crate) struct Client {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) cancelled: AtomicBool,
+    /// The task of its handler.
+    pub(crate) task: AtomicWaker,
+}
+
+impl Serving {
+    /// Runs the handler for a connection that was accepted.
+    pub(crate) fn serve(self: &Arc<Self>, socket: Box<dyn Socket>) {
+        // Where this fails the peer has left already, and the handler will find out.
+        if let Some(system) = socket.system_socket() {
+            let _ = os::configure(&*system, &self.config.sockets);
+        }
+        let background = Background::Runtime(self.runtime.clone());
+        let idle = self.config.idle_timeout;
+        let idle = idle.map(|timeout| Idle::new(timeout, self.runtime.clone()));
+        let activity = idle.as_ref().map(Idle::activity);
+        let (reader, writer, connection) = self
+            .config
+            .options
+            .open_shared(socket, background, activity, None);
+        // Who comes in while the server is closed has come too late.
+        let Some(running) = Running::new(self.clone(), connection) else {
+            return;
+        };
+        let handler = match self.config.tls.clone() {
+            None => (self.config.handler)(reader, writer),
+            Some(handshake) => Box::pin(self.clone().handle_over_tls(handshake, reader, writer)),
+        };
+        self.runtime.spawn(Box::pin(running.handle(handler, idle)));
+    }
+
+    async fn handle_over_tls(
+        self: Arc<Self>,
+        handshake: Handshake,
+        mut reader: StreamReader,
+        mut writer: StreamWriter,
+    ) -> Result<(), BoxError> {
+        let begun = upgrade(&mut reader, &mut writer, &handshake, Bytes::new()).await;
+        if let Err(error) = begun {
+            log::handshake_error(&error);
+            let peer_addr = writer.extra_info().peer_addr.as_ref();
+            self.tell(|| (self.config.on_handshake_error)(peer_addr, &error));
+            return Ok(());
+        }
+        (self.config.handler)(reader, writer).await
+    }
+}
+
+/// A connection that is counted, until this is dropped, even by a runtime that shuts down.
+struct Running {
+    serving: Arc<Serving>,
+    id: u64,
+    client: Arc<Client>,
+}
+
+impl Running {
+    /// `None` if the server is closed.
+    fn new(serving: Arc<Serving>, connection: Arc<Connection>) -> Option<Self> {
+        let client = Arc::new(Client {
+            connection,
+            cancelled: AtomicBool::new(false),
+            task: AtomicWaker::new(),
+        });
+        let mut state = serving.lock();
+        if state.is_closed() {
+            return None;
+        }
+        let id = state.next_client;
+        state.next_client += 1;
+        state.clients.insert(id, client.clone());
+        drop(state);
+        Some(Self {
+            serving,
+            id,
+            client,
+        })
+    }
+
+    async fn handle(self, handler: Handling, idle: Option<Idle>) {
+        let ended = self.run(handler, idle).await;
+        let connection = &self.client.connection;
+        connection.close();
+        let cause = match ended {
+            Ended::Well => None,
+            Ended::Badly(cause) => Some(cause),
+            Ended::Cancelled => Some(HandlerErrorCause::Cancelled),
+        };
+        if let Some(cause) = cause {
+            let peer_addr = connection.extra_info().peer_addr.clone();
+            self.serving.report(HandlerError { peer_addr, cause });
+        }
+        poll_fn(|cx| connection.poll_until(cx, is_closed)).await;
+    }
+
+    /// Polls the handler until it ends or is cancelled, and drops it.
+    async fn run(&self, handler: Handling, mut idle: Option<Idle>) -> Ended {
+        let mut handler = AssertUnwindSafe(handler).catch_unwind();
+        let client = &*self.client;
+        poll_fn(|cx| {
+            client.task.register(cx.waker());
+            if client.cancelled.load(Ordering::Acquire) {
+                return Poll::Ready(Ended::Cancelled);
+            }
+            if let Some(idle) = &mut idle {
+                idle.check(&client.connection, cx);
+            }
+            // What the handler writes in one go leaves together.
+            let _cork = Cork::new(client.connection.clone());
+            handler.poll_unpin(cx).map(|ended| match ended {
+                Ok(Ok(())) => Ended::Well,
+                Ok(Err(error)) => Ended::Badly(HandlerErrorCause::Failed(error)),
+                Err(payload) => Ended::Badly(HandlerErrorCause::Panicked(panic_message(&*payload))),
+            })
+        })
+        .await
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut state = self.serving.lock();
+        let full = state.clients.len() == self.serving.config.max_connections;
+        let client = state.clients.remove(&self.id);
+        let waiters = match state.has_ended() {
+            true => mem::take(&mut state.waiters),
+            false => BTreeMap::new(),
+        };
+        drop(state);
+        drop(client);
+        if full {
+            self.serving.acceptor.wake();
+        }
+        wake_all(waiters);
+    }
+}
+
+impl Serving {
+    fn report(&self, error: HandlerError) {
+        log::handler_error(&error);
+        if let HandlerErrorCause::Panicked(message) = &error.cause {
+            self.runtime.caught_panic(message);
+        }
+        self.tell(|| (self.config.on_handler_error)(error));
+    }
+
+    /// Calls what the program has to say to an error. If that panics, which was printed then, the
+    /// server goes on nevertheless.
+    pub(crate) fn tell(&self, report: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(report)) {
+            self.runtime.caught_panic(&panic_message(&*payload));
+        }
+    }
+}
+
+enum Ended {
+    Well,
+    Badly(HandlerErrorCause),
+    Cancelled,
+}
+
+fn is_closed(core: &Writer) -> Poll<()> {
+    match core.is_closed() {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    }
+}
