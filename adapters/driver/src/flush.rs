@@ -7,6 +7,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use millpond_core::Writer;
+
 use crate::{connection::Connection, runtime::BoxFuture};
 
 /// Ends when nothing is left to send.
@@ -15,36 +17,32 @@ use crate::{connection::Connection, runtime::BoxFuture};
 pub(crate) struct Flush {
     /// `None` when it is done.
     connection: Option<Arc<Connection>>,
-    /// While the stream is closing: how much was queued when the time began, and the time.
-    patience: Option<(usize, BoxFuture<'static, ()>)>,
+    /// Once the stream is closing: the time that is left. It began with the close, and nothing that the
+    /// peer does makes it longer.
+    close_deadline: Option<BoxFuture<'static, ()>>,
 }
 
 impl Flush {
     pub(crate) fn new(connection: Arc<Connection>) -> Self {
         Self {
             connection: Some(connection),
-            patience: None,
+            close_deadline: None,
         }
     }
 
-    /// Ready when the stream is closing and the peer has taken nothing for too long.
-    fn poll_impatience(&mut self, connection: &Connection, cx: &mut Context<'_>) -> Poll<()> {
-        let closing = connection.inspect(|core| core.is_closing().then(|| core.queued()));
-        let Some(queued) = closing else {
+    /// Ready when closing the stream has taken too long.
+    fn poll_close_deadline(&mut self, connection: &Connection, cx: &mut Context<'_>) -> Poll<()> {
+        if !connection.inspect(Writer::is_closing) {
             return Poll::Pending;
-        };
+        }
         if connection.close_timeout().is_zero() {
             return Poll::Ready(()); // needs no clock
         }
-        if self
-            .patience
-            .as_ref()
-            .is_none_or(|(then, _)| *then != queued)
-        {
-            self.patience = connection.close_timer().map(|timer| (queued, timer));
+        if self.close_deadline.is_none() {
+            self.close_deadline = connection.close_timer();
         }
-        match &mut self.patience {
-            Some((_, timer)) => timer.as_mut().poll(cx),
+        match &mut self.close_deadline {
+            Some(deadline) => deadline.as_mut().poll(cx),
             None => Poll::Pending,
         }
     }
@@ -58,11 +56,11 @@ impl Future for Flush {
             return Poll::Ready(());
         };
         if connection.poll_flush(cx).is_pending() {
-            ready!(self.poll_impatience(&connection, cx));
+            ready!(self.poll_close_deadline(&connection, cx));
             connection.give_up(io::Error::new(
                 io::ErrorKind::TimedOut,
                 format!(
-                    "the peer took nothing for {:?} after the stream was closed",
+                    "the peer had not taken everything {:?} after the stream was closed",
                     connection.close_timeout()
                 ),
             ));

@@ -111,8 +111,8 @@ impl Running {
         })
     }
 
-    async fn handle(self, handler: Handling, idle: Option<Idle>) {
-        let ended = self.run(handler, idle).await;
+    async fn handle(self, handler: Handling, mut idle: Option<Idle>) {
+        let ended = self.run(handler, &mut idle).await;
         let connection = &self.client.connection;
         connection.close();
         let cause = match ended {
@@ -124,11 +124,17 @@ impl Running {
             let peer_addr = connection.extra_info().peer_addr.clone();
             self.serving.report(HandlerError { peer_addr, cause });
         }
-        poll_fn(|cx| connection.poll_until(cx, is_closed)).await;
+        poll_fn(|cx| {
+            if let Some(idle) = &mut idle {
+                idle.check(connection, cx);
+            }
+            connection.poll_until(cx, is_closed)
+        })
+        .await;
     }
 
     /// Polls the handler until it ends or is cancelled, and drops it.
-    async fn run(&self, handler: Handling, mut idle: Option<Idle>) -> Ended {
+    async fn run(&self, handler: Handling, idle: &mut Option<Idle>) -> Ended {
         let mut handler = AssertUnwindSafe(handler).catch_unwind();
         let client = &*self.client;
         poll_fn(|cx| {
@@ -136,7 +142,7 @@ impl Running {
             if client.cancelled.load(Ordering::Acquire) {
                 return Poll::Ready(Ended::Cancelled);
             }
-            if let Some(idle) = &mut idle {
+            if let Some(idle) = idle {
                 idle.check(&client.connection, cx);
             }
             // What the handler writes in one go leaves together.

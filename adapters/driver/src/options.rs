@@ -74,8 +74,8 @@ macro_rules! stream_options {
             self
         }
 
-        /// How long a stream that is closed waits for a peer that does nothing, 30 s by default:
-        /// [`StreamOptions::close_timeout`](crate::StreamOptions::close_timeout) says for what.
+        /// How long closing may take in all, 30 s by default:
+        /// [`StreamOptions::close_timeout`](crate::StreamOptions::close_timeout) says what that is.
         ///
         /// ```no_run
         /// # use std::time::Duration;
@@ -212,12 +212,14 @@ impl StreamOptions {
         self
     }
 
-    /// How long a stream that is closed waits for a peer that does nothing, 30 s by default.
+    /// How long closing may take in all, 30 s by default.
     ///
-    /// If the peer takes nothing of what is queued for so long, the connection is reset, and
-    /// [`wait_closed`](StreamWriter::wait_closed) fails with `TimedOut`. When everything was sent,
-    /// what the peer still sends is read and dropped until it ends, too, for so long and 16 MiB at
-    /// the most; `wait_closed` does not wait for that.
+    /// It is a deadline, which begins with the close: if the peer has not taken by then everything that
+    /// is queued, and the end of TLS, the connection is reset, and
+    /// [`wait_closed`](StreamWriter::wait_closed) fails with `TimedOut`. What the peer takes meanwhile
+    /// makes it no longer. When everything was sent, what the peer still sends is read and dropped
+    /// until it ends, too, for as long again and 16 MiB at the most; `wait_closed` does not wait for
+    /// that. Only who reads a pipe may take its time, as a pager does.
     ///
     /// With 0, what the socket does not take at once after the close is lost, and the socket is
     /// closed as soon as all is sent. That may be before the peer has read it, and unread input then

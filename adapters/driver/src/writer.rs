@@ -360,7 +360,7 @@ impl StreamWriter {
 
     /// Closes both directions once everything queued is sent, in the background.
     ///
-    /// A peer that then takes nothing for 30 s is reset. What it still sends is read and dropped
+    /// A peer that has not taken it 30 s later is reset. What it still sends is read and dropped
     /// for a while (30 s and 16 MiB at the most), because closing with unread input would destroy
     /// what it has not read yet. Both need the clock of a runtime, and neither is for pipes;
     /// [`close_timeout`](crate::StreamOptions::close_timeout) sets another time.

@@ -173,28 +173,61 @@ fn no_more_are_accepted_than_may_be_even_if_one_is_only_closing() {
     assert!(format!("{server:?}").contains("clients: 1"), "{server:?}");
 }
 
-#[test]
-fn what_a_peer_takes_little_by_little_is_delivered_until_it_takes_nothing_for_the_close_timeout() {
-    let world = World::default();
-    let server = start_server(world.runtime(), address(1), async |_, mut writer| {
-        writer.write(b"hello")
-    });
-    let _server = world.serve(server.close_timeout(10_000 * MILLI));
+/// A connection whose handler has returned, and whose peer takes one byte a second of what it is sent.
+fn call_slowly(world: &World) -> Peer {
     let peer = Peer::default();
     peer.take(1);
     let socket = peer.socket();
     world.come(address(1), move || Ok(socket));
-    for taken in [&b"h"[..], b"he", b"hel"] {
-        assert_eq!(peer.received(), taken);
-        world.advance(9_999 * MILLI);
+    assert_eq!(peer.received(), b"h");
+    for taken in 2..=5 {
+        world.advance(999 * MILLI);
+        assert!(!peer.was_reset());
         peer.take(1);
         world.settle();
+        assert_eq!(peer.received().len(), taken);
     }
-    world.advance(9_999 * MILLI);
+    peer
+}
+
+/// Sends more than anybody takes in this test.
+fn greeting(world: &World) -> StartServer {
+    start_server(world.runtime(), address(1), async |_, mut writer| {
+        writer.write(b"hello, and welcome")
+    })
+}
+
+#[test]
+fn what_a_peer_takes_little_by_little_is_delivered_for_the_close_timeout_in_all() {
+    let world = World::default();
+    let server = greeting(&world).close_timeout(5_000 * MILLI);
+    let server = world.serve(server.max_connections(1));
+    let peer = call_slowly(&world);
+    world.advance(5_000 * MILLI - world.time() - MILLI);
+    assert!(!peer.was_reset());
+    let next = Peer::default();
+    let socket = next.socket();
+    world.queue(address(1), move || Ok(socket));
+    world.advance(MILLI);
+    assert!(peer.was_reset() && peer.is_released());
+    assert_eq!(peer.received(), b"hello");
+    assert_eq!(next.received(), b"hello, and welcome", "the place is free");
+    assert!(format!("{server:?}").contains("clients: 0"), "{server:?}");
+}
+
+#[test]
+fn a_peer_that_takes_nothing_is_idle_even_when_its_handler_has_returned() {
+    let world = World::default();
+    let server = greeting(&world).close_timeout(1_000_000 * MILLI);
+    let server = world.serve(server.idle_timeout(1_000 * MILLI));
+    let peer = call_slowly(&world);
+    world.advance(999 * MILLI);
     assert!(!peer.was_reset());
     world.advance(MILLI);
     assert!(peer.was_reset() && peer.is_released());
-    assert_eq!(peer.received(), b"hell");
+    assert_eq!(peer.received(), b"hello");
+    assert!(format!("{server:?}").contains("clients: 0"), "{server:?}");
+    assert_eq!(world.tasks(), 1, "the accepting one");
 }
 
 #[test]
