@@ -17,8 +17,17 @@ use futures_util::task::AtomicWaker;
 use millpond_core::{Event, Transmit, TransportError, WriteError, Writer};
 
 use crate::{
-    background::Background, extra_info::ExtraInfo, flush::Flush, idle::Activity, inline::Hold,
-    linger::linger, mode::StreamMode, runtime::BoxFuture, socket::Socket, waiters::Waiters,
+    background::Background,
+    extra_info::ExtraInfo,
+    flush::Flush,
+    idle::Activity,
+    inline::Hold,
+    linger::linger,
+    mode::StreamMode,
+    runtime::BoxFuture,
+    shutdown_notice::{IdleReads, ShutdownNotice},
+    socket::Socket,
+    waiters::Waiters,
 };
 
 /// Chunks for one vectored write. Linux takes up to 1024; more than this gains nothing measurable.
@@ -60,6 +69,7 @@ pub(crate) struct Connection {
     halves: AtomicUsize,
     /// If somebody wants to know.
     activity: Option<Arc<Activity>>,
+    shutdown: ShutdownNotice,
 }
 
 struct Sending {
@@ -157,6 +167,7 @@ impl Connection {
             extra_info: Mutex::new(Arc::new(held.extra_info())),
             halves: AtomicUsize::new(2),
             activity: activity.clone(),
+            shutdown: ShutdownNotice::default(),
             sending: Mutex::new(Sending {
                 core,
                 activity,
@@ -355,6 +366,16 @@ impl Connection {
         }
     }
 
+    /// A graceful shutdown of the server has begun, and this connection is to end soon.
+    pub(crate) fn begin_shutdown(&self, idle_reads: IdleReads) {
+        self.shutdown.begin(idle_reads);
+        self.reader.wake();
+    }
+
+    pub(crate) fn shutdown(&self) -> &ShutdownNotice {
+        &self.shutdown
+    }
+
     /// The reader waits for the socket; it wants to know if the connection is closed meanwhile.
     pub(crate) fn reader_waits(&self, cx: &Context<'_>) {
         self.reader.register(cx.waker());
@@ -500,6 +521,7 @@ impl Drop for Connection {
         if let Some(held) = held {
             self.release(held, failed);
         }
+        self.shutdown.wake_all();
     }
 }
 

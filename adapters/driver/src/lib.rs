@@ -101,6 +101,7 @@ mod scratch;
 mod server;
 mod serving;
 mod shutdown;
+mod shutdown_notice;
 mod socket;
 mod socket_options;
 mod start_server;
@@ -141,6 +142,7 @@ pub use runtime::StdPipe;
 pub use runtime::{BoxFuture, Runtime, Spawn};
 pub use server::Server;
 pub use shutdown::Shutdown;
+pub use shutdown_notice::ShutdownRequested;
 pub use socket::{Bound, FuturesIo, Listener, Socket};
 pub use socket_options::{ConnectOptions, KeepAlive, ListenOptions, SocketOptions};
 #[cfg(unix)]

@@ -679,6 +679,10 @@ impl StreamReader {
         match read {
             Poll::Pending => {
                 self.wait(cx);
+                if self.core.buffered().is_empty() && self.connection.shutdown().ends_idle_reads() {
+                    self.core.feed_eof();
+                    return Poll::Ready(());
+                }
                 return Poll::Pending;
             }
             Poll::Ready(Ok(0)) => self.ended(),

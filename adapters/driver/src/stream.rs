@@ -10,6 +10,7 @@ use crate::{
     extra_info::ExtraInfo,
     mode::StreamMode,
     reader::{Lines, StreamReader},
+    shutdown_notice::ShutdownRequested,
     transport::Transport,
     writer::StreamWriter,
 };
@@ -133,6 +134,11 @@ impl Stream {
     /// See [`Transport`] for an example.
     pub fn transport(&self) -> Transport {
         self.writer.transport()
+    }
+
+    /// As [`StreamWriter::shutdown_requested`].
+    pub fn shutdown_requested(&self) -> ShutdownRequested {
+        self.writer.shutdown_requested()
     }
 }
 

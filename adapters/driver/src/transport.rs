@@ -7,7 +7,10 @@ use std::{
 
 use millpond_core::Writer;
 
-use crate::{connection::Connection, extra_info::ExtraInfo, mode::StreamMode, os::SockRef};
+use crate::{
+    connection::Connection, extra_info::ExtraInfo, mode::StreamMode, os::SockRef,
+    shutdown_notice::ShutdownRequested,
+};
 
 /// What is below the two halves of a stream; asyncio's `transport`.
 ///
@@ -169,6 +172,20 @@ impl Transport {
     pub fn with_socket<T>(&self, work: impl FnOnce(SockRef<'_>) -> T) -> Option<T> {
         let connection = self.connection.upgrade()?;
         connection.with_socket(|socket| socket.system_socket().map(work))?
+    }
+
+    /// As [`StreamWriter::shutdown_requested`](crate::StreamWriter::shutdown_requested).
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let (halves, _peer) = millpond::pair();
+    /// let shutdown = halves.0.transport().shutdown_requested();
+    /// drop(halves);
+    /// shutdown.await; // there is nothing left to end
+    /// # });
+    /// ```
+    pub fn shutdown_requested(&self) -> ShutdownRequested {
+        ShutdownRequested::new(self.connection.clone())
     }
 
     fn inspect<T>(&self, ask: impl FnOnce(&Writer) -> T) -> Option<T> {

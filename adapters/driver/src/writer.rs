@@ -6,7 +6,8 @@ use bytes::Bytes;
 use millpond_core::{WriteError, Writer};
 
 use crate::{
-    connection::Connection, cork::Cork, extra_info::ExtraInfo, transport::Transport, turns::Turns,
+    connection::Connection, cork::Cork, extra_info::ExtraInfo, shutdown_notice::ShutdownRequested,
+    transport::Transport, turns::Turns,
 };
 
 /// The send half of a stream: asyncio's `StreamWriter` on any runtime.
@@ -469,6 +470,39 @@ impl StreamWriter {
     /// See [`Transport`] for an example.
     pub fn transport(&self) -> Transport {
         Transport::new(&self.connection)
+    }
+
+    /// Ends when a graceful shutdown of the server that accepted the stream has begun, so that a
+    /// handler can finish what it does and return.
+    ///
+    /// What it gives borrows nothing, so that the stream can be used meanwhile. On a stream that no
+    /// server has accepted, it ends when both halves are gone. asyncio has no counterpart.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: it only waits, and can be asked again.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::pin::pin;
+    ///
+    /// use futures_util::future::{Either, select};
+    /// use millpond::{StreamReader, StreamWriter};
+    ///
+    /// async fn handle(mut reader: StreamReader, mut writer: StreamWriter) -> std::io::Result<()> {
+    ///     let mut shutdown = writer.shutdown_requested();
+    ///     loop {
+    ///         let line = match select(pin!(reader.read_line()), &mut shutdown).await {
+    ///             Either::Left((line, _)) => line?,
+    ///             Either::Right(_) => return Ok(writer.write(b"421 closing\r\n")?),
+    ///         };
+    ///         writer.write_all(&line).await?;
+    ///     }
+    /// }
+    /// ```
+    pub fn shutdown_requested(&self) -> ShutdownRequested {
+        ShutdownRequested::new(Arc::downgrade(&self.connection))
     }
 
     pub(crate) fn connection(&self) -> &Arc<Connection> {

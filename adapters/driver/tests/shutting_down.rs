@@ -7,8 +7,11 @@ use std::{
     io,
     pin::pin,
     sync::{Arc, Mutex},
+    task::{Context, Waker},
     time::Duration,
 };
+
+use futures_lite::future::poll_once;
 
 use millpond::{
     HandlerError, HandlerErrorCause, Server, Shutdown, StartServer, StreamReader, StreamWriter,
@@ -38,6 +41,14 @@ async fn obey(world: World, mut reader: StreamReader, mut writer: StreamWriter) 
         }
         b"reply\n" => writer.write(b"a reply\n")?,
         b"stubborn\n" => pending().await,
+        b"attentive\n" => {
+            let shutdown = writer.shutdown_requested();
+            let given_up = writer.transport().shutdown_requested();
+            assert!(poll_once(given_up).await.is_none());
+            shutdown.await;
+            writer.shutdown_requested().await; // it has begun for good
+            writer.write(b"going away\n")?;
+        }
         b"drain\n" => {
             writer.write(&[0; 100_000])?;
             writer.drain().await?;
@@ -133,6 +144,28 @@ fn each_kind_of_handler_is_ended_by_its_stage_and_no_later() {
         let expected: &[&str] = if cancelled { &["cancelled"] } else { &[] };
         assert_eq!(*reports.lock().unwrap(), expected, "{name}");
     }
+}
+
+#[test]
+fn a_handler_hears_of_a_shutdown_and_ends_by_itself() {
+    let world = World::default();
+    let (server, _) = serve(&world);
+    let peer = call(&world, b"attentive\n");
+    assert_eq!(shut_down(&world, &server), (Duration::ZERO, [0, 0, 0]));
+    assert_eq!(peer.received(), b"going away\n");
+}
+
+#[test]
+fn who_waits_for_a_shutdown_is_woken_when_the_stream_is_gone_instead() {
+    let ((reader, writer), _peer) = millpond::pair();
+    let mut requested = pin!(writer.transport().shutdown_requested());
+    let alarm = Arc::new(Alarm::default());
+    let waker = Waker::from(alarm.clone());
+    let cx = &mut Context::from_waker(&waker);
+    assert!(requested.as_mut().poll(cx).is_pending());
+    drop((reader, writer));
+    assert!(alarm.has_rung());
+    assert!(requested.as_mut().poll(cx).is_ready());
 }
 
 #[test]
@@ -274,8 +307,8 @@ fn a_server_has_ended_only_when_nobody_accepts_any_more() {
     {
         let mut ended = Box::pin(server.wait_closed());
         let waker = Alarm::default();
-        let waker = std::task::Waker::from(Arc::new(waker));
-        let cx = &mut std::task::Context::from_waker(&waker);
+        let waker = Waker::from(Arc::new(waker));
+        let cx = &mut Context::from_waker(&waker);
         assert!(ended.as_mut().poll(cx).is_pending());
         world.settle();
         assert!(ended.as_mut().poll(cx).is_ready());
@@ -304,8 +337,8 @@ fn nothing_is_kept_of_those_who_have_given_up_waiting_for_the_end() {
     let _peer = call(&world, b"stubborn\n");
     let alarm = Arc::new(Alarm::default());
     for _ in 0..10 {
-        let waker = std::task::Waker::from(alarm.clone());
-        let cx = &mut std::task::Context::from_waker(&waker);
+        let waker = Waker::from(alarm.clone());
+        let cx = &mut Context::from_waker(&waker);
         let mut closed = Box::pin(server.wait_closed());
         assert!(closed.as_mut().poll(cx).is_pending());
         let mut forever = Box::pin(server.serve_forever());
@@ -322,8 +355,8 @@ fn of_two_that_wait_in_one_task_the_one_that_stays_is_woken() {
     let world = World::default();
     let (server, _) = serve(&world);
     let alarm = Arc::new(Alarm::default());
-    let waker = std::task::Waker::from(alarm.clone());
-    let cx = &mut std::task::Context::from_waker(&waker);
+    let waker = Waker::from(alarm.clone());
+    let cx = &mut Context::from_waker(&waker);
     let mut closed = Box::pin(server.wait_closed());
     let mut forever = Box::pin(server.serve_forever());
     assert!(closed.as_mut().poll(cx).is_pending());
