@@ -10,7 +10,6 @@ pub(crate) fn find(name: &str) -> Option<String> {
     // There are other programs of the name `nc`, which have other options.
     let (argument, signature) = match name {
         "curl" => ("--version", "curl "),
-        "git" => ("--version", "git version"),
         "nc" => ("-h", "OpenBSD netcat"),
         "openssl" => ("version", "OpenSSL "),
         "python3" => ("--version", "Python 3"),
