@@ -152,6 +152,9 @@ macro_rules! __streams {
                 an_end_stays_an_end,
                 a_waiting_read_is_woken_by_the_end,
             }
+            thread_locals {
+                a_stream_can_be_left_to_the_end_of_its_thread,
+            }
             limits {
                 the_limit_counts_the_bytes_before_the_separator,
                 a_separator_may_be_longer_than_the_limit,

@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     fmt,
+    mem::ManuallyDrop,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU8, Ordering},
@@ -39,10 +40,21 @@ impl Spawn for Inline {
 }
 
 thread_local! {
-    /// How many [`Hold`]s there are on this thread.
-    static HELD: Cell<usize> = const { Cell::new(0) };
-    /// What they hold.
-    static LATER: RefCell<VecDeque<Arc<Task>>> = const { RefCell::new(VecDeque::new()) };
+    static HELD: Held = const {
+        Held {
+            holds: Cell::new(0),
+            later: RefCell::new(ManuallyDrop::new(VecDeque::new())),
+        }
+    };
+}
+
+/// What is held on this thread. It has no destructor, so that it is there to the very end of the
+/// thread: a stream may be dropped by the destructor of another local.
+struct Held {
+    /// How many [`Hold`]s there are.
+    holds: Cell<usize>,
+    /// What they hold. Invariant: while it is empty it has no memory, which nobody would free.
+    later: RefCell<ManuallyDrop<VecDeque<Arc<Task>>>>,
 }
 
 /// Tasks that are woken on this thread meanwhile run when it ends.
@@ -54,7 +66,7 @@ pub(crate) struct Hold(());
 
 impl Hold {
     pub(crate) fn new() -> Self {
-        HELD.with(|held| held.set(held.get() + 1));
+        HELD.with(|held| held.holds.set(held.holds.get() + 1));
         Self(())
     }
 }
@@ -63,18 +75,23 @@ impl Drop for Hold {
     fn drop(&mut self) {
         // It still counts while the tasks run, so that what they wake comes after them.
         let _one_less = OneLess;
-        if HELD.with(Cell::get) == 1 {
-            while let Some(task) = next() {
+        if HELD.with(|held| held.holds.get()) == 1 {
+            while let Some(task) = HELD.with(Held::next) {
                 task.run();
             }
         }
     }
 }
 
-/// `None` as well where the thread ends, which keeps nothing for later.
-fn next() -> Option<Arc<Task>> {
-    let next = LATER.try_with(|later| later.borrow_mut().pop_front());
-    next.ok().flatten()
+impl Held {
+    fn next(&self) -> Option<Arc<Task>> {
+        let mut later = self.later.borrow_mut();
+        let next = later.pop_front();
+        if later.is_empty() {
+            **later = VecDeque::new();
+        }
+        next
+    }
 }
 
 /// Also when a task panics.
@@ -82,7 +99,7 @@ struct OneLess;
 
 impl Drop for OneLess {
     fn drop(&mut self) {
-        HELD.with(|held| held.set(held.get() - 1));
+        HELD.with(|held| held.holds.set(held.holds.get() - 1));
     }
 }
 
@@ -91,14 +108,14 @@ impl Wake for Task {
         if self.state.swap(WOKEN, Ordering::AcqRel) != IDLE {
             return; // whoever runs it polls it once more
         }
-        if HELD.with(Cell::get) == 0 {
-            return self.run();
-        }
-        let later = self.clone();
-        if LATER
-            .try_with(|held| held.borrow_mut().push_back(later))
-            .is_err()
-        {
+        let held = HELD.with(|held| match held.holds.get() {
+            0 => false,
+            _ => {
+                held.later.borrow_mut().push_back(self.clone());
+                true
+            }
+        });
+        if !held {
             self.run();
         }
     }

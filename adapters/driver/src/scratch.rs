@@ -13,14 +13,15 @@ thread_local! {
 }
 
 /// Runs `read` with the thread's block. Within `read` it may be called again and then gets a block
-/// of its own.
+/// of its own, and so does a thread that ends, whose block is gone.
 pub(crate) fn with<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
-    let mut block = SCRATCH.take();
+    let mut block = SCRATCH.try_with(Cell::take).unwrap_or_default();
     if block.is_empty() {
         block = vec![0; SIZE + ALIGN];
     }
     let start = (ALIGN - block.as_ptr() as usize % ALIGN) % ALIGN;
     let result = read(&mut block[start..start + SIZE]);
-    SCRATCH.set(block);
+    // A thread that ends frees it.
+    let _ = SCRATCH.try_with(|scratch| scratch.set(block));
     result
 }

@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     fmt,
     io::{self, ErrorKind},
+    mem::ManuallyDrop,
     net::IpAddr,
     ops::RangeInclusive,
     path::Path,
@@ -26,8 +27,14 @@ use crate::{
 };
 
 thread_local! {
-    /// The world whose task this thread runs, and the host that the task is on.
-    static CURRENT: RefCell<Option<Host>> = const { RefCell::new(None) };
+    /// The world whose task this thread runs, and the host that the task is on. What has [`Entered`]
+    /// takes it out again: without a destructor, it is there when those of other locals run a world.
+    static CURRENT: RefCell<ManuallyDrop<Option<Host>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
+}
+
+fn current() -> Option<Host> {
+    CURRENT.with_borrow(|current| (**current).clone())
 }
 
 /// What belongs to one world.
@@ -73,13 +80,14 @@ pub(crate) struct Entered(Option<Host>);
 
 impl Entered {
     pub(crate) fn new(host: Host) -> Self {
-        Self(CURRENT.replace(Some(host)))
+        let before = CURRENT.replace(ManuallyDrop::new(Some(host)));
+        Self(ManuallyDrop::into_inner(before))
     }
 
     /// Goes on to another host of the same world.
     pub(crate) fn go_to(&self, id: u32) {
         CURRENT.with_borrow_mut(|current| {
-            if let Some(host) = current {
+            if let Some(host) = &mut **current {
                 host.id = id;
             }
         });
@@ -88,21 +96,21 @@ impl Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        CURRENT.set(self.0.take());
+        let entered = CURRENT.replace(ManuallyDrop::new(self.0.take()));
+        drop(ManuallyDrop::into_inner(entered));
     }
 }
 
 /// The host that the running task is on.
 #[track_caller]
 pub(crate) fn current_host() -> Host {
-    let current = CURRENT.with_borrow(Clone::clone);
-    current.expect("this works only within `Sim::run`, on the thread that called it")
+    current().expect("this works only within `Sim::run`, on the thread that called it")
 }
 
 /// The world whose task this thread runs, if it runs one.
 #[cfg(feature = "__tls")]
 pub(crate) fn current_world() -> Option<Arc<Shared>> {
-    CURRENT.with_borrow(|current| current.as_ref().map(|host| host.shared.clone()))
+    current().map(|host| host.shared)
 }
 
 /// A world, from within: to look at it and to interfere.
@@ -170,8 +178,7 @@ impl World {
 
     /// The host that the caller is on, or the first one.
     fn here(&self) -> Host {
-        let current = CURRENT.with_borrow(Clone::clone);
-        let here = current.filter(|host| Arc::ptr_eq(&host.shared, &self.shared));
+        let here = current().filter(|host| Arc::ptr_eq(&host.shared, &self.shared));
         here.unwrap_or_else(|| Host::new(self.shared.clone(), 0))
     }
 

@@ -4,14 +4,17 @@
 mod yield_now;
 
 use std::{
+    cell::Cell,
     future::{IntoFuture, pending, poll_fn},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
     task::Poll,
+    thread,
     time::Duration,
 };
 
@@ -482,8 +485,8 @@ fn who_waits_for_a_thread_is_nothing_left() {
     sim.run(async {
         world().spawn(async {
             let (sender, receiver) = futures_util::future::abortable(pending::<()>());
-            std::thread::spawn(move || {
-                std::thread::sleep(Duration::from_millis(20));
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(20));
                 receiver.abort();
             });
             let _aborted = sender.await;
@@ -578,4 +581,35 @@ fn a_task_that_kills_its_host_ends_when_it_waits() {
         assert_eq!(ran.load(Ordering::Relaxed), 1);
         assert_eq!(world().tasks(), 0);
     });
+}
+
+/// Such destructors run when others of the thread have run already.
+#[test]
+fn a_world_can_be_run_by_the_destructor_of_a_thread_local() {
+    struct RunsAWorld(mpsc::Sender<thread::Result<Duration>>);
+
+    impl Drop for RunsAWorld {
+        fn drop(&mut self) {
+            let ran = catch_unwind(|| {
+                Sim::new(1).run(async {
+                    world().sleep(SECOND).await;
+                    world().elapsed()
+                })
+            });
+            self.0.send(ran).unwrap();
+        }
+    }
+
+    thread_local! {
+        static LEFT: Cell<Option<RunsAWorld>> = const { Cell::new(None) };
+    }
+
+    let (ran, result) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        LEFT.set(None); // the destructor of what is used first runs last
+        Sim::new(1).run(async { world().sleep(SECOND).await });
+        LEFT.set(Some(RunsAWorld(ran)));
+    });
+    thread.join().unwrap();
+    assert_eq!(result.recv().unwrap().unwrap(), SECOND);
 }

@@ -24,6 +24,7 @@ pub(crate) mod serving;
 pub(crate) mod shutting_down;
 pub(crate) mod starting_tls;
 pub(crate) mod streams;
+pub(crate) mod thread_locals;
 pub(crate) mod traffic;
 pub(crate) mod trusting;
 pub(crate) mod writing;
