@@ -1,9 +1,9 @@
 //! What the programs in `src/bin` share.
 
-use std::{io, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use clap::ValueEnum;
-use millpond::Runtime;
+use millpond::{Address, Runtime};
 use millpond_smol::Smol;
 use millpond_tokio::Tokio;
 
@@ -41,6 +41,18 @@ where
             let runtime = Tokio::new(tokio.handle().clone());
             tokio.block_on(program(Arc::new(runtime)))
         }
+    }
+}
+
+/// An address as Python prints it but for the quotes, such as `("127.0.0.1", 8888)`.
+pub fn socket_name(address: &Address) -> String {
+    let Address::Tcp(tcp) = address else {
+        return format!("{:?}", address.to_string());
+    };
+    let (ip, port) = (tcp.ip().to_string(), tcp.port());
+    match tcp {
+        SocketAddr::V4(_) => format!("{:?}", (ip, port)),
+        SocketAddr::V6(v6) => format!("{:?}", (ip, port, v6.flowinfo(), v6.scope_id())),
     }
 }
 

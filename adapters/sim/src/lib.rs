@@ -205,7 +205,7 @@
 //! # Larger examples
 //!
 //! In the project's directory `examples` are programs with such tests: the echo server
-//! (`src/bin/tcp_echo_server.rs`), and both sides of SMTP with STARTTLS (`src/smtp`), whose connection
+//! (`src/bin/line_echo_server.rs`), and both sides of SMTP with STARTTLS (`src/smtp`), whose connection
 //! is cut off at every few bytes, and into which a command is injected before TLS.
 //!
 //! # What is simulated

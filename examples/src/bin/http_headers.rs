@@ -2,16 +2,16 @@
 //! headers of the answer.
 //!
 //!     cargo run -p millpond-examples --bin http_headers -- https://example.org/
+//!
+//! The request is the original's, so it has neither the query of the URL nor its port; but the port
+//! is connected to.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::Parser;
 use http::Uri;
 use millpond::{BoxError, connect};
 use millpond_examples::{RuntimeName, run, tls};
-
-/// For resolving and connecting.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
 struct Args {
@@ -36,8 +36,6 @@ struct Url {
     scheme: Scheme,
     host: String,
     port: u16,
-    /// The host and, if it was given, the port.
-    authority: String,
     path: String,
 }
 
@@ -49,49 +47,61 @@ fn parse_url(text: &str) -> Result<Url, BoxError> {
         Some(_) | None => return Err("it does not begin with http:// or https://".into()),
     };
     let authority = uri.authority().ok_or("it names no host")?;
-    let port = match authority.as_str().strip_prefix(authority.host()) {
-        Some("") => default_port,
-        Some(_) => authority.port_u16().ok_or("its port is no port")?,
-        None => return Err("a name or password cannot be sent".into()),
+    let port = match authority.as_str().ends_with(authority.host()) {
+        true => default_port,
+        false => authority.port_u16().ok_or("its port is no port")?,
     };
     Ok(Url {
         scheme,
-        host: authority.host().to_owned(),
+        host: authority
+            .host()
+            .trim_matches(['[', ']'])
+            .to_ascii_lowercase(),
         port,
-        authority: authority.to_string(),
-        path: uri
-            .path_and_query()
-            .map_or("/", |path| path.as_str())
-            .to_owned(),
+        path: uri.path().to_owned(),
     })
 }
 
-fn main() -> io::Result<()> {
+/// Each character as the byte of that number.
+fn latin1(text: &str) -> Result<Vec<u8>, BoxError> {
+    let bytes = text.chars().map(u8::try_from).collect::<Result<_, _>>();
+    bytes.map_err(|_| "the URL has characters that are not in Latin-1".into())
+}
+
+/// As a terminal can show it: without what would control it.
+fn printable(text: &str) -> String {
+    let escape = |c: char| match c.is_control() && c != '\t' {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
+fn main() -> Result<(), BoxError> {
     let Args { runtime, ca, url } = Args::parse();
     run(runtime, async |runtime| {
-        let mut connecting =
-            connect(runtime, (url.host, url.port)).connect_timeout(CONNECT_TIMEOUT);
+        let Url { host, path, .. } = url;
+        let mut connecting = connect(runtime, (host.clone(), url.port));
         if url.scheme == Scheme::Https {
-            connecting = connecting.tls(tls::connector(ca.as_deref())?);
+            // As there, a server that hangs up without a word ends the answer.
+            let tls = tls::connector(ca.as_deref())?.accept_truncation(true);
+            connecting = connecting.tls(tls);
         }
         let mut stream = connecting.await?;
 
-        let (path, authority) = (url.path, url.authority);
-        let question = format!("HEAD {path} HTTP/1.0\r\nHost: {authority}\r\n\r\n");
-        stream.write(question.as_bytes())?;
+        let query = format!("HEAD {path} HTTP/1.0\r\nHost: {host}\r\n\r\n");
+        stream.write(&latin1(&query)?)?;
 
         let mut lines = stream.lines();
         while let Some(line) = lines.next().await {
-            let line = line?;
-            let header = line.trim_ascii_end();
-            if header.is_empty() {
-                break;
+            let line: String = line?.iter().copied().map(char::from).collect(); // Latin-1
+            let line = line.trim_end();
+            if !line.is_empty() {
+                println!("HTTP header> {}", printable(line));
             }
-            // A terminal is no place for whatever a server may send.
-            println!("HTTP header> {}", header.escape_ascii());
         }
 
-        // There is no body, or none that matters.
+        // Ignore the body, close the socket.
         stream.close();
         stream.wait_closed().await?;
         Ok(())

@@ -2,10 +2,10 @@
 //!
 //!     cargo run -p millpond-examples --bin tcp_echo_client -- "Hello World!"
 
-use std::io;
+use std::str::from_utf8;
 
 use clap::Parser;
-use millpond::open_connection;
+use millpond::{BoxError, open_connection};
 use millpond_examples::{RuntimeName, run};
 
 #[derive(Parser)]
@@ -20,18 +20,17 @@ struct Args {
     message: String,
 }
 
-fn main() -> io::Result<()> {
+fn main() -> Result<(), BoxError> {
     let args = Args::parse();
     run(args.runtime, async |runtime| {
         let (mut reader, mut writer) = open_connection(runtime, (args.host, args.port)).await?;
 
         println!("Send: {:?}", args.message);
-        writer
-            .write_all(format!("{}\n", args.message).as_bytes())
-            .await?;
+        writer.write(args.message.as_bytes())?;
+        writer.drain().await?;
 
-        let line = reader.read_line().await?;
-        println!("Received: {:?}", String::from_utf8_lossy(&line).trim_end());
+        let data = reader.read(100).await?;
+        println!("Received: {:?}", from_utf8(&data)?);
 
         println!("Close the connection");
         writer.close();

@@ -1,12 +1,12 @@
-//! The TCP echo server of asyncio's documentation: it sends each line back.
+//! The TCP echo server of asyncio's documentation: it sends the first message back and closes.
 //!
 //!     cargo run -p millpond-examples --bin tcp_echo_server -- --runtime smol
 
-use std::io;
+use std::{io, str::from_utf8};
 
 use clap::Parser;
-use millpond::{Address, StreamReader, StreamWriter, start_server};
-use millpond_examples::{RuntimeName, run};
+use millpond::{BoxError, StreamReader, StreamWriter, start_server};
+use millpond_examples::{RuntimeName, run, socket_name};
 
 #[derive(Parser)]
 struct Args {
@@ -19,16 +19,22 @@ struct Args {
     port: u16,
 }
 
-async fn handle_echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
-    let peer = writer.extra_info().peer_addr.clone();
-    let peer = peer.map_or_else(|| "somebody".to_owned(), |address| address.to_string());
-    let mut lines = reader.lines();
-    while let Some(line) = lines.next().await {
-        let line = line?;
-        println!("Received: {line:?} from {peer}");
-        writer.write_all(&line).await?;
-    }
+async fn handle_echo(mut reader: StreamReader, mut writer: StreamWriter) -> Result<(), BoxError> {
+    let data = reader.read(100).await?;
+    let message = from_utf8(&data)?;
+    let peer = writer.extra_info().peer_addr.as_ref();
+    println!(
+        "Received {message:?} from {}",
+        peer.map(socket_name).unwrap_or_default()
+    );
+
+    println!("Send: {message:?}");
+    writer.write(&data)?;
+    writer.drain().await?;
+
     println!("Close the connection");
+    writer.close();
+    writer.wait_closed().await?;
     Ok(())
 }
 
@@ -36,82 +42,9 @@ fn main() -> io::Result<()> {
     let args = Args::parse();
     run(args.runtime, async |runtime| {
         let server = start_server(runtime, (args.host, args.port), handle_echo).await?;
-        let addresses: Vec<_> = server.sockets().iter().map(Address::to_string).collect();
+        let addresses: Vec<_> = server.sockets().iter().map(socket_name).collect();
         println!("Serving on {}", addresses.join(", "));
         server.serve_forever().await?;
         Ok(())
     })
-}
-
-/// The same handler, unchanged, where there are no sockets.
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use futures_util::future::join;
-    use millpond_sim::{Script, check, open_connection, pair, start_server, timeout, world};
-
-    use super::*;
-
-    #[test]
-    fn each_line_comes_back() {
-        millpond_sim::Sim::new(1).run(async {
-            let ((reader, writer), client) = pair();
-            let script = Script::new()
-                .send("one\n")
-                .expect("one\n")
-                .send("two")
-                .end();
-            let script = script.expect("two").expect_end();
-            let (served, played) = join(handle_echo(reader, writer), script.play(client)).await;
-            served.unwrap();
-            played.unwrap();
-        });
-    }
-
-    #[test]
-    fn clients_get_their_own_lines_however_the_network_cuts_them() {
-        check(0..100, |sim| {
-            let latency = Duration::ZERO..=Duration::from_millis(100);
-            sim.rough().latency(latency).no_leaks().run(async {
-                let server = start_server("localhost:8888", handle_echo).await.unwrap();
-                let clients = ["one\n", "two\n", "three\n"].map(async |line| {
-                    let (mut reader, mut writer) = open_connection("localhost:8888").await?;
-                    writer.write(line.as_bytes())?;
-                    assert_eq!(reader.read_line().await?, line);
-                    io::Result::Ok(())
-                });
-                let [one, two, three] = clients;
-                let ((one, two), three) = join(join(one, two), three).await;
-                one.and(two).and(three).unwrap();
-                server.close();
-            });
-        });
-    }
-
-    #[test]
-    fn a_client_gets_its_lines_or_an_error_and_the_next_one_is_served() {
-        async fn ask(line: &str) -> io::Result<Vec<u8>> {
-            let (mut reader, mut writer) = open_connection("localhost:8888").await?;
-            writer.write(line.as_bytes())?;
-            Ok(reader.read_exactly(line.len()).await?.to_vec())
-        }
-
-        check(0..100, |sim| {
-            sim.rough().random_faults(2).no_leaks().run(async {
-                let server = start_server("localhost:8888", handle_echo);
-                let server = server.on_handler_error(|_| {}).await.unwrap();
-                for line in ["one\n", "two\n", "three\n"] {
-                    // Anything else is the network's fault.
-                    if let Ok(Ok(echoed)) = timeout(Duration::from_secs(60), ask(line)).await {
-                        assert_eq!(echoed, line.as_bytes());
-                    }
-                }
-                world().calm();
-                assert_eq!(ask("four\n").await.unwrap(), b"four\n");
-                server.close();
-                server.abort_clients(); // those of whom nothing comes any more
-            });
-        });
-    }
 }

@@ -3,10 +3,11 @@
 //!
 //!     cargo run -p millpond-examples --bin wait_for_data
 
-use std::{io, time::Duration};
+use std::str::from_utf8;
 
 use clap::Parser;
-use millpond::{open_connection, os};
+use futures_util::future::join;
+use millpond::{BoxError, open_connection, os};
 use millpond_examples::{RuntimeName, run};
 
 #[derive(Parser)]
@@ -15,21 +16,17 @@ struct Args {
     runtime: RuntimeName,
 }
 
-fn main() -> io::Result<()> {
+fn main() -> Result<(), BoxError> {
     run(Args::parse().runtime, async |runtime| {
+        // A pair of connected sockets.
         let (near, far) = os::socket_pair()?;
         let (mut reader, mut writer) = open_connection(runtime.clone(), near).await?;
-        let (_, mut far_writer) = open_connection(runtime.clone(), far).await?;
+        let (_far_reader, mut far_writer) = open_connection(runtime, far).await?;
 
-        // Somebody else sends, a little later.
-        let pause = runtime.sleep(Duration::from_millis(100));
-        runtime.spawn(Box::pin(async move {
-            pause.await;
-            far_writer.write(b"abc").expect("the socket is open");
-        }));
-
-        let data = reader.read(100).await?;
-        println!("Received: {}", String::from_utf8_lossy(&data));
+        // The far side sends when the near one waits already.
+        let (data, sent) = join(reader.read(100), async { far_writer.write(b"abc") }).await;
+        sent?;
+        println!("Received: {}", from_utf8(&data?)?);
 
         writer.close();
         writer.wait_closed().await?;

@@ -2,13 +2,14 @@
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
     thread,
     time::Instant,
 };
 
 use program::{PATIENCE, Program, RUNTIMES, Server};
 
+mod documentation;
 mod http_headers;
 #[cfg(unix)]
 mod pipe_filter;
@@ -20,30 +21,23 @@ mod tls_echo_server;
 mod unix_server;
 
 #[test]
-fn echo_across_runtimes() {
-    for server_runtime in RUNTIMES {
-        let server = Server::start(env!("CARGO_BIN_EXE_tcp_echo_server"), server_runtime);
-        for client_runtime in RUNTIMES {
-            let args = ["--runtime", client_runtime, "--port", server.port(), "hi"];
-            let client = Program::start(env!("CARGO_BIN_EXE_tcp_echo_client"), &args);
-            assert_eq!(
-                client.output(),
-                [r#"Send: "hi""#, r#"Received: "hi""#, "Close the connection"]
-            );
-            let received = server.program.line();
-            let received = received.strip_prefix(r#"Received: b"hi\n" from 127.0.0.1:"#);
-            assert!(received.is_some_and(|port| port.parse::<u16>().is_ok()));
-            assert_eq!(server.program.line(), "Close the connection");
-        }
-    }
-}
-
-#[test]
-fn wait_for_data() {
+fn lines_come_back() {
     for runtime in RUNTIMES {
-        let args = ["--runtime", runtime];
-        let program = Program::start(env!("CARGO_BIN_EXE_wait_for_data"), &args);
-        assert_eq!(program.output(), ["Received: abc"]);
+        let server = Server::start(env!("CARGO_BIN_EXE_line_echo_server"), runtime);
+        let mut client = BufReader::new(TcpStream::connect(&server.address).unwrap());
+        for line in ["one\n", "two\n", "three"] {
+            client.get_ref().write_all(line.as_bytes()).unwrap();
+            if !line.ends_with('\n') {
+                client.get_ref().shutdown(Shutdown::Write).unwrap();
+            }
+            let mut echo = String::new();
+            client.read_line(&mut echo).unwrap();
+            assert_eq!(echo, line);
+            let received = server.program.line();
+            let from = format!("Received: b{line:?} from 127.0.0.1:");
+            assert!(received.starts_with(&from), "{received}");
+        }
+        assert_eq!(server.program.line(), "Close the connection");
     }
 }
 
@@ -204,7 +198,7 @@ fn slow_member_of_a_chat() {
 
 #[test]
 fn a_reset_takes_nobody_else_along() -> io::Result<()> {
-    let server = Server::start(env!("CARGO_BIN_EXE_tcp_echo_server"), "tokio");
+    let server = Server::start(env!("CARGO_BIN_EXE_line_echo_server"), "tokio");
     let mut rude = TcpStream::connect(&server.address)?;
     rude.write_all(b"one\ntwo\n")?;
     rude.read_exact(&mut [0])?;
