@@ -89,9 +89,8 @@ struct Sending {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Flusher {
     None,
-    /// To be spawned by the change that has found the socket busy.
-    Wanted,
     /// Spawned, and not yet ended. Invariant: while anything is queued and not corked there is one.
+    /// Two would each take the other's wake-ups.
     Spawned,
 }
 
@@ -116,6 +115,16 @@ impl Wake for Bell {
     fn wake_by_ref(self: &Arc<Self>) {
         self.0.wake();
     }
+}
+
+/// The lock, from looking to doing: what a change relies on was seen under the same lock.
+struct Change<'a> {
+    sending: MutexGuard<'a, Sending>,
+    /// The socket has not taken all of it, so what is left is for a flusher. This is no state of the
+    /// connection: nobody else sees it, and only [`Connection::finish_change`] spawns.
+    busy: bool,
+    /// Ends after the lock, also in a panic.
+    _hold: Hold,
 }
 
 /// What is left to do once the lock is released: wakers and destructors may run anything.
@@ -222,31 +231,31 @@ impl Connection {
 
     pub(crate) fn write(self: &Arc<Self>, data: &[u8]) -> Result<(), WriteError> {
         self.check_direction()?;
-        self.change(|sending, cx| {
-            let sent = sending.try_send(cx, &[IoSlice::new(data)])?;
-            sending.core.write(&data[sent..])
+        self.change(|change, cx| {
+            let sent = change.try_send(cx, &[IoSlice::new(data)])?;
+            change.sending.core.write(&data[sent..])
         })
     }
 
     pub(crate) fn write_bytes(self: &Arc<Self>, mut data: Bytes) -> Result<(), WriteError> {
         self.check_direction()?;
-        self.change(|sending, cx| {
-            let sent = sending.try_send(cx, &[IoSlice::new(&data)])?;
+        self.change(|change, cx| {
+            let sent = change.try_send(cx, &[IoSlice::new(&data)])?;
             data.advance(sent);
-            sending.core.write_bytes(data)
+            change.sending.core.write_bytes(data)
         })
     }
 
     pub(crate) fn write_vectored(self: &Arc<Self>, bufs: &[IoSlice<'_>]) -> Result<(), WriteError> {
         self.check_direction()?;
-        self.change(|sending, cx| {
-            let sent = sending.try_send(cx, bufs)?;
-            behind(bufs, sent).try_for_each(|buf| sending.core.write(buf))
+        self.change(|change, cx| {
+            let sent = change.try_send(cx, bufs)?;
+            behind(bufs, sent).try_for_each(|buf| change.sending.core.write(buf))
         })
     }
 
     pub(crate) fn set_watermarks(self: &Arc<Self>, low: usize, high: usize) {
-        self.change(|sending, _| sending.core.set_watermarks(low, high));
+        self.change(|change, _| change.sending.core.set_watermarks(low, high));
     }
 
     pub(crate) fn write_eof(self: &Arc<Self>) -> Result<(), WriteError> {
@@ -257,19 +266,20 @@ impl Connection {
                 "this direction cannot be ended alone: close the stream",
             ))));
         }
-        self.change(|sending, _| {
+        self.change(|change, _| {
+            let core = &mut change.sending.core;
             match self.mode {
                 // There is no other direction to be left open.
-                StreamMode::Write => sending.core.close(),
-                StreamMode::Read | StreamMode::ReadWrite => sending.core.write_eof(),
+                StreamMode::Write => core.close(),
+                StreamMode::Read | StreamMode::ReadWrite => core.write_eof(),
             }
-            let error = sending.core.error().cloned();
+            let error = core.error().cloned();
             error.map_or(Ok(()), |error| Err(WriteError::Transport(error)))
         })
     }
 
     pub(crate) fn close(self: &Arc<Self>) {
-        self.change(|sending, _| sending.core.close());
+        self.change(|change, _| change.sending.core.close());
         self.bell.0.wake(); // the flusher's time is limited from now on
     }
 
@@ -295,13 +305,14 @@ impl Connection {
     }
 
     pub(crate) fn abort(self: &Arc<Self>) {
-        self.change(|sending, _| sending.core.abort());
+        self.change(|change, _| change.sending.core.abort());
     }
 
     /// Waits until everything that was written is with the system. What has gone wrong is the core's
     /// to tell.
     pub(crate) fn poll_flushed(self: &Arc<Self>, cx: &Context<'_>) -> Poll<Result<(), WriteError>> {
-        let mut sending = self.lock();
+        let mut change = self.begin_change();
+        let sending = &mut *change.sending;
         let socket = sending.socket.as_ref();
         let flushed = !socket.is_some_and(|socket| socket.wants_flush());
         let answer = match sending.core.error() {
@@ -312,8 +323,7 @@ impl Connection {
         };
         if answer.is_pending() {
             sending.waiters.add(cx);
-            drop(sending);
-            self.send_held_back();
+            self.send_held_back_in(change);
         }
         answer
     }
@@ -329,13 +339,12 @@ impl Connection {
         cx: &Context<'_>,
         done: impl FnOnce(&Writer) -> Poll<T>,
     ) -> Poll<T> {
-        let mut sending = self.lock();
-        let answer = done(&sending.core);
+        let mut change = self.begin_change();
+        let answer = done(&change.sending.core);
         if answer.is_pending() {
-            sending.waiters.add(cx);
-            drop(sending);
+            change.sending.waiters.add(cx);
             // Nothing is held back from somebody who waits for it to leave.
-            self.send_held_back();
+            self.send_held_back_in(change);
         }
         answer
     }
@@ -346,23 +355,24 @@ impl Connection {
     }
 
     pub(crate) fn let_go(self: &Arc<Self>) {
-        let mut sending = self.lock();
-        sending.corks -= 1;
-        let held_back = sending.flusher == Flusher::None && sending.core.queued() > 0;
-        drop(sending);
+        let mut change = self.begin_change();
+        let held_back = change.sending.is_held_back();
+        change.sending.corks -= 1;
         // Without a reason nobody is woken: a handler that waits would wake itself again and again.
         if held_back {
-            self.change(|_, _| ());
+            self.finish_change(change);
         }
     }
 
     /// Sends what a cork holds back.
     pub(crate) fn send_held_back(self: &Arc<Self>) {
-        let sending = self.lock();
-        let held_back = sending.corks > 0 && sending.core.queued() > 0;
-        if held_back && sending.flusher == Flusher::None {
-            drop(sending);
-            self.change(Sending::send_held_back);
+        self.send_held_back_in(self.begin_change());
+    }
+
+    fn send_held_back_in(self: &Arc<Self>, mut change: Change<'_>) {
+        if change.sending.is_held_back() {
+            change.send_held_back(&mut Context::from_waker(&self.waker));
+            self.finish_change(change);
         }
     }
 
@@ -381,42 +391,51 @@ impl Connection {
         self.reader.register(cx.waker());
     }
 
+    fn begin_change(&self) -> Change<'_> {
+        let hold = Hold::new();
+        Change {
+            sending: self.lock(),
+            busy: false,
+            _hold: hold,
+        }
+    }
+
     /// Makes a change under the lock, then sees to it that what follows is done, now or by the
     /// flusher.
-    fn change<T>(self: &Arc<Self>, change: impl FnOnce(&mut Sending, &mut Context<'_>) -> T) -> T {
-        let mut cx = Context::from_waker(&self.waker);
-        let hold = Hold::new();
-        let mut sending = self.lock();
-        let result = change(&mut sending, &mut cx);
-        let busy = sending.poll_send(&mut cx).is_pending();
-        let spawn = busy && sending.flusher != Flusher::Spawned;
-        if spawn {
-            sending.flusher = Flusher::Spawned;
-        }
-        let idle_flusher = !busy && sending.flusher == Flusher::Spawned;
-        let afterwards = sending.settle();
-        drop(sending);
-        drop(hold);
-        self.finish(afterwards);
-        if spawn {
-            self.background.spawn(Flush::new(self.clone()));
-        } else if idle_flusher {
-            self.bell.0.wake(); // nothing is left for it: let it end
-        }
+    fn change<T>(self: &Arc<Self>, make: impl FnOnce(&mut Change<'_>, &mut Context<'_>) -> T) -> T {
+        let mut change = self.begin_change();
+        let result = make(&mut change, &mut Context::from_waker(&self.waker));
+        self.finish_change(change);
         result
+    }
+
+    fn finish_change(self: &Arc<Self>, mut change: Change<'_>) {
+        let cx = &mut Context::from_waker(&self.waker);
+        let busy = change.poll_send(cx).is_pending();
+        let before = change.sending.flusher;
+        if busy {
+            change.sending.flusher = Flusher::Spawned;
+        }
+        let afterwards = change.sending.settle();
+        drop(change);
+        self.finish(afterwards);
+        match (busy, before) {
+            (true, Flusher::None) => self.background.spawn(Flush::new(self.clone())),
+            (false, Flusher::Spawned) => self.bell.0.wake(), // nothing is left for it: let it end
+            (true, Flusher::Spawned) | (false, Flusher::None) => {}
+        }
     }
 
     pub(crate) fn poll_flush(&self, cx: &Context<'_>) -> Poll<()> {
         self.bell.0.register(cx.waker());
-        let hold = Hold::new();
-        let mut sending = self.lock();
+        let mut change = self.begin_change();
+        let sending = &mut *change.sending;
         let done = sending.poll_transmit(&mut Context::from_waker(&self.waker));
         if done.is_ready() {
             sending.flusher = Flusher::None;
         }
         let afterwards = sending.settle();
-        drop(sending);
-        drop(hold);
+        drop(change);
         self.finish(afterwards);
         done
     }
@@ -569,7 +588,7 @@ impl Connection {
         let held = Arc::new(Held(socket));
         let source = Arc::downgrade(&held);
         // Whatever was asked of the stream meanwhile is done now.
-        self.change(|sending, _| sending.socket = Some(held));
+        self.change(|change, _| change.sending.socket = Some(held));
         source
     }
 }
@@ -632,7 +651,7 @@ impl Drop for Upgrade {
     }
 }
 
-impl Sending {
+impl Change<'_> {
     /// Sends straight from the caller's memory, behind what was held back, unless the socket is busy
     /// or this is small and held back, too. Returns how many bytes of it were sent.
     fn try_send(
@@ -642,25 +661,27 @@ impl Sending {
     ) -> Result<usize, WriteError> {
         let len = bufs.iter().map(|buf| buf.len()).sum();
         self.accept(cx, len)?;
-        if self.flusher != Flusher::None || self.corks > 0 && len < LARGE {
+        let sending = &mut *self.sending;
+        let left_to_flusher = self.busy || sending.flusher == Flusher::Spawned;
+        if left_to_flusher || sending.corks > 0 && len < LARGE {
             return Ok(0);
         }
-        let Some(socket) = &self.socket else {
+        let Some(socket) = &sending.socket else {
             return Ok(0);
         };
         let mut rest = bufs;
         let mut sent_of_first = 0;
         let mut sent = 0;
         while sent < len {
-            let held_back = self.core.queued();
-            let chunks = self.core.chunks().chain(behind(rest, sent_of_first));
+            let held_back = sending.core.queued();
+            let chunks = sending.core.chunks().chain(behind(rest, sent_of_first));
             match poll_write_all(&*socket.0, cx, chunks, held_back + len - sent) {
                 Poll::Pending => {
-                    self.flusher = Flusher::Wanted;
+                    self.busy = true;
                     break;
                 }
                 Poll::Ready(Ok(n)) => {
-                    self.core.sent(n.min(held_back));
+                    sending.core.sent(n.min(held_back));
                     let n = n.saturating_sub(held_back);
                     sent += n;
                     sent_of_first += n;
@@ -669,11 +690,11 @@ impl Sending {
                         sent_of_first -= first.len();
                         rest = &rest[1..];
                     }
-                    touch(self.activity.as_deref());
+                    touch(sending.activity.as_deref());
                 }
                 Poll::Ready(Err(error)) => {
                     let error = TransportError::from(error);
-                    self.core.fail(error.clone());
+                    sending.core.fail(error.clone());
                     return Err(WriteError::Transport(error));
                 }
             }
@@ -684,10 +705,10 @@ impl Sending {
     /// Whether a write of `len` bytes is taken. What a cork holds back is sent before a write is
     /// refused for it.
     fn accept(&mut self, cx: &mut Context<'_>, len: usize) -> Result<(), WriteError> {
-        match self.core.accepts(len) {
-            Err(WriteError::CapExceeded { .. }) if self.flusher == Flusher::None => {
+        match self.sending.core.accepts(len) {
+            Err(WriteError::CapExceeded { .. }) if self.sending.flusher == Flusher::None => {
                 self.send_held_back(cx);
-                self.core.accepts(len)
+                self.sending.core.accepts(len)
             }
             accepted => accepted,
         }
@@ -695,19 +716,28 @@ impl Sending {
 
     /// What the socket does not take of it at once is not held back any more.
     fn send_held_back(&mut self, cx: &mut Context<'_>) {
-        if self.poll_transmit(cx).is_pending() {
-            self.flusher = Flusher::Wanted;
-        }
+        self.busy = self.sending.poll_transmit(cx).is_pending();
     }
 
     /// Sends what is to be sent now, and leaves to the flusher what is its own.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let queued = self.core.queued() > 0;
-        match self.flusher {
-            Flusher::Wanted | Flusher::Spawned if queued => Poll::Pending,
-            Flusher::None if queued && self.holds_back() => Poll::Ready(()),
-            Flusher::None | Flusher::Wanted | Flusher::Spawned => self.poll_transmit(cx),
+        let sending = &mut *self.sending;
+        if sending.core.queued() > 0 {
+            if self.busy || sending.flusher == Flusher::Spawned {
+                return Poll::Pending;
+            }
+            if sending.holds_back() {
+                return Poll::Ready(());
+            }
         }
+        sending.poll_transmit(cx)
+    }
+}
+
+impl Sending {
+    /// Whether there is something that leaves only when the last cork does, or is made to.
+    fn is_held_back(&self) -> bool {
+        self.corks > 0 && self.core.queued() > 0 && self.flusher == Flusher::None
     }
 
     /// Not what is too much, nor what somebody waits for, nor what nothing can follow.
