@@ -12,17 +12,18 @@ use std::{
 use futures_util::future::select;
 
 use crate::{
+    accept_error::is_of_one_connection,
     log,
     serving::{Phase, Serving},
     socket::Socket,
     turns::Turns,
 };
 
-/// How long accepting rests after an error that does not go away by itself, such as too many open
+/// How long accepting pauses after an error that does not go away by itself, such as too many open
 /// files: short enough to go unnoticed if it was the only one, and twice as long after each.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long it rests at the most: as long as asyncio.
+/// How long it pauses at the most: as long as asyncio.
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// The accepting task. When it ends, even because its runtime does, nobody listens any more.
@@ -98,16 +99,4 @@ impl Serving {
             }
         }
     }
-}
-
-/// Whether the error is that of a connection which failed before it was accepted, so that the next
-/// one may be fine.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::Interrupted
-    )
 }

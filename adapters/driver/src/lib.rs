@@ -70,6 +70,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod accept_error;
 mod accepting;
 mod background;
 #[cfg(unix)]

@@ -18,6 +18,6 @@ pub(crate) fn handshake_error(error: &dyn fmt::Display) {
 
 pub(crate) fn accept_error(error: &io::Error) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(%error, "accepting rests");
+    tracing::warn!(%error, "accept failed, pausing");
     let _ = error;
 }

@@ -290,9 +290,12 @@ macro_rules! server_options {
             |plan| plan.config.on_handler_error = Arc::new(report);
 
             /// What to do when nobody can be accepted for now, because the process has too many
-            /// files open for instance. Accepting rests then, for 100 ms at first and up to 1 s, and
+            /// files open for instance. Accepting pauses then, for 100 ms at first and up to 1 s, and
             /// goes on; this is called for the first of several such errors in a row. By default it
             /// is one line on standard error, or an event if the feature `tracing` is on.
+            ///
+            /// An error of a single connection, which was aborted before it was accepted for
+            /// instance, neither pauses the server nor is it reported.
             on_accept_error(report: impl Fn(&io::Error) + Send + Sync + 'static) =>
             "on_accept_error(|error| eprintln!(\"{error}\"))",
             |plan| plan.config.on_accept_error = Arc::new(report);

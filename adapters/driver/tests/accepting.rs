@@ -69,22 +69,74 @@ fn accepting_rests_for_longer_after_each_error_and_each_streak_is_reported_once(
     }
 }
 
+/// What accept(2) of Linux says to go on after as if nobody had called.
+#[cfg(target_os = "linux")]
 #[test]
-fn an_error_of_one_connection_neither_rests_nor_is_reported() {
-    let world = World::default();
-    let server = starting(&world).on_accept_error(|error| panic!("{error}"));
-    let _server = world.serve(server);
-    for kind in [
-        ErrorKind::ConnectionAborted,
-        ErrorKind::ConnectionReset,
-        ErrorKind::Interrupted,
-    ] {
-        world.fail(kind);
+fn an_error_of_one_connection_neither_pauses_nor_is_reported_and_every_other_does() {
+    const OF_ONE_CONNECTION: [i32; 14] = [
+        libc::ENETDOWN,
+        libc::EPROTO,
+        libc::ENOPROTOOPT,
+        libc::EHOSTDOWN,
+        libc::ENONET,
+        libc::EHOSTUNREACH,
+        libc::EOPNOTSUPP,
+        libc::ENETUNREACH,
+        libc::EPERM,
+        libc::ETIMEDOUT,
+        libc::ECONNABORTED,
+        libc::ECONNRESET,
+        libc::ECONNREFUSED,
+        libc::EINTR,
+    ];
+    for code in 1..=133 {
+        let world = World::default();
+        let reports = Arc::new(AtomicUsize::new(0));
+        let count = reports.clone();
+        let _server = world.serve(starting(&world).on_accept_error(move |error| {
+            assert_eq!(error.raw_os_error(), Some(code));
+            count.fetch_add(1, Ordering::Relaxed);
+        }));
+        for _ in 0..3 {
+            world.queue(address(1), move || Err(io::Error::from_raw_os_error(code)));
+        }
+        let peer = world.call();
+        peer.send(b"x");
+        world.settle();
+        let at_once = OF_ONE_CONNECTION.contains(&code);
+        let name = io::Error::from_raw_os_error(code);
+        assert_eq!(peer.received() == b".", at_once, "{name}");
+        assert_eq!(world.slept().is_empty(), at_once, "{name}");
+        assert_eq!(reports.load(Ordering::Relaxed) == 0, at_once, "{name}");
     }
-    let peer = world.call();
-    peer.send(b"x");
+}
+
+#[test]
+fn errors_of_single_connections_without_end_let_others_run() {
+    let world = World::default();
+    let _server = world.serve(starting(&world).on_accept_error(|error| panic!("{error}")));
+    let log = Arc::new(Mutex::new(Vec::new()));
+    for _ in 0..10_000 {
+        let log = log.clone();
+        world.queue(address(1), move || {
+            log.lock().unwrap().push("error");
+            Err(ErrorKind::ConnectionAborted.into())
+        });
+    }
+    let turns = log.clone();
+    millpond::Spawn::spawn(
+        &world,
+        Box::pin(async move {
+            for _ in 0..50 {
+                turns.lock().unwrap().push("turn");
+                futures_lite::future::yield_now().await;
+            }
+        }),
+    );
     world.settle();
-    assert_eq!(peer.received(), b".");
+    let log = log.lock().unwrap();
+    let others = log.iter().rposition(|it| *it == "turn").unwrap();
+    assert!(others < 50 * 130, "{others}");
     assert!(world.slept().is_empty());
 }
 
