@@ -520,6 +520,7 @@ macro_rules! __tls {
                 a_server_that_leaves_in_the_handshake_is_an_error,
                 a_stalled_handshake_holds_up_nobody,
                 a_stalled_handshake_ends_in_time,
+                a_client_that_says_nothing_has_a_kind_of_its_own,
                 a_client_that_feeds_a_handshake_drop_by_drop_ends_in_time,
                 a_stalled_handshake_counts_as_a_connection,
                 a_stalled_handshake_is_ended_with_its_server,

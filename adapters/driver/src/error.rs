@@ -200,9 +200,10 @@ impl From<TlsError> for OpenError {
     fn from(source: TlsError) -> Self {
         match source {
             TlsError::Config { name, reason } => Self::Option { name, reason },
-            TlsError::Buffered { .. } | TlsError::Handshake { .. } | TlsError::Stream { .. } => {
-                Self::Tls { source }
-            }
+            TlsError::Buffered { .. }
+            | TlsError::Handshake { .. }
+            | TlsError::NeverBegan { .. }
+            | TlsError::Stream { .. } => Self::Tls { source },
         }
     }
 }

@@ -4,10 +4,10 @@
 
 mod support;
 
-use std::{io::ErrorKind, pin::pin};
+use std::{io::ErrorKind, pin::pin, time::Duration};
 
 use millpond::{Socket, Stream, TlsError};
-use support::tls::{Raw, Scene, VERSIONS, Version, Way, client_config, open, poll_on, tls};
+use support::tls::{Pace, Raw, Scene, VERSIONS, Version, Way, client_config, open, poll_on, tls};
 
 /// An alert that is no failure, in the clear: `close_notify` is 0, `user_canceled` 90.
 const fn warning(description: u8) -> [u8; 7] {
@@ -134,5 +134,21 @@ fn the_head_of_a_record_that_cannot_be_ends_the_handshake() {
     ] {
         let error = fails(Version::Tls13, &[head]);
         assert_eq!(error.kind(), ErrorKind::InvalidData, "{head:?}: {error}");
+    }
+}
+
+/// That it may take as long as the handshake is no reason to forget it.
+#[test]
+fn why_a_handshake_failed_is_told_though_the_alert_never_leaves() {
+    for version in VERSIONS {
+        let scene = Scene::new();
+        let (mut server, _raw, _client) = against_client(&scene, version);
+        scene.wire.pace(Way::ToClient, Pace::Busy);
+        scene.wire.say(Way::ToServer, b"GET / HTTP/1.1\r\n\r\n");
+        let mut shaking = pin!(async { server.start_tls(&tls(version).0).await });
+        assert!(poll_on(&scene.world, shaking.as_mut()).is_none());
+        scene.world.advance(Duration::from_secs(60));
+        let error = poll_on(&scene.world, shaking).expect("time is up");
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidData);
     }
 }

@@ -97,9 +97,18 @@ async fn end_of(stream: &mut Stream) {
     }
 }
 
+/// Of a handshake that the peer had begun.
 #[track_caller]
 fn kind(failure: &TlsError) -> ErrorKind {
     assert!(matches!(failure, TlsError::Handshake { .. }), "{failure:?}");
+    failure.kind()
+}
+
+/// Of one of which the peer has not said a byte.
+#[track_caller]
+fn kind_of_silence(failure: &TlsError) -> ErrorKind {
+    let never_began = matches!(failure, TlsError::NeverBegan { .. });
+    assert!(never_began, "{failure:?}");
     failure.kind()
 }
 
@@ -151,13 +160,20 @@ pub(crate) async fn a_client_that_leaves_in_the_handshake_is_reported(mut setup:
             let (_reader, mut writer) = setup.open(address).await.unwrap();
             writer.write(&BEGINNING[..len]).unwrap();
             // A client that is gone before it was accepted may never be seen.
-            setup.sleep(5).await;
+            setup.until_there_are(1, &server).await;
             if abort {
                 writer.abort();
             } else {
                 writer.close();
             }
-            kind(&failures.next().await.unwrap());
+            let failure = failures.next().await.unwrap();
+            match (len, abort) {
+                (0, _) => kind_of_silence(&failure),
+                (_, false) => kind(&failure),
+                // What was said last may be destroyed with the connection.
+                (_, true) => failure.kind(),
+            };
+            setup.until_there_are(0, &server).await;
         }
     }
     assert_serves(&setup, address).await;
@@ -227,6 +243,28 @@ pub(crate) async fn a_stalled_handshake_ends_in_time(mut setup: Setup) {
     let mut stream = open(&setup, address).await;
     setup.sleep(150).await;
     assert_echoes(&mut stream).await;
+}
+
+/// As load balancers and port scanners look at servers.
+pub(crate) async fn a_client_that_says_nothing_has_a_kind_of_its_own(mut setup: Setup) {
+    let tls = certificates::acceptor().handshake_timeout(SHORT);
+    let (_server, address, mut failures) = start(&mut setup, tls).await;
+    let mut silent = setup.open(address).await.unwrap();
+    end_of(&mut silent).await;
+    let failure = failures.next().await.unwrap();
+    assert_eq!(kind_of_silence(&failure), ErrorKind::TimedOut);
+    let text = failure.to_string();
+    assert!(
+        text.starts_with("the TLS handshake never began: "),
+        "{text}"
+    );
+    // Not so who says something, be it one byte or wrong.
+    for said in [&BEGINNING[..1], b"\n"] {
+        let mut stream = setup.open(address).await.unwrap();
+        stream.1.write(said).unwrap();
+        end_of(&mut stream).await;
+        kind(&failures.next().await.unwrap());
+    }
 }
 
 pub(crate) async fn a_client_that_feeds_a_handshake_drop_by_drop_ends_in_time(mut setup: Setup) {
@@ -318,7 +356,9 @@ pub(crate) async fn a_client_waits_for_a_mute_server_no_longer_than_it_may(mut s
     let began = setup.runtime.now();
     let impatient = certificates::connector().handshake_timeout(SHORT);
     match open(impatient).await {
-        Err(OpenError::Tls { source }) => assert_eq!(kind(&source), ErrorKind::TimedOut),
+        Err(OpenError::Tls { source }) => {
+            assert_eq!(kind_of_silence(&source), ErrorKind::TimedOut);
+        }
         other => panic!("{other:?}"),
     }
     match open(certificates::connector()).connect_timeout(SHORT).await {

@@ -34,8 +34,15 @@ pub enum TlsError {
         /// What is wrong with it.
         reason: Cow<'static, str>,
     },
-    /// The handshake failed, took too long, or was ended from elsewhere, and so was the stream.
+    /// The handshake failed, took too long, or was ended from elsewhere, and so was the stream. The peer
+    /// had begun it: what it has sent was wrong, as plain HTTP on a port of TLS is, or not all.
     Handshake {
+        /// What happened.
+        source: TransportError,
+    },
+    /// The peer has not said a byte, until it left, or time was up, or this was ended from elsewhere; and
+    /// so has the stream ended. Load balancers and port scanners look at servers so.
+    NeverBegan {
         /// What happened.
         source: TransportError,
     },
@@ -64,7 +71,7 @@ impl TlsError {
         match self {
             Self::Buffered { .. } => io::ErrorKind::InvalidData,
             Self::Config { .. } => io::ErrorKind::InvalidInput,
-            Self::Handshake { source } => source.kind(),
+            Self::Handshake { source } | Self::NeverBegan { source } => source.kind(),
             Self::Stream { source } => source.kind(),
         }
     }
@@ -122,6 +129,9 @@ impl fmt::Display for TlsError {
                 write!(f, "setting `{name}` cannot be used: {reason}")
             }
             Self::Handshake { source } => write!(f, "the TLS handshake failed: {source}"),
+            Self::NeverBegan { source } => {
+                write!(f, "the TLS handshake never began: {source}")
+            }
             Self::Stream { source } => write!(f, "TLS cannot be begun: {source}"),
         }
     }
@@ -131,7 +141,7 @@ impl Error for TlsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Buffered { .. } | Self::Config { .. } => None,
-            Self::Handshake { source } => Some(source.get_ref()),
+            Self::Handshake { source } | Self::NeverBegan { source } => Some(source.get_ref()),
             Self::Stream { source } => Some(source),
         }
     }

@@ -11,6 +11,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use futures_io::{AsyncRead, AsyncWrite, IoSlice};
 
+use super::handshake::Progress;
 use crate::{connection::behind, socket::Socket, turns::Turns};
 
 /// What futures-rustls moves ciphertext with.
@@ -25,29 +26,39 @@ pub(super) struct Guard {
     early: Bytes,
     /// Reads within one poll of the TLS stream, or within the handshake.
     turns: Turns,
-    /// In a handshake, what the socket had no room for when it was last asked: futures-rustls offers an
-    /// alert once and then forgets it.
-    refused: Option<Vec<u8>>,
+    /// `None` once it has succeeded.
+    handshake: Option<Shaking>,
+}
+
+struct Shaking {
+    progress: Arc<Progress>,
+    /// What the socket had no room for when it was last asked: futures-rustls offers an alert once and
+    /// then forgets it.
+    refused: Vec<u8>,
 }
 
 impl Guard {
-    pub(super) fn new(socket: Arc<dyn Socket>, early: Bytes) -> Self {
+    pub(super) fn new(socket: Arc<dyn Socket>, early: Bytes, progress: Arc<Progress>) -> Self {
         Self {
             socket,
             early,
             turns: Turns::default(),
-            refused: Some(Vec::new()),
+            handshake: Some(Shaking {
+                progress,
+                refused: Vec::new(),
+            }),
         }
     }
 
     /// The handshake has succeeded.
     pub(super) fn shaken(&mut self) {
-        self.refused = None;
+        self.handshake = None;
     }
 
     /// The handshake has failed: sends the alert, if there was no room for it before.
     pub(super) async fn send_alert(mut self) -> io::Result<()> {
-        let refused = self.refused.take().unwrap_or_default();
+        let refused = self.handshake.take().map(|it| it.refused);
+        let refused = refused.unwrap_or_default();
         let mut rest = &refused[..];
         poll_fn(|cx| {
             while !rest.is_empty() {
@@ -70,8 +81,8 @@ impl Guard {
             Poll::Ready(Ok(n)) => *n,
             Poll::Ready(Err(_)) => usize::MAX,
         };
-        if let Some(refused) = &mut self.refused {
-            *refused = behind(bufs, taken).collect::<Vec<_>>().concat();
+        if let Some(handshake) = &mut self.handshake {
+            handshake.refused = behind(bufs, taken).collect::<Vec<_>>().concat();
         }
     }
 }
@@ -92,8 +103,10 @@ impl AsyncRead for Guard {
         }
         ready!(self.turns.poll_take(cx));
         let read = read(&*self.socket, cx, buf);
-        if read.is_pending() {
-            self.turns.waited();
+        match (&read, &self.handshake) {
+            (Poll::Pending, _) => self.turns.waited(),
+            (Poll::Ready(Ok(n)), Some(handshake)) => handshake.progress.heard(*n),
+            (Poll::Ready(_), _) => {}
         }
         read
     }
@@ -215,7 +228,11 @@ mod tests {
     #[test]
     fn what_was_interrupted_is_repeated() {
         let mut cx = Context::from_waker(Waker::noop());
-        let mut guard = Guard::new(Arc::new(Interrupting::default()), Bytes::new());
+        let mut guard = Guard::new(
+            Arc::new(Interrupting::default()),
+            Bytes::new(),
+            Arc::default(),
+        );
         let mut guard = Pin::new(&mut guard);
         let read = guard.as_mut().poll_read(&mut cx, &mut [0; 3]);
         assert!(matches!(read, Poll::Ready(Ok(3))), "{read:?}");

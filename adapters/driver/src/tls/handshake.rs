@@ -5,7 +5,10 @@ use std::{
     fmt,
     future::poll_fn,
     io, mem,
-    sync::Arc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Poll, ready},
 };
 
@@ -15,8 +18,11 @@ use futures_rustls::{
     rustls::{self, ClientConfig, InvalidMessage, ServerConfig, pki_types::ServerName},
 };
 
+use millpond_core::TransportError;
+
 use super::{
     Terms,
+    error::TlsError,
     guard::{self, Guard},
     socket::TlsSocket,
 };
@@ -43,6 +49,43 @@ pub(crate) enum Handshake {
     },
 }
 
+/// How far a handshake has come, for whoever gives it up: why, is told by what has come before.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// The peer has said something.
+    heard: AtomicBool,
+    /// It has failed, and the alert that says why is on its way.
+    failed: Mutex<Option<TransportError>>,
+}
+
+impl Progress {
+    pub(super) fn new(early: &Bytes) -> Arc<Self> {
+        let progress = Self::default();
+        progress.heard(early.len());
+        Arc::new(progress)
+    }
+
+    pub(super) fn heard(&self, n: usize) {
+        if n > 0 {
+            self.heard.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn fail(&self, error: TransportError) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// Why there is no TLS, which has ended with `error`.
+    pub(super) fn explain(&self, error: TransportError) -> TlsError {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = failed.clone().unwrap_or(error);
+        match self.heard.load(Ordering::Relaxed) {
+            true => TlsError::Handshake { source },
+            false => TlsError::NeverBegan { source },
+        }
+    }
+}
+
 impl Handshake {
     pub(super) fn terms(&self) -> &Terms {
         match self {
@@ -51,28 +94,37 @@ impl Handshake {
     }
 
     /// Makes it, beginning with what was received `early`.
-    pub(super) async fn run(&self, below: Arc<dyn Socket>, early: Bytes) -> io::Result<TlsSocket> {
+    pub(super) async fn run(
+        &self,
+        below: Arc<dyn Socket>,
+        early: Bytes,
+        progress: Arc<Progress>,
+    ) -> io::Result<TlsSocket> {
         let early = match self {
-            Self::Server { .. } => first_record(&*below, early).await?,
+            Self::Server { .. } => first_record(&*below, early, &progress).await?,
             Self::Client { .. } => early,
         };
-        let shaken = Box::pin(self.shake(below, early)).await;
-        shaken.map_err(NoTls::explain)
+        Box::pin(self.shake(below, early, progress)).await
     }
 
-    async fn shake(&self, below: Arc<dyn Socket>, early: Bytes) -> io::Result<TlsSocket> {
-        let guard = Guard::new(below.clone(), early);
+    async fn shake(
+        &self,
+        below: Arc<dyn Socket>,
+        early: Bytes,
+        progress: Arc<Progress>,
+    ) -> io::Result<TlsSocket> {
+        let guard = Guard::new(below.clone(), early, progress.clone());
         let (mut stream, server_name): (TlsStream<Guard>, _) = match self {
             Self::Client { config, name, .. } => {
                 let connector = futures_rustls::TlsConnector::from(config.clone());
                 let shaking = connector.connect(name.clone(), guard).into_fallible();
-                let stream = flushing(&*below, shaking).await?;
+                let stream = flushing(&*below, &progress, shaking).await?;
                 (stream.into(), Some(name.to_str().into_owned()))
             }
             Self::Server { config, .. } => {
                 let acceptor = futures_rustls::TlsAcceptor::from(config.clone());
                 let shaking = acceptor.accept(guard).into_fallible();
-                let stream = flushing(&*below, shaking).await?;
+                let stream = flushing(&*below, &progress, shaking).await?;
                 (stream.into(), None)
             }
         };
@@ -84,7 +136,7 @@ impl Handshake {
 
 /// What comes first, until it is something to begin a session with: a client that says nothing, or
 /// only half of its hello, costs its socket and what it has said.
-async fn first_record(below: &dyn Socket, early: Bytes) -> io::Result<Bytes> {
+async fn first_record(below: &dyn Socket, early: Bytes, progress: &Progress) -> io::Result<Bytes> {
     if is_worth_a_session(&early) {
         return Ok(early);
     }
@@ -92,7 +144,9 @@ async fn first_record(below: &dyn Socket, early: Bytes) -> io::Result<Bytes> {
     poll_fn(|cx| {
         while !is_worth_a_session(&received) {
             let mut buf = [0; FIRST];
-            match ready!(guard::read(below, cx, &mut buf))? {
+            let n = ready!(guard::read(below, cx, &mut buf))?;
+            progress.heard(n);
+            match n {
                 0 => break,
                 n => received.extend_from_slice(&buf[..n]),
             }
@@ -118,6 +172,7 @@ fn is_worth_a_session(received: &[u8]) -> bool {
 /// wrong is told.
 async fn flushing<T>(
     below: &dyn Socket,
+    progress: &Progress,
     shaking: impl Future<Output = Result<T, (io::Error, Guard)>>,
 ) -> io::Result<T> {
     let mut shaking = std::pin::pin!(shaking);
@@ -131,10 +186,12 @@ async fn flushing<T>(
     match shaken.await? {
         Ok(stream) => Ok(stream),
         Err((error, guard)) => {
+            let error = TransportError::from(NoTls::explain(error));
             if error.kind() == io::ErrorKind::InvalidData {
+                progress.fail(error.clone()); // however long the alert takes
                 let _ = guard.send_alert().await; // the failure is why
             }
-            Err(error)
+            Err(error.into())
         }
     }
 }

@@ -10,9 +10,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use millpond_core::TransportError;
 
-use super::{TlsAcceptor, TlsConnector, error::TlsError, handshake::Handshake};
+use super::{
+    TlsAcceptor, TlsConnector,
+    error::TlsError,
+    handshake::{Handshake, Progress},
+};
 use crate::{connection::Upgrade, reader::StreamReader, runtime::BoxFuture, writer::StreamWriter};
 
 /// Which side of TLS this is: that of a [`TlsConnector`] or of a [`TlsAcceptor`], which convert into
@@ -177,7 +180,8 @@ pub(crate) async fn upgrade(
     let below = upgrade.take_socket().map_err(stream)?;
     let timeout = handshake.terms().handshake_timeout;
     let mut timer = connection.timer(timeout);
-    let mut shaking = pin!(handshake.run(below, early));
+    let progress = Progress::new(&early);
+    let mut shaking = pin!(handshake.run(below, early, progress.clone()));
     let shaken = poll_fn(|cx| {
         // From elsewhere.
         if let Poll::Ready(closing) = connection.poll_closing(cx) {
@@ -199,9 +203,11 @@ pub(crate) async fn upgrade(
             Ok(())
         }
         Err(error) => {
-            let error = TransportError::from(error);
-            upgrade.fail(error.clone());
-            Err(TlsError::Handshake { source: error })
+            let error = progress.explain(error.into());
+            if let TlsError::Handshake { source } | TlsError::NeverBegan { source } = &error {
+                upgrade.fail(source.clone());
+            }
+            Err(error)
         }
     }
 }
