@@ -384,6 +384,8 @@ macro_rules! __runtime {
                 servers_share_a_port_if_all_say_so,
                 a_flood_never_has_more_handlers_than_may_be,
                 a_silent_connection_is_reset_and_its_handler_told_why,
+                a_handler_that_waits_elsewhere_does_not_keep_an_idle_connections_place,
+                a_server_that_says_nothing_is_given_up_after_the_idle_timeout,
                 #[cfg(unix)]
                 clients_of_a_path_wait_until_the_server_has_started,
                 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -369,8 +369,8 @@ impl<T: From<(StreamReader, StreamWriter)>> OpenConnection<T> {
         };
         let background = Background::Runtime(self.runtime);
         let host = host.as_deref();
-        let opened = self.options.open_shared(socket, background, None, host);
-        let (mut reader, mut writer, _) = opened;
+        let opened = self.options.open_shared(socket, background, host);
+        let (mut reader, mut writer) = opened.watched();
         if let Some(handshake) = handshake {
             upgrade(&mut reader, &mut writer, &handshake, Bytes::new()).await?;
         }

@@ -481,6 +481,7 @@ impl Connection {
         let socket = sending.socket.take();
         let afterwards = sending.settle();
         drop(sending);
+        self.activity_ends();
         if let Some(socket) = socket {
             last(&socket);
             drop(socket);
@@ -517,10 +518,17 @@ impl Connection {
     }
 
     fn release(&self, held: Arc<Held>, aborted: bool) {
+        self.activity_ends();
         let socket = held.0.clone();
         drop(held); // from here on the reader cannot reach it
         if !aborted && self.mode == StreamMode::ReadWrite {
             linger(socket, &self.background, self.close_timeout);
+        }
+    }
+
+    fn activity_ends(&self) {
+        if let Some(activity) = &self.activity {
+            activity.close();
         }
     }
 
@@ -587,6 +595,7 @@ impl Connection {
             .unwrap_or_else(PoisonError::into_inner) = info;
         let held = Arc::new(Held(socket));
         let source = Arc::downgrade(&held);
+        self.touch(); // by the handshake
         // Whatever was asked of the stream meanwhile is done now.
         self.change(|change, _| change.sending.socket = Some(held));
         source

@@ -189,6 +189,13 @@ pub struct HandlerError {
 pub enum HandlerErrorCause {
     /// It had not ended in time when the server was shut down.
     Cancelled,
+    /// It was cancelled: its connection was ended by the
+    /// [idle timeout](crate::StreamOptions::idle_timeout), and it had not ended by itself in the time
+    /// that it has for that.
+    Idle {
+        /// How long no byte was read or written.
+        timeout: Duration,
+    },
     /// It returned an error.
     Failed(BoxError),
     /// It panicked, with this message.
@@ -230,6 +237,11 @@ impl fmt::Display for HandlerErrorCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cancelled => f.write_str("was cancelled, because it had not ended in time"),
+            Self::Idle { timeout } => write!(
+                f,
+                "was cancelled, because nothing was read or written for {timeout:?}, and it did not end by \
+                 itself"
+            ),
             Self::Failed(error) => write!(f, "failed: {error}"),
             Self::Panicked(message) => write!(f, "panicked: {message}"),
         }
@@ -240,7 +252,9 @@ impl Error for HandlerError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.cause {
             HandlerErrorCause::Failed(error) => Some(&**error),
-            HandlerErrorCause::Cancelled | HandlerErrorCause::Panicked(_) => None,
+            HandlerErrorCause::Cancelled
+            | HandlerErrorCause::Idle { .. }
+            | HandlerErrorCause::Panicked(_) => None,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::Poll,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -22,7 +23,9 @@ use crate::{
     cork::Cork,
     error::{BoxError, HandlerError, HandlerErrorCause, panic_message},
     idle::Idle,
-    log, os,
+    log,
+    options::Opened,
+    os,
     reader::StreamReader,
     serving::{Handling, Serving, wake_all},
     socket::Socket,
@@ -46,13 +49,13 @@ impl Serving {
             let _ = os::configure(&*system, &self.config.sockets);
         }
         let background = Background::Runtime(self.runtime.clone());
-        let idle = self.config.idle_timeout;
-        let idle = idle.map(|timeout| Idle::new(timeout, self.runtime.clone()));
-        let activity = idle.as_ref().map(Idle::activity);
-        let (reader, writer, connection) = self
-            .config
-            .options
-            .open_shared(socket, background, activity, None);
+        let opened = self.config.options.open_shared(socket, background, None);
+        let Opened {
+            reader,
+            writer,
+            connection,
+            idle,
+        } = opened;
         // Who comes in while the server is closed has come too late.
         let Some(running) = Running::new(self.clone(), connection) else {
             return;
@@ -119,6 +122,7 @@ impl Running {
             Ended::Well => None,
             Ended::Badly(cause) => Some(cause),
             Ended::Cancelled => Some(HandlerErrorCause::Cancelled),
+            Ended::Idle(timeout) => Some(HandlerErrorCause::Idle { timeout }),
         };
         if let Some(cause) = cause {
             let peer_addr = connection.extra_info().peer_addr.clone();
@@ -126,7 +130,7 @@ impl Running {
         }
         poll_fn(|cx| {
             if let Some(idle) = &mut idle {
-                idle.check(connection, cx);
+                let _ = idle.poll(connection, cx); // the handler has ended
             }
             connection.poll_until(cx, is_closed)
         })
@@ -143,7 +147,9 @@ impl Running {
                 return Poll::Ready(Ended::Cancelled);
             }
             if let Some(idle) = idle {
-                idle.check(&client.connection, cx);
+                if idle.poll(&client.connection, cx).is_ready() {
+                    return Poll::Ready(Ended::Idle(idle.timeout()));
+                }
             }
             // What the handler writes in one go leaves together.
             let _cork = Cork::new(client.connection.clone());
@@ -197,6 +203,8 @@ enum Ended {
     Well,
     Badly(HandlerErrorCause),
     Cancelled,
+    /// Its connection was, for so long, and it has not ended by itself.
+    Idle(Duration),
 }
 
 fn is_closed(core: &Writer) -> Poll<()> {

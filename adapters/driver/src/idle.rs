@@ -1,26 +1,34 @@
 //! Ending a connection on which nothing moves.
 
 use std::{
+    future::poll_fn,
     io,
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    task::Context,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
+
+use futures_util::task::AtomicWaker;
 
 use crate::{
     connection::Connection,
     runtime::{BoxFuture, Runtime},
 };
 
-/// When bytes last moved: told of each read and write that moved some.
+/// How long a handler whose connection was ended may take to end by itself, at the most.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What the connection reports: when bytes last moved, and that it is closed.
 pub(crate) struct Activity {
     runtime: Arc<dyn Runtime>,
     began: Instant,
     /// Nanoseconds from `began` to the last move.
     last: AtomicU64,
+    closed: AtomicBool,
+    watcher: AtomicWaker,
 }
 
 impl Activity {
@@ -28,6 +36,12 @@ impl Activity {
         // They last for 584 years.
         let age = u64::try_from(self.age().as_nanos()).unwrap_or(u64::MAX);
         self.last.store(age, Ordering::Relaxed);
+    }
+
+    /// There is nothing left to watch.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.watcher.wake();
     }
 
     fn idle_for(&self) -> Duration {
@@ -49,7 +63,10 @@ pub(crate) struct Idle {
 
 enum Watch {
     Awake,
+    /// Until the connection can be idle.
     Asleep(BoxFuture<'static, ()>),
+    /// It was idle and is ended. Until its handler must have ended, too.
+    Grace(BoxFuture<'static, ()>),
     Over,
 }
 
@@ -59,6 +76,8 @@ impl Idle {
             began: runtime.now(),
             runtime,
             last: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+            watcher: AtomicWaker::new(),
         };
         Self {
             timeout,
@@ -71,20 +90,57 @@ impl Idle {
         self.activity.clone()
     }
 
-    pub(crate) fn check(&mut self, connection: &Connection, cx: &mut Context<'_>) {
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Watches a connection for as long as it is not closed, in a task of its own.
+    pub(crate) fn spawn(mut self, connection: &Arc<Connection>) {
+        let connection = Arc::downgrade(connection);
+        let runtime = self.activity.runtime.clone();
+        runtime.spawn(Box::pin(poll_fn(move |cx| {
+            self.poll_closed(&connection, cx)
+        })));
+    }
+
+    fn poll_closed(&mut self, connection: &Weak<Connection>, cx: &mut Context<'_>) -> Poll<()> {
+        // Before looking, so that closing in between wakes.
+        self.activity.watcher.register(cx.waker());
+        match connection.upgrade() {
+            Some(connection) if !self.activity.closed.load(Ordering::Acquire) => {
+                let _ = self.poll(&connection, cx); // there is no handler
+                Poll::Pending
+            }
+            Some(_) | None => Poll::Ready(()),
+        }
+    }
+
+    /// Ends the connection once it is idle. Ready when that was so long ago that its handler must have
+    /// ended, too.
+    pub(crate) fn poll(&mut self, connection: &Connection, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match &mut self.watch {
-                Watch::Over => return,
+                Watch::Over => return Poll::Ready(()),
                 Watch::Awake => {}
-                Watch::Asleep(timer) => {
+                Watch::Asleep(timer) => match timer.as_mut().poll(cx) {
+                    Poll::Ready(()) => {}
+                    Poll::Pending => return Poll::Pending,
+                },
+                Watch::Grace(timer) => {
                     if timer.as_mut().poll(cx).is_pending() {
-                        return;
+                        return Poll::Pending;
                     }
+                    self.watch = Watch::Over;
+                    continue;
                 }
+            }
+            if self.activity.closed.load(Ordering::Acquire) {
+                return Poll::Pending; // by others, who may go on
             }
             let left = self.timeout.saturating_sub(self.activity.idle_for());
             if left.is_zero() {
-                self.watch = Watch::Over;
+                let grace = self.timeout.min(GRACE);
+                self.watch = Watch::Grace(self.activity.runtime.sleep(grace));
                 connection.time_out(io::Error::new(
                     io::ErrorKind::TimedOut,
                     format!("nothing was read or written for {:?}", self.timeout),

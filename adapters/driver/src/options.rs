@@ -1,12 +1,18 @@
-//! How a stream buffers, and how long it takes to close.
+//! How a stream buffers, and how long it waits.
 
 use std::{sync::Arc, time::Duration};
 
 use millpond_core::{DEFAULT_HIGH_WATER, DEFAULT_LIMIT, Reader, Writer};
 
 use crate::{
-    background::Background, connection::Connection, error::OpenError, idle::Activity,
-    reader::StreamReader, runtime::Spawn, socket::Socket, writer::StreamWriter,
+    background::Background,
+    connection::Connection,
+    error::OpenError,
+    idle::Idle,
+    reader::StreamReader,
+    runtime::{Runtime, Spawn},
+    socket::Socket,
+    writer::StreamWriter,
 };
 
 /// As long as nginx lingers (`lingering_time`); asyncio waits for ever for a peer that takes nothing.
@@ -88,11 +94,26 @@ macro_rules! stream_options {
             self.$($options).+ = self.$($options).+.close_timeout(timeout);
             self
         }
+
+        /// Resets a connection on which no byte was read or written for so long; not bounded by default:
+        /// [`StreamOptions::idle_timeout`](crate::StreamOptions::idle_timeout) says what follows.
+        ///
+        /// ```no_run
+        /// # use std::time::Duration;
+        /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+        /// let too_long = Duration::from_secs(300);
+        #[doc = concat!("let opened = ", $opened, ".idle_timeout(too_long)", $done)]
+        /// # Ok(()) }
+        /// ```
+        pub fn idle_timeout(mut self, timeout: std::time::Duration) -> Self {
+            self.$($options).+ = self.$($options).+.idle_timeout(timeout);
+            self
+        }
     };
 }
 pub(crate) use stream_options;
 
-/// How a stream buffers, and how long it takes to close: its limit, caps, watermarks and timeout.
+/// How a stream buffers, and how long it waits: its limit, caps, watermarks and timeouts.
 ///
 /// [`OpenConnection`](crate::OpenConnection) and [`StartServer`](crate::StartServer) have these
 /// settings as methods of their own; this is for streams over other transports.
@@ -114,11 +135,31 @@ pub struct StreamOptions {
     high: usize,
     write_cap: Option<usize>,
     close_timeout: Duration,
+    idle_timeout: Option<Duration>,
+}
+
+/// A stream over a socket, and what is to be done about it.
+pub(crate) struct Opened {
+    pub(crate) reader: StreamReader,
+    pub(crate) writer: StreamWriter,
+    pub(crate) connection: Arc<Connection>,
+    /// To be polled, if there is a time limit and a clock.
+    pub(crate) idle: Option<Idle>,
+}
+
+impl Opened {
+    /// The two halves. Nobody has to poll anything.
+    pub(crate) fn watched(self) -> (StreamReader, StreamWriter) {
+        if let Some(idle) = self.idle {
+            idle.spawn(&self.connection);
+        }
+        (self.reader, self.writer)
+    }
 }
 
 impl StreamOptions {
-    /// asyncio's defaults: a limit of 64 KiB, no caps, watermarks of 16 and 64 KiB; and 30 s to
-    /// close.
+    /// asyncio's defaults: a limit of 64 KiB, no caps, watermarks of 16 and 64 KiB; 30 s to close, and no
+    /// idle timeout.
     ///
     /// ```
     /// let ((reader, _), _peer) = millpond::StreamOptions::new().pair(4096);
@@ -132,6 +173,7 @@ impl StreamOptions {
             high: DEFAULT_HIGH_WATER,
             write_cap: None,
             close_timeout: CLOSE_TIMEOUT,
+            idle_timeout: None,
         }
     }
 
@@ -248,6 +290,38 @@ impl StreamOptions {
         self
     }
 
+    /// Resets a connection on which no byte was read or written for so long; not bounded by default.
+    ///
+    /// What is asked of the stream then fails as `TimedOut`. It is looked at until the connection is
+    /// closed: also during a TLS handshake, which has to be made within this time, and while what was
+    /// written is being delivered after a close. What a peer sends and nobody reads does not count as
+    /// read.
+    ///
+    /// A server's handler whose connection was ended so has as long again, but 1 s at the most, to
+    /// return by itself. Then it is cancelled where it waits, and reported as
+    /// [`Idle`](crate::HandlerErrorCause::Idle), so that one that waits for something else does not
+    /// keep its place.
+    ///
+    /// It needs the clock of a runtime. Without one ([`open`](Self::open)) nothing is bounded. 0 is an
+    /// error or a panic, as each use says.
+    ///
+    /// asyncio has no counterpart.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+    /// let mut upstream = millpond::connect(runtime, "192.0.2.1:80")
+    ///     .idle_timeout(Duration::from_secs(60))
+    ///     .await?;
+    /// let late = upstream.read_line().await; // if nothing comes for a minute
+    /// assert_eq!(late.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+    /// # Ok(()) }
+    /// ```
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = Some(timeout);
+        self
+    }
+
     /// The two halves of a stream over a socket; `spawner` runs what is delivered in the
     /// background.
     ///
@@ -278,9 +352,44 @@ impl StreamOptions {
         socket: Box<dyn Socket>,
         spawner: Arc<dyn Spawn>,
     ) -> (StreamReader, StreamWriter) {
-        let (reader, writer, _) =
-            self.open_shared(socket, Background::Spawner(spawner), None, None);
-        (reader, writer)
+        let background = Background::Spawner(spawner);
+        self.open_shared(socket, background, None).watched()
+    }
+
+    /// As [`open`](Self::open), on a runtime: with its clock the timeouts hold, too.
+    ///
+    /// # Panics
+    ///
+    /// As [`open`](Self::open), and if the idle timeout is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{sync::Arc, time::Duration};
+    ///
+    /// use futures_io::{AsyncRead, AsyncWrite};
+    /// use millpond::{FuturesIo, Runtime, StreamOptions, StreamReader, StreamWriter};
+    ///
+    /// /// What an SSH library calls a channel.
+    /// fn channel(
+    ///     runtime: Arc<dyn Runtime>,
+    ///     channel: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    /// ) -> (StreamReader, StreamWriter) {
+    ///     let options = StreamOptions::new().idle_timeout(Duration::from_secs(60));
+    ///     options.open_on(Box::new(FuturesIo::new(channel)), runtime)
+    /// }
+    /// ```
+    pub fn open_on(
+        &self,
+        socket: Box<dyn Socket>,
+        runtime: Arc<dyn Runtime>,
+    ) -> (StreamReader, StreamWriter) {
+        assert!(
+            self.idle_timeout != Some(Duration::ZERO),
+            "the idle timeout is 0, so no connection would last"
+        );
+        let background = Background::Runtime(runtime);
+        self.open_shared(socket, background, None).watched()
     }
 
     /// Both halves, and what they share.
@@ -288,9 +397,14 @@ impl StreamOptions {
         &self,
         socket: Box<dyn Socket>,
         background: Background,
-        activity: Option<Arc<Activity>>,
         host: Option<&str>,
-    ) -> (StreamReader, StreamWriter, Arc<Connection>) {
+    ) -> Opened {
+        let idle = match (self.idle_timeout, &background) {
+            (Some(timeout), Background::Runtime(runtime)) => {
+                Some(Idle::new(timeout, runtime.clone()))
+            }
+            (Some(_), Background::Spawner(_)) | (None, _) => None,
+        };
         let mut reader = Reader::with_limit(self.limit);
         if let Some(cap) = self.cap {
             reader = reader.with_cap(cap);
@@ -303,13 +417,18 @@ impl StreamOptions {
             socket,
             background,
             self.close_timeout,
-            activity,
+            idle.as_ref().map(Idle::activity),
             host,
             writer,
         );
         let reader = StreamReader::new(reader, socket, connection.clone());
         let writer = StreamWriter::new(connection.clone());
-        (reader, writer, connection)
+        Opened {
+            reader,
+            writer,
+            connection,
+            idle,
+        }
     }
 
     /// For options that come from outside: an error instead of a panic.
@@ -325,6 +444,12 @@ impl StreamOptions {
             return Err(OpenError::option(
                 "watermarks",
                 format!("the low one ({low}) is above the high one ({high})"),
+            ));
+        }
+        if self.idle_timeout == Some(Duration::ZERO) {
+            return Err(OpenError::option(
+                "idle_timeout",
+                "it is 0, so no connection would last",
             ));
         }
         Ok(())

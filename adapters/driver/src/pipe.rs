@@ -236,8 +236,8 @@ impl ConnectPipe {
         let socket = adopt(&*self.runtime, self.pipe, self.direction)
             .map_err(|source| OpenError::Pipe { source })?;
         let background = Background::Runtime(self.runtime);
-        let (reader, writer, _) = self.options.open_shared(socket, background, None, None);
-        Ok(Stream::from((reader, writer)))
+        let opened = self.options.open_shared(socket, background, None);
+        Ok(Stream::from(opened.watched()))
     }
 }
 

@@ -40,7 +40,6 @@ pub(crate) struct Config {
     pub(crate) sockets: SocketOptions,
     pub(crate) backlog: u32,
     pub(crate) max_connections: usize,
-    pub(crate) idle_timeout: Option<Duration>,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) tls: Option<Handshake>,
     pub(crate) handler: Arc<Handler>,

@@ -268,13 +268,6 @@ macro_rules! server_options {
             max_connections(max: usize) => "max_connections(1000)",
             |plan| plan.config.max_connections = max;
 
-            /// Resets a connection on which no byte was read or written for so long: what its handler
-            /// asks of the stream then fails as timed out. Not bounded by default.
-            ///
-            /// asyncio has no counterpart.
-            idle_timeout(timeout: Duration) => "idle_timeout(std::time::Duration::from_secs(300))",
-            |plan| plan.config.idle_timeout = Some(timeout);
-
             /// How long each stage of a [shutdown](crate::Server::shutdown) may take; 60 s by
             /// default, as in asyncio's `StreamServer` of 3.8.
             shutdown_timeout(timeout: Duration) =>
@@ -414,7 +407,6 @@ impl Plan {
                 sockets: ListenOptions::default().socket,
                 backlog: BACKLOG,
                 max_connections: usize::MAX,
-                idle_timeout: None,
                 shutdown_timeout: SHUTDOWN_TIMEOUT,
                 tls: None,
                 handler,
@@ -466,12 +458,6 @@ impl Plan {
             return Err(OpenError::option(
                 "max_connections",
                 "it is 0, so nobody could connect",
-            ));
-        }
-        if self.config.idle_timeout == Some(Duration::ZERO) {
-            return Err(OpenError::option(
-                "idle_timeout",
-                "it is 0, so no connection would last",
             ));
         }
         Ok(())

@@ -394,16 +394,61 @@ fn what_goes_out_keeps_a_connection_alive() {
 }
 
 #[test]
-fn a_connection_is_ended_though_its_handler_waits_for_something_else() {
+fn a_handler_that_waits_for_something_else_is_cancelled_after_its_connection_was_ended() {
     let world = World::default();
     let (server, reports) = serve_impatiently(&world);
     let peer = world.call();
     peer.send(b"s");
     world.advance(10_000 * MILLI);
     assert!(peer.is_released());
+    world.advance(999 * MILLI);
     assert!(reports.lock().unwrap().is_empty());
-    let shutdown = world.run(server.shutdown());
-    assert_eq!(shutdown.cancelled, 1);
+    assert!(format!("{server:?}").contains("clients: 1"), "{server:?}");
+    world.advance(MILLI);
+    let cancelled = "the handler of an unknown peer was cancelled, because nothing was read or written for \
+                     10s, and it did not end by itself";
+    assert_eq!(*reports.lock().unwrap(), [cancelled]);
+    assert!(format!("{server:?}").contains("clients: 0"), "{server:?}");
+    assert_eq!(world.tasks(), 1, "the accepting one");
+}
+
+#[test]
+fn a_handler_has_no_longer_to_end_than_its_connection_may_be_idle() {
+    let world = World::default();
+    let server = start_server(world.runtime(), address(1), async |_, _writer| {
+        pending::<()>().await;
+    });
+    let server = server.idle_timeout(20 * MILLI).on_handler_error(|_| {});
+    let server = world.serve(server);
+    let _peer = world.call();
+    world.advance(39 * MILLI);
+    assert!(format!("{server:?}").contains("clients: 1"), "{server:?}");
+    world.advance(MILLI);
+    assert!(format!("{server:?}").contains("clients: 0"), "{server:?}");
+}
+
+#[test]
+fn a_handler_that_has_closed_its_stream_is_not_idle() {
+    let world = World::default();
+    let inside = world.clone();
+    let handler = move |_: StreamReader, mut writer: StreamWriter| {
+        let world = inside.clone();
+        async move {
+            use millpond::Runtime;
+            writer.close();
+            world.sleep(60_000 * MILLI).await; // there is more to do than to answer
+        }
+    };
+    let server = start_server(world.runtime(), address(1), handler);
+    let server = server.idle_timeout(1_000 * MILLI);
+    let server = world.serve(server.on_handler_error(|error| panic!("{error}")));
+    let peer = world.call();
+    peer.end();
+    world.advance(59_999 * MILLI);
+    assert!(peer.is_released() && !peer.was_reset());
+    assert!(format!("{server:?}").contains("clients: 1"), "{server:?}");
+    world.advance(MILLI);
+    assert!(format!("{server:?}").contains("clients: 0"), "{server:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a server listens on, when, and how often.
 
 use std::{
+    future::pending,
     io::{self, ErrorKind},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{
@@ -12,7 +13,8 @@ use std::{
 
 use futures_util::{FutureExt, future::join_all};
 use millpond::{
-    Address, Family, OpenError, Server, Stream, StreamReader, StreamServer, StreamWriter,
+    Address, Family, HandlerErrorCause, OpenError, Server, Stream, StreamReader, StreamServer,
+    StreamWriter,
 };
 
 use crate::setup::Setup;
@@ -331,6 +333,46 @@ pub(crate) async fn a_silent_connection_is_reset_and_its_handler_told_why(setup:
         sentence.contains("nothing was read or written for 50ms"),
         "{sentence}"
     );
+}
+
+pub(crate) async fn a_handler_that_waits_elsewhere_does_not_keep_an_idle_connections_place(
+    setup: Setup,
+) {
+    let (told, mut reports) = futures_channel::mpsc::unbounded();
+    let server = setup
+        .serve_at("127.0.0.1:0", async |_, _writer| pending::<()>().await)
+        .idle_timeout(Duration::from_millis(50))
+        .max_connections(1)
+        .on_handler_error(move |error| told.unbounded_send(error.cause).unwrap());
+    let server = server.await.unwrap();
+    for _ in 0..2 {
+        // Connected or reset by then: the report is of this one.
+        let _client = setup.open(&server.sockets()[0]).await;
+        let cause = futures_util::StreamExt::next(&mut reports).await.unwrap();
+        assert!(matches!(cause, HandlerErrorCause::Idle { .. }), "{cause:?}");
+    }
+    server.close();
+    server.wait_closed().await;
+}
+
+pub(crate) async fn a_server_that_says_nothing_is_given_up_after_the_idle_timeout(setup: Setup) {
+    let server = setup.serve_at("127.0.0.1:0", echo).await.unwrap();
+    let opening = setup.open(&server.sockets()[0]);
+    let timeout = Duration::from_millis(50);
+    let (mut reader, mut writer) = opening.idle_timeout(timeout).await.unwrap();
+    let began = setup.runtime.now();
+    let error = reader.read_line().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    let error = error.to_string();
+    assert!(
+        error.contains("nothing was read or written for 50ms"),
+        "{error}"
+    );
+    let error = writer.drain().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert!(setup.runtime.now() - began < Duration::from_secs(29));
+    server.close();
+    server.wait_closed().await; // it was reset, or its handler would wait for a line
 }
 
 #[cfg(unix)]

@@ -4,7 +4,8 @@
 //!     curl -H "Host: example.org" http://127.0.0.1:8890/          # in another terminal
 //!
 //! An end of one direction is passed on, and the other direction goes on. A reset is passed on as a
-//! reset. Nothing is read from one side while the other does not keep up.
+//! reset. Nothing is read from one side while the other does not keep up, and a side on which nothing
+//! moves for too long is reset.
 
 use std::{io, num::ParseFloatError, sync::Arc, time::Duration};
 
@@ -51,6 +52,7 @@ struct Upstream {
     runtime: Arc<dyn Runtime>,
     address: String,
     connect_timeout: Duration,
+    idle_timeout: Duration,
 }
 
 impl Upstream {
@@ -59,8 +61,9 @@ impl Upstream {
         mut reader: StreamReader,
         mut writer: StreamWriter,
     ) -> Result<(), BoxError> {
-        let opening =
-            open_connection(self.runtime, self.address).connect_timeout(self.connect_timeout);
+        let opening = open_connection(self.runtime, self.address)
+            .connect_timeout(self.connect_timeout)
+            .idle_timeout(self.idle_timeout);
         let (mut up_reader, mut up_writer) = match opening.await {
             Ok(opened) => opened,
             Err(error) => {
@@ -99,6 +102,7 @@ fn main() -> io::Result<()> {
             runtime: runtime.clone(),
             address: args.upstream,
             connect_timeout: args.connect_timeout,
+            idle_timeout: args.idle_timeout,
         };
         let server = start_server(runtime, (args.host, args.port), move |reader, writer| {
             upstream.clone().handle(reader, writer)

@@ -230,6 +230,22 @@ fn clients_above_the_maximum_wait() {
 }
 
 #[test]
+fn a_client_that_has_ended_does_not_keep_its_place_when_the_upstream_is_silent() {
+    for runtime in RUNTIMES {
+        let args = ["--idle-timeout", "0.3", "--max-connections", "1"];
+        let proxy = Proxy::start(runtime, &args);
+        let (mut client, upstream) = proxy.connect();
+        client.write_all(b"question").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let mut next = proxy.client();
+        assert_eq!(error_of(&client), ErrorKind::ConnectionReset);
+        let mut upstream_of_next = proxy.accept();
+        ping(&mut next, &mut upstream_of_next);
+        assert_eq!(all(&upstream), b"question");
+    }
+}
+
+#[test]
 fn a_connection_on_which_nothing_moves_is_ended() {
     for runtime in RUNTIMES {
         let proxy = Proxy::start(runtime, &["--idle-timeout", "0.3"]);
