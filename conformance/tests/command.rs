@@ -196,3 +196,27 @@ fn a_page_says_where_a_trace_is_wrong_and_when_the_limit_changes() {
     assert!(page.contains("limit 2<") && page.contains("pauses above 4<"));
     assert!(page.contains("<td class=\"n\">6</td>"), "as in the file");
 }
+
+/// A trace can come from anywhere, and what it says must not play with the terminal.
+#[test]
+fn what_a_file_says_is_printed_as_plain_text() {
+    let header = r#"{"trace":1,"limit":3}"#;
+    for line in [
+        r#"{"fail":"\u001b[2J\u009b2J\n"}"#,
+        r#"{"read_line":true,"failed":"\u001b[2J\u009b2J\n"}"#,
+        "{\"fail\":\"\u{9b}2J\u{7f}\"}",
+        r#"{"feed":"00","\u001b[2J\u009b2J":1}"#,
+        r#"{"\u001b[2J\u009b2J":1}"#,
+        r#"{"feed":"\u001b[2J\u009b2J"}"#,
+        "{\u{9b}2J}",
+    ] {
+        for command in ["replay", "show", "shrink"] {
+            let output = run(&[command, "-"], &format!("{header}\n{line}\n"));
+            for printed in [output.stdout, output.stderr] {
+                let printed = String::from_utf8(printed).unwrap();
+                let odd = |it: char| it.is_control() && it != '\n';
+                assert!(!printed.contains(odd), "{command} {line}: {printed:?}");
+            }
+        }
+    }
+}

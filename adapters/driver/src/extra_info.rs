@@ -2,9 +2,13 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
-use crate::os::RawHandle;
+use crate::{escape::Escaped, os::RawHandle};
 
 /// Where an end of a connection is, or a server listens.
+///
+/// It is printed in one line that says exactly which address it is: `127.0.0.1:80`, `/run/x.sock`,
+/// `@name` for an abstract one. The peer chooses the path of its own socket, so what cannot be printed
+/// is escaped as in a string of Rust, and a path that could be taken for something else is quoted.
 ///
 /// # Examples
 ///
@@ -54,10 +58,16 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
-            Self::Unix(Some(path)) => path.display().fmt(f),
+            Self::Unix(Some(path)) => {
+                let bytes = path.as_os_str().as_encoded_bytes();
+                match bytes.first() {
+                    Some(b'/' | b'.' | b'a'..=b'z' | b'A'..=b'Z') => Escaped(bytes).fmt(f),
+                    _ => write!(f, "{path:?}"), // in quotation marks
+                }
+            }
             Self::Unix(None) => f.write_str("(unnamed unix socket)"),
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            Self::Abstract(name) => write!(f, "@{}", name.escape_ascii()),
+            Self::Abstract(name) => write!(f, "@{}", Escaped(name)),
         }
     }
 }

@@ -79,6 +79,7 @@ mod connect;
 mod connection;
 mod cork;
 mod error;
+mod escape;
 mod extra_info;
 mod feed;
 mod flush;

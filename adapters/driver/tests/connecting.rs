@@ -99,7 +99,7 @@ fn a_path_that_begins_with_a_nul_is_an_abstract_address() {
     let address = Address::Abstract(b"name".to_vec());
     block_on(open_connection(runtime.clone(), &address).into_future()).unwrap();
     let long = format!("@{}", "x".repeat(107));
-    assert_eq!(runtime.tried(), ["@name", r"@with\x00more", &long, "@name"]);
+    assert_eq!(runtime.tried(), ["@name", r"@with\0more", &long, "@name"]);
 }
 
 #[test]

@@ -6,7 +6,10 @@ mod support;
 
 use std::{io::ErrorKind, pin::pin, time::Duration};
 
-use millpond::{Socket, Stream, TlsError};
+use futures_lite::future::{block_on, zip};
+use millpond::{
+    Socket, Stream, TlsAcceptor, TlsConnector, TlsError, pair, rustls::pki_types::PrivateKeyDer,
+};
 use support::tls::{Pace, Raw, Scene, VERSIONS, Version, Way, client_config, open, poll_on, tls};
 
 /// An alert that is no failure, in the clear: `close_notify` is 0, `user_canceled` 90.
@@ -151,4 +154,38 @@ fn why_a_handshake_failed_is_told_though_the_alert_never_leaves() {
         let error = poll_on(&scene.world, shaking).expect("time is up");
         assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidData);
     }
+}
+
+/// A certificate that a trusted authority has signed can have names that nobody has looked at.
+#[test]
+fn the_names_of_a_certificate_are_printed_as_plain_text() {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let mut names = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    let odd = rcgen::string::Ia5String::try_from("x\n\x1b[2J\x7f").unwrap();
+    names.subject_alt_names = vec![
+        rcgen::SanType::DnsName(odd.clone()),
+        rcgen::SanType::URI(odd),
+    ];
+    let certificate = names.self_signed(&key).unwrap().der().clone();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let connector = TlsConnector::with_roots([certificate.clone()]);
+    let acceptor = TlsAcceptor::new(vec![certificate], key);
+
+    let (client, server) = pair();
+    let (mut client, mut server) = (Stream::from(client), Stream::from(server));
+    let shaking = client.start_tls(connector).server_hostname("example.org");
+    let (refused, _) = block_on(zip(async { shaking.await }, async {
+        server.start_tls(acceptor).await
+    }));
+    let refused = refused.unwrap_err();
+    let mut texts = vec![refused.to_string(), format!("{refused:?}")];
+    let mut cause = std::error::Error::source(&refused);
+    while let Some(error) = cause {
+        texts.extend([error.to_string(), format!("{error:?}")]);
+        cause = error.source();
+    }
+    assert!(texts[0].contains(r"x\n\u{1b}[2J\u{7f}"), "{texts:?}");
+    assert!(texts.iter().all(|text| !text.contains(char::is_control)));
+    let of_rustls = refused.rustls().unwrap();
+    assert!(!of_rustls.to_string().contains(char::is_control));
 }

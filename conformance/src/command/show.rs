@@ -5,11 +5,12 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
+    str::EscapeDebug,
 };
 
 use anstream::stdout;
 use clap::Args;
-use millpond_conformance::trace::{Answer, Line, Moment, Request, Trace, timeline};
+use millpond_conformance::trace::{Answer, Kind, Line, Moment, Request, Trace, timeline};
 
 use crate::{
     html, read,
@@ -132,7 +133,7 @@ pub(crate) fn describe(line: &Line) -> String {
         Line::Ask(request, answer) => format!("{} → {}", asked(request), answered(answer)),
         Line::Buffered(data) => format!("buffered: {}", text(data)),
         Line::Consume(n) => format!("drops {n}"),
-        Line::Fail(kind) => format!("⟵ fails: {kind}"),
+        Line::Fail(kind) => format!("⟵ fails: {}", plain(kind)),
         Line::Feed(data) => format!("⟵ {} ({})", text(data), data.len()),
         Line::FeedEof => "⟵ end of the stream".to_owned(),
         Line::SetLimit(n) => format!("the limit is {n}"),
@@ -158,7 +159,7 @@ fn asked(request: &Request) -> String {
 fn answered(answer: &Answer) -> String {
     match answer {
         Answer::CapExceeded { cap } => format!("exceeds the cap of {cap}"),
-        Answer::Failed(kind) => format!("failed: {kind}"),
+        Answer::Failed(kind) => format!("failed: {}", plain(kind)),
         Answer::Incomplete { partial, expected } => match expected {
             Some(n) => format!("incomplete, {} of {n}: {}", partial.len(), text(partial)),
             None => format!("incomplete: {}", text(partial)),
@@ -169,6 +170,11 @@ fn answered(answer: &Answer) -> String {
         Answer::Ready(n) => format!("{n} bytes, not taken"),
         _ => answer.to_string(),
     }
+}
+
+/// A file can say anything.
+fn plain(kind: &Kind) -> EscapeDebug<'_> {
+    kind.as_str().escape_debug()
 }
 
 fn text(data: &[u8]) -> String {

@@ -190,8 +190,22 @@ impl fmt::Display for Answer {
     }
 }
 
-fn quoted(kind: &Kind) -> Value {
-    Value::from(kind.as_str())
+/// As JSON that can be shown on a terminal.
+fn quoted(kind: &Kind) -> String {
+    plain(&Value::from(kind.as_str()).to_string())
+}
+
+/// What a file says goes to terminals: JSON leaves some control characters as they are, above all the
+/// short form of ESC [.
+fn plain(json: &str) -> String {
+    let mut plain = String::new();
+    for character in json.chars() {
+        match character.is_control() {
+            true => plain += &format!("\\u{:04x}", u32::from(character)),
+            false => plain.push(character),
+        }
+    }
+    plain
 }
 
 fn parse_into(
@@ -396,7 +410,7 @@ impl Fields {
 
     fn nothing_left(&self) -> Result<(), String> {
         match self.0.keys().next() {
-            Some(name) => Err(format!("expected nothing else, found \"{name}\"")),
+            Some(name) => Err(format!("expected nothing else, found {name:?}")),
             None => Ok(()),
         }
     }
@@ -413,7 +427,7 @@ fn expected(what: &str, name: &str, found: &Value) -> String {
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.problem)
+        write!(f, "line {}: {}", self.line, plain(&self.problem))
     }
 }
 

@@ -78,7 +78,7 @@ fn ask(stream: &mut BlockingStream, command: &str, code: &str) -> io::Result<()>
 fn expect(stream: &mut BlockingStream, code: &str) -> io::Result<()> {
     let line = stream.read(Request::Line)?;
     let answer = String::from_utf8_lossy(line.trim_ascii_end());
-    println!("S: {answer}");
+    println!("S: {}", answer.escape_debug());
     if answer.starts_with(code) {
         Ok(())
     } else {

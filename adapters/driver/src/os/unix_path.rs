@@ -253,7 +253,7 @@ fn put_back(aside: &Path, path: &Path) -> io::Result<()> {
             Err(in_use("another server is starting on it"))
         }
         Err(error) => {
-            let aside = aside.display();
+            let aside = Address::Unix(Some(aside.to_owned()));
             let why = format!("another server's socket is at {aside} now, as {error}");
             Err(in_use(why))
         }

@@ -26,7 +26,7 @@ use super::{
     guard::{self, Guard},
     socket::TlsSocket,
 };
-use crate::socket::Socket;
+use crate::{escape::Escaped, socket::Socket};
 
 /// As much as most clients say first.
 const FIRST: usize = 1024;
@@ -186,7 +186,7 @@ async fn flushing<T>(
     match shaken.await? {
         Ok(stream) => Ok(stream),
         Err((error, guard)) => {
-            let error = TransportError::from(NoTls::explain(error));
+            let error = TransportError::from(NoTls::explain(with_plain_names(error)));
             if error.kind() == io::ErrorKind::InvalidData {
                 progress.fail(error.clone()); // however long the alert takes
                 let _ = guard.send_alert().await; // the failure is why
@@ -194,6 +194,25 @@ async fn flushing<T>(
             Err(error.into())
         }
     }
+}
+
+/// The names in a certificate are the peer's own words, which rustls repeats as they are.
+fn with_plain_names(error: io::Error) -> io::Error {
+    use rustls::{CertificateError::NotValidForNameContext, Error::InvalidCertificate};
+    let of_tls = error.get_ref().and_then(|it| it.downcast_ref());
+    let Some(InvalidCertificate(NotValidForNameContext {
+        expected,
+        presented,
+    })) = of_tls
+    else {
+        return error;
+    };
+    let names = presented.iter().map(|name| Escaped(name.as_bytes()));
+    let plain = NotValidForNameContext {
+        expected: expected.clone(),
+        presented: names.map(|name| name.to_string()).collect(),
+    };
+    io::Error::new(error.kind(), InvalidCertificate(plain))
 }
 
 /// The commonest mistake in words: one side speaks TLS, and the other does not.
