@@ -128,7 +128,7 @@ pub trait Runtime: Spawn {
 
     /// The addresses of a host, each once, in the order in which they should be tried.
     ///
-    /// [`os::resolve`](crate::os::resolve) finds them on a thread that may block.
+    /// [`os::resolve`](crate::os::resolve) does it for runtimes that use the system's resolver.
     fn resolve<'a>(&'a self, lookup: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
 
     /// Waits for so long.

@@ -3,11 +3,12 @@
 mod support;
 
 use std::{
-    io::ErrorKind,
+    io::{self, ErrorKind},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     time::Duration,
 };
 
+use futures_lite::future::{block_on, poll_once};
 use millpond::{
     Address, ConnectOptions, Family, KeepAlive, ListenOptions, Lookup, SocketOptions, StdSocket, os,
 };
@@ -64,7 +65,7 @@ fn a_connecting_socket_has_its_options_and_does_not_block() {
     options.socket = unusual();
     let socket = connect(&address, &options);
     assert_unusual(&socket);
-    let read = std::io::Read::read(&mut &socket, &mut [0]).unwrap_err();
+    let read = io::Read::read(&mut &socket, &mut [0]).unwrap_err();
     assert_eq!(read.kind(), ErrorKind::WouldBlock);
 }
 
@@ -279,7 +280,7 @@ fn nobody_there_is_told_at_once_or_by_connected() {
 }
 
 /// What a socket that is not connected fails with, once the system knows.
-fn failure(socket: &TcpStream) -> std::io::Error {
+fn failure(socket: &TcpStream) -> io::Error {
     loop {
         match os::connected(socket) {
             Err(error) => return error,
@@ -332,10 +333,14 @@ fn a_port_is_shared_by_all_who_say_so() {
     assert_eq!(third.unwrap_err().kind(), ErrorKind::AddrInUse);
 }
 
+fn resolve(lookup: &Lookup) -> io::Result<Vec<SocketAddr>> {
+    block_on(os::resolve(lookup))
+}
+
 #[test]
 fn names_and_literals_resolve_to_addresses_with_the_port_each_once() {
     for host in [Some("localhost"), Some("127.0.0.1"), None] {
-        let addresses = os::resolve(&Lookup::new(host, 4321)).unwrap();
+        let addresses = resolve(&Lookup::new(host, 4321)).unwrap();
         assert!(!addresses.is_empty());
         for (i, address) in addresses.iter().enumerate() {
             assert!(address.ip().is_loopback(), "{host:?}: {address}");
@@ -345,11 +350,41 @@ fn names_and_literals_resolve_to_addresses_with_the_port_each_once() {
     }
 }
 
+/// So no thread is started for it.
+#[test]
+fn an_address_is_answered_at_once() {
+    let at_once = |lookup: &Lookup| block_on(poll_once(os::resolve(lookup)));
+    for host in [
+        Some("127.0.0.1"),
+        Some("::1"),
+        None,
+        #[cfg(unix)]
+        Some("127.1"),
+    ] {
+        let addresses = at_once(&Lookup::new(host, 80))
+            .expect("it is no name")
+            .unwrap();
+        assert!(addresses[0].ip().is_loopback());
+    }
+    let mut lookup = Lookup::new(Some("localhost"), 80);
+    lookup.flags = 4; // AI_NUMERICHOST
+    at_once(&lookup)
+        .expect("it must not be looked up")
+        .unwrap_err();
+    #[cfg(target_os = "linux")]
+    {
+        let zone = at_once(&Lookup::new(Some("fe80::1%lo"), 80))
+            .unwrap()
+            .unwrap();
+        assert!(matches!(zone[..], [SocketAddr::V6(address)] if address.scope_id() == 1));
+    }
+}
+
 #[test]
 fn all_interfaces_are_found_only_for_listening() {
     let mut lookup = Lookup::new(None, 80);
     lookup.passive = true;
-    let addresses = os::resolve(&lookup).unwrap();
+    let addresses = resolve(&lookup).unwrap();
     assert!(addresses.contains(&(Ipv4Addr::UNSPECIFIED, 80).into()));
     assert!(addresses.iter().all(|at| at.ip().is_unspecified()));
 }
@@ -362,10 +397,10 @@ fn a_family_leaves_out_the_other_one() {
     ] {
         let mut lookup = Lookup::new(Some(literal), 80);
         lookup.family = Some(family);
-        let addresses = os::resolve(&lookup).unwrap();
+        let addresses = resolve(&lookup).unwrap();
         assert!(addresses.iter().all(|at| family.matches(at)) && !addresses.is_empty());
         lookup.host = Some(other.to_owned());
-        os::resolve(&lookup).unwrap_err();
+        resolve(&lookup).unwrap_err();
     }
 }
 
@@ -374,10 +409,10 @@ fn a_family_leaves_out_the_other_one() {
 fn flags_reach_the_resolver_and_its_error_is_told() {
     let mut lookup = Lookup::new(Some("localhost"), 80);
     lookup.flags = libc::AI_NUMERICHOST;
-    let error = os::resolve(&lookup).unwrap_err();
+    let error = resolve(&lookup).unwrap_err();
     assert!(error.to_string().contains(": "), "{error}");
     lookup.flags = libc::AI_CANONNAME;
-    os::resolve(&lookup).unwrap();
+    resolve(&lookup).unwrap();
 }
 
 #[test]
@@ -385,14 +420,14 @@ fn a_protocol_that_the_resolver_does_not_know_is_left_to_the_socket() {
     let mut lookup = Lookup::new(Some("127.0.0.1"), 80);
     for protocol in [6, 262] {
         lookup.protocol = Some(protocol);
-        let addresses = os::resolve(&lookup).unwrap();
+        let addresses = resolve(&lookup).unwrap();
         assert_eq!(addresses, [(Ipv4Addr::LOCALHOST, 80).into()]);
     }
 }
 
 #[test]
 fn a_host_with_a_nul_is_an_error() {
-    let error = os::resolve(&Lookup::new(Some("a\0b"), 80)).unwrap_err();
+    let error = resolve(&Lookup::new(Some("a\0b"), 80)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
 }
 
@@ -456,6 +491,6 @@ mod abstract_names {
     #[test]
     fn they_are_shown_with_an_at_sign_and_escaped() {
         let address = Address::Abstract(b"a b\0\xff".to_vec());
-        assert_eq!(address.to_string(), r"@a b\x00\xff");
+        assert_eq!(address.to_string(), r"@a b\0\xff");
     }
 }

@@ -179,8 +179,7 @@ impl Runtime for Smol {
     }
 
     fn resolve<'a>(&'a self, lookup: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        let lookup = lookup.clone();
-        Box::pin(smol::unblock(move || os::resolve(&lookup)))
+        os::resolve(lookup)
     }
 
     #[cfg(unix)]

@@ -93,6 +93,9 @@ use crate::sockets::Io;
 /// tokio knows whether a socket is ready only after its driver has looked. What is written before
 /// that, to a socket that was just adopted, is queued, and leaves when it has.
 ///
+/// Names are looked up on threads that are not tokio's: it does not wait for them when it ends, and its
+/// time goes on meanwhile if it is paused.
+///
 /// # Examples
 ///
 /// ```
@@ -248,9 +251,7 @@ impl Runtime for Tokio {
     }
 
     fn resolve<'a>(&'a self, lookup: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        let lookup = lookup.clone();
-        let resolving = self.handle.spawn_blocking(move || os::resolve(&lookup));
-        Box::pin(async move { resolving.await? })
+        os::resolve(lookup)
     }
 
     #[cfg(unix)]

@@ -5,11 +5,9 @@ use std::{
     net::SocketAddr,
     sync::Arc,
     task::{Context, Poll, ready},
-    thread,
     time::Duration,
 };
 
-use futures_channel::oneshot;
 use futures_util::future::poll_fn;
 use millpond::{
     Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Runtime, Socket,
@@ -54,10 +52,7 @@ impl Runtime for EventLoop {
     }
 
     fn resolve<'a>(&'a self, lookup: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        let (found, addresses) = oneshot::channel();
-        let lookup = lookup.clone();
-        thread::spawn(move || found.send(os::resolve(&lookup)));
-        Box::pin(async { addresses.await.map_err(io::Error::other)? })
+        os::resolve(lookup)
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {

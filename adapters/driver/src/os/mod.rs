@@ -7,6 +7,7 @@ mod address;
 mod bind;
 mod configure;
 mod connect;
+mod lookups;
 mod resolve;
 mod stream;
 #[cfg(unix)]

@@ -4,39 +4,76 @@ use std::{collections::HashSet, io, net::SocketAddr};
 
 use dns_lookup::{AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
 
-use crate::lookup::{Family, Lookup};
+use super::lookups::Threads;
+use crate::{
+    lookup::{Family, Lookup},
+    runtime::BoxFuture,
+};
 
 #[cfg(unix)]
-use libc::{AI_CANONNAME, AI_PASSIVE};
+use libc::{AI_CANONNAME, AI_NUMERICHOST, AI_PASSIVE};
 #[cfg(not(unix))]
 const AI_PASSIVE: i32 = 1;
 #[cfg(not(unix))]
 const AI_CANONNAME: i32 = 2;
+#[cfg(not(unix))]
+const AI_NUMERICHOST: i32 = 4;
 
-/// The addresses that the system's `getaddrinfo` finds, in its order and each once. It blocks, so
-/// it belongs on a thread that may.
+/// One for each name that is looked up. A name can hang for as long as the resolver likes.
+static THREADS: Threads = Threads::new(64);
+
+/// The addresses that the system's `getaddrinfo` finds, in its order and each once.
+///
+/// An address, such as `127.0.0.1` or `fe80::1%eth0`, is answered at once. A name is looked up on a
+/// thread of its own, which holds up neither the runtime nor the end of the program. Up to 64 are
+/// looked up at a time in all of the program; further ones wait until one of them is found or has
+/// failed.
 ///
 /// A protocol that the resolver does not know, as glibc does not know MPTCP, is left to the socket.
 ///
 /// # Errors
 ///
-/// What `getaddrinfo` says; `InvalidInput` for a host that contains a NUL.
+/// What `getaddrinfo` says; `InvalidInput` for a host that contains a NUL; what the system says if no
+/// thread can be started.
+///
+/// # Cancel safety
+///
+/// Yes: a lookup that is dropped goes on without anybody waiting for it, or never begins.
 ///
 /// # Examples
 ///
 /// ```
 /// use millpond::{Lookup, os};
 ///
-/// let addresses = os::resolve(&Lookup::new(Some("127.0.0.1"), 80))?;
+/// # futures_lite::future::block_on(async {
+/// let addresses = os::resolve(&Lookup::new(Some("127.0.0.1"), 80)).await?;
 /// assert_eq!(addresses, [([127, 0, 0, 1], 80).into()]);
-/// # Ok::<(), std::io::Error>(())
+/// # Ok::<(), std::io::Error>(()) }).unwrap();
 /// ```
 #[doc(alias = "getaddrinfo")]
-pub fn resolve(lookup: &Lookup) -> io::Result<Vec<SocketAddr>> {
+pub fn resolve(lookup: &Lookup) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+    let lookup = lookup.clone();
+    Box::pin(async move {
+        match of_address(&lookup) {
+            Some(answer) => answer,
+            None => THREADS.run(move || Ok(find(&lookup, lookup.flags)?)).await,
+        }
+    })
+}
+
+/// What does not have to be looked up; `None` for a name.
+fn of_address(lookup: &Lookup) -> Option<io::Result<Vec<SocketAddr>>> {
+    match find(lookup, lookup.flags | AI_NUMERICHOST) {
+        Err(error) if is_of_name(&error) && lookup.flags & AI_NUMERICHOST == 0 => None,
+        answer => Some(answer.map_err(io::Error::from)),
+    }
+}
+
+fn find(lookup: &Lookup, flags: i32) -> Result<Vec<SocketAddr>, LookupError> {
     let passive = if lookup.passive { AI_PASSIVE } else { 0 };
     let mut hints = AddrInfoHints {
         // Nobody reads the canonical name, and it need not be text.
-        flags: (lookup.flags | passive) & !AI_CANONNAME,
+        flags: (flags | passive) & !AI_CANONNAME,
         address: lookup.family.map_or(0, |family| match family {
             Family::Ipv4 => AddrFamily::Inet.into(),
             Family::Ipv6 => AddrFamily::Inet6.into(),
@@ -61,6 +98,11 @@ fn ask(lookup: &Lookup, hints: AddrInfoHints) -> Result<Vec<SocketAddr>, LookupE
     let found = getaddrinfo(lookup.host.as_deref(), Some(&port), Some(hints))?;
     let addresses: io::Result<_> = found.map(|info| Ok(info?.sockaddr)).collect();
     Ok(addresses?)
+}
+
+/// It is no address.
+fn is_of_name(error: &LookupError) -> bool {
+    matches!(error.kind(), LookupErrorKind::NoName)
 }
 
 fn is_of_protocol(error: &LookupError) -> bool {
