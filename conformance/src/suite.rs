@@ -360,6 +360,7 @@ macro_rules! __runtime {
                 flags_reach_the_resolver,
                 a_local_address_is_what_the_server_sees,
                 a_local_port_can_be_given,
+                a_connection_to_itself_is_refused_and_gives_the_port_back,
                 a_local_address_that_cannot_be_is_an_error_that_says_so,
                 both_halves_can_be_had_in_one,
                 a_server_tells_where_it_listens_and_how_it_stands,

@@ -123,6 +123,9 @@ pub fn connect_unix(runtime: Arc<dyn Runtime>, path: impl AsRef<std::path::Path>
 /// [`Resolve`](OpenError::Resolve) for a host without address, [`Connect`](OpenError::Connect) with
 /// each address that was tried and why it failed, [`TimedOut`](OpenError::TimedOut).
 ///
+/// `Differs from asyncio:` a connection to itself, which TCP makes now and then if nobody listens on a
+/// local port from which connections can begin, too, is `ConnectionRefused`.
+///
 /// # Cancel safety
 ///
 /// Yes: attempts that are dropped are closed.
@@ -217,7 +220,9 @@ impl<T> OpenConnection<T> {
     /// system chooses.
     ///
     /// Of several addresses the first is taken that is of the peer's family and free. A port that is
-    /// given serves several attempts at once, except on Windows and the BSDs.
+    /// given serves several attempts at once, except on Windows and the BSDs. With port 0 the system
+    /// chooses one before it knows the peer, so that no two connections from an address have the same
+    /// one, and there are about 28,000 of them on Linux (`ip_local_port_range`).
     ///
     /// ```no_run
     /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
@@ -247,8 +252,8 @@ impl<T> OpenConnection<T> {
         self
     }
 
-    /// The name that the server's certificate must have: the host by default, or the address if that
-    /// is all there is. For a socket, a path, or several hosts it must be given. It is for TLS, and an
+    /// The name that the server's certificate must have: the host by default, or the address, without its
+    /// zone, if that is all there is. For a socket, a path, or several hosts it must be given. It is for TLS, and an
     /// error without.
     ///
     /// `Differs from asyncio:` an empty one does not switch verification off.
@@ -502,19 +507,33 @@ fn attempt<'a>(
     address: &'a Address,
     options: &'a ConnectOptions,
 ) -> Attempt<'a> {
-    if address.tcp().is_some() {
-        return runtime.connect(address, options);
-    }
+    let is_unix = address.tcp().is_none();
     Box::pin(async move {
         loop {
             match runtime.connect(address, options).await {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(error) if is_unix && error.kind() == io::ErrorKind::WouldBlock => {
                     runtime.sleep(BACKLOG_PAUSE).await;
                 }
-                result => return result,
+                Err(error) => return Err(error),
+                Ok(socket) => return unless_to_itself(socket),
             }
         }
     })
+}
+
+/// TCP connects a socket to itself if nobody listens on a port of this machine and the system chooses
+/// that very port for this side. It would give back what is written, and keep the server from starting.
+fn unless_to_itself(socket: Box<dyn Socket>) -> io::Result<Box<dyn Socket>> {
+    let info = socket.extra_info();
+    let tcp = |address: &Option<Address>| address.as_ref().and_then(Address::tcp);
+    match (tcp(&info.local_addr), tcp(&info.peer_addr)) {
+        (Some(here), Some(there)) if (here.ip(), here.port()) == (there.ip(), there.port()) => {
+            socket.abort(); // so that the port is free at once
+            let why = "nobody listens there, and the connection was one to itself";
+            Err(io::Error::new(io::ErrorKind::ConnectionRefused, why))
+        }
+        _ => Ok(socket),
+    }
 }
 
 type Attempt<'a> = BoxFuture<'a, io::Result<Box<dyn Socket>>>;

@@ -9,8 +9,8 @@ use std::{
 use futures_channel::mpsc;
 use futures_util::StreamExt;
 use millpond::{
-    Address, Family, OpenConnection, OpenError, Server, StdListener, StreamReader, StreamWriter,
-    Target, os::SockRef,
+    Address, Family, ListenOptions, OpenConnection, OpenError, Server, StdListener, StreamReader,
+    StreamWriter, Target, os::SockRef,
 };
 
 use crate::{polling::interrupted, setup::Setup};
@@ -179,6 +179,36 @@ pub(crate) async fn a_local_port_can_be_given(setup: Setup) {
         }
     }
     panic!("no port is free");
+}
+
+/// Binding to the address that is connected to makes TCP connect to itself.
+pub(crate) async fn a_connection_to_itself_is_refused_and_gives_the_port_back(mut setup: Setup) {
+    // Somebody else may get the port in between.
+    for _ in 0..20 {
+        let (free, nobody) = listen();
+        drop(free);
+        let error = setup.open(nobody).local_addr(nobody).await.unwrap_err();
+        if error.kind() == ErrorKind::AddrInUse {
+            continue;
+        }
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "{error}");
+        // Not even a server that does not ask for it is kept from starting.
+        let mut options = ListenOptions::default();
+        options.reuse_address = false;
+        match setup.runtime.bind(&nobody.into(), &options) {
+            Ok(bound) => drop(bound),
+            Err(_) => continue,
+        }
+        // With another address beside it, which answers, that one is taken.
+        let (_server, address) = start(&mut setup).await;
+        assert_connects(setup.open(vec![nobody, address]).local_addr(nobody)).await;
+        let Ok(_server) = setup.serve_at(nobody, echo).await else {
+            continue;
+        };
+        assert_connects(setup.open(nobody)).await;
+        return;
+    }
+    panic!("no port is given back");
 }
 
 pub(crate) async fn a_local_address_that_cannot_be_is_an_error_that_says_so(mut setup: Setup) {
@@ -408,9 +438,7 @@ pub(crate) async fn a_datagram_socket_is_refused(setup: Setup) {
 async fn busy_server(setup: &mut Setup) -> (Box<dyn millpond::Listener>, std::path::PathBuf) {
     let path = setup.new_path();
     let address = Address::Unix(Some(path.clone()));
-    let bound = setup
-        .runtime
-        .bind(&address, &millpond::ListenOptions::default());
+    let bound = setup.runtime.bind(&address, &ListenOptions::default());
     let listener = bound.unwrap().listen(1).unwrap();
     let mut waiting = Vec::new();
     while let Ok(socket) = setup.runtime.connect(&address, &Default::default()).await {

@@ -7,17 +7,20 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use futures_lite::future;
 use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, FuturesIo, ListenOptions, Listener, Lookup, Runtime,
-    Socket, Spawn, StdListener, StdSocket,
+    Address, Bound, BoxFuture, ConnectOptions, ExtraInfo, FuturesIo, ListenOptions, Listener,
+    Lookup, Runtime, Socket, Spawn, StdListener, StdSocket,
 };
 
 pub const BLACK_HOLE: &str = "192.0.2.1:80";
 pub const REFUSES: &str = "192.0.2.2:80";
+/// Nobody listens there, and the system connects a socket to itself.
+pub const ITSELF: &str = "192.0.2.4:80";
 pub const ANSWERS: &str = "192.0.2.3:80";
 pub const ANSWERS_V6: &str = "[2001:db8::3]:80";
 
@@ -33,6 +36,8 @@ pub struct MadeUp {
     pub spawned: AtomicUsize,
     /// Attempts that were given up without an outcome.
     pub given_up: Arc<AtomicUsize>,
+    /// Connections that were reset.
+    pub reset: Arc<AtomicUsize>,
 }
 
 impl MadeUp {
@@ -54,6 +59,7 @@ impl MadeUp {
             adopted: AtomicUsize::new(0),
             spawned: AtomicUsize::new(0),
             given_up: Arc::default(),
+            reset: Arc::default(),
         }
     }
 
@@ -78,6 +84,31 @@ impl Drop for CountDrop {
     }
 }
 
+/// A socket that is connected to itself.
+struct Itself(Address, Arc<AtomicUsize>);
+
+impl Socket for Itself {
+    fn poll_read(&self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+        unreachable!("nobody is given it")
+    }
+
+    fn poll_write(&self, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        unreachable!("nobody is given it")
+    }
+
+    fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        unreachable!("nobody is given it")
+    }
+
+    fn abort(&self) {
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn extra_info(&self) -> ExtraInfo {
+        ExtraInfo::new(Some(self.0.clone()), Some(self.0.clone()))
+    }
+}
+
 impl Spawn for MadeUp {
     /// The task never runs.
     fn spawn(&self, _: BoxFuture<'static, ()>) {
@@ -91,9 +122,13 @@ impl Runtime for MadeUp {
         address: &'a Address,
         _: &'a ConnectOptions,
     ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
-        let address = address.to_string();
-        self.tried.lock().unwrap().push(address.clone());
-        match &*address {
+        let text = address.to_string();
+        self.tried.lock().unwrap().push(text.clone());
+        match &*text {
+            ITSELF => {
+                let socket = Itself(address.clone(), self.reset.clone());
+                Box::pin(async { Ok(Box::new(socket) as _) })
+            }
             BLACK_HOLE => {
                 let guard = CountDrop(self.given_up.clone());
                 Box::pin(async move {
