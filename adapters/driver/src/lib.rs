@@ -32,6 +32,7 @@
 //! |---|---|
 //! | `tls` | TLS by rustls, with the cryptography of ring (`tls-ring`) |
 //! | `tls-aws-lc-rs` | TLS with that of aws-lc-rs, which is used if ring's is not there |
+//! | `idna` | names of hosts that are not ASCII, such as `bücher.example` (by the crate idna, with 24 others below it) |
 //! | `tracing` | events for handlers that fail and connections that cannot be accepted |
 //!
 //! None is on by default. The adapters have the same.
@@ -86,6 +87,7 @@ mod flush;
 mod functions;
 pub mod guide;
 mod handling;
+mod host_name;
 mod idle;
 mod inline;
 mod linger;

@@ -4,7 +4,6 @@ use std::{
     fmt,
     future::IntoFuture,
     io::{self, Write},
-    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -493,10 +492,10 @@ impl Plan {
         for address in addresses {
             let first = bound.first().filter(|_| same_port);
             let chosen = first.and_then(|first| port(&first.local_addr().ok()?));
-            let address = match (address, chosen) {
-                (Address::Tcp(address), Some(port)) => SocketAddr::new(address.ip(), port).into(),
-                (address, _) => address.clone(),
-            };
+            let mut address = address.clone();
+            if let (Address::Tcp(address), Some(port)) = (&mut address, chosen) {
+                address.set_port(port);
+            }
             match self.runtime.bind(&address, &self.listen) {
                 Ok(one) => bound.push(one),
                 Err(source) if source.kind() == io::ErrorKind::AddrNotAvailable => {

@@ -9,6 +9,7 @@ use std::{
 use crate::{
     error::OpenError,
     extra_info::Address,
+    host_name::{self, without_brackets},
     lookup::{Family, Lookup},
     runtime::Runtime,
     socket::Socket,
@@ -23,12 +24,6 @@ const UNIX_PATH_MAX: usize = if cfg!(any(target_os = "linux", target_os = "andro
     103
 };
 
-/// The longest name that DNS knows, in bytes, without the dot at its end.
-const HOST_MAX: usize = 253;
-
-/// The longest part of one, between two dots.
-const LABEL_MAX: usize = 63;
-
 /// Where to connect to, or to listen on: whatever converts into it. `S` is what can be given
 /// instead of an address: a socket that is there already, asyncio's `sock`.
 ///
@@ -41,6 +36,10 @@ const LABEL_MAX: usize = 63;
 /// | a path that begins with a NUL, `Path::new("\0name")` | on Linux, an abstract address: one that is in no directory |
 /// | `(["localhost", "example.org"], 80)`, `(Vec<String>, u16)` | several hosts, all of whose addresses count |
 /// | a [`StdSocket`] or a `Box<dyn Socket>` to connect, a [`StdListener`] to listen, or what converts into them | that socket |
+///
+/// A name with other letters than those of ASCII, `bücher.example`, is looked up and verified in the
+/// form that DNS has for it, `xn--bcher-kva.example`, as in asyncio. That needs the feature `idna`, and
+/// is an error without it that says so.
 ///
 /// ```
 /// use std::net::Ipv4Addr;
@@ -397,40 +396,17 @@ impl Query {
     }
 
     fn host(&self, host: String) -> Result<Host, OpenError> {
-        let name = without_brackets(&host);
-        if let Ok(ip) = name.parse() {
+        let host = without_brackets(&host);
+        if let Ok(ip) = host.parse() {
             return Ok(Host::Ip(ip));
         }
-        self.check_host(name)?;
-        Ok(Host::Name(name.to_owned()))
-    }
-
-    fn check_host(&self, host: &str) -> Result<(), OpenError> {
         if host.is_empty() && !self.passive {
             return Err(OpenError::option("host", "it is empty"));
         }
-        if host.contains('\0') {
-            return Err(OpenError::option("host", "it contains a NUL"));
-        }
-        let name = host.strip_suffix('.').unwrap_or(host);
-        let len = name.len();
-        if len > HOST_MAX {
-            return Err(OpenError::option(
-                "host",
-                format!("it has {len} bytes, and no name has more than {HOST_MAX}"),
-            ));
-        }
-        let labels = || name.split('.').map(str::len);
-        if !host.is_empty() && labels().any(|len| len == 0) {
-            return Err(OpenError::option("host", "nothing is between two dots"));
-        }
-        // What is not ASCII is shorter or longer in DNS.
-        if let Some(len) = labels().find(|len| *len > LABEL_MAX && host.is_ascii()) {
-            let reason =
-                format!("a part of it has {len} bytes, and none has more than {LABEL_MAX}");
-            return Err(OpenError::option("host", reason));
-        }
-        Ok(())
+        let refused = |reason| OpenError::option("host", reason);
+        let name = host_name::to_ascii(host).map_err(refused)?;
+        host_name::check(&name).map_err(refused)?;
+        Ok(Host::Name(name.into_owned()))
     }
 
     fn check_port(&self, port: u16) -> Result<(), OpenError> {
@@ -473,14 +449,6 @@ fn host_and_port(text: &str) -> Result<(String, u16), OpenError> {
         return Err(OpenError::option("address", reason));
     }
     Ok((host.to_owned(), port))
-}
-
-/// An IPv6 address is often written in brackets; it may have a scope, as in `[fe80::1%eth0]`.
-fn without_brackets(host: &str) -> &str {
-    host.strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .filter(|host| host.contains(':'))
-        .unwrap_or(host)
 }
 
 fn unix_path(path: PathBuf) -> Result<Address, OpenError> {

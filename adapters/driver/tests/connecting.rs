@@ -14,7 +14,9 @@ use std::{
 use futures_lite::future::{self, block_on};
 use millpond::{Address, Family, FuturesIo, OpenConnection, OpenError, Socket, open_connection};
 
-use crate::support::made_up::{ANSWERS, ANSWERS_V6, BLACK_HOLE, MadeUp, REFUSES, all, parsed};
+use crate::support::made_up::{
+    ANSWERS, ANSWERS_V6, BLACK_HOLE, ITSELF, MadeUp, REFUSES, all, parsed,
+};
 
 #[test]
 fn an_address_that_does_not_answer_delays_the_next_by_a_quarter_of_a_second() {
@@ -36,6 +38,26 @@ fn an_address_that_refuses_delays_nothing() {
     let addresses = all(&[REFUSES, ANSWERS, BLACK_HOLE]);
     block_on(open_connection(runtime.clone(), addresses).into_future()).unwrap();
     assert_eq!(runtime.tried(), [REFUSES, ANSWERS]);
+    assert_eq!(runtime.slept(), Duration::ZERO);
+}
+
+#[test]
+fn a_connection_to_itself_is_a_refused_attempt_and_is_reset_at_once() {
+    let runtime = MadeUp::new();
+    let error = block_on(open_connection(runtime.clone(), parsed(ITSELF)).into_future());
+    let error = error.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot connect to 192.0.2.4:80: nobody listens there, and the connection was one to itself"
+    );
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(runtime.reset.load(Ordering::Relaxed), 1);
+
+    // As any that is refused, it leaves the race to the others.
+    let runtime = MadeUp::new();
+    let addresses = all(&[ITSELF, ANSWERS]);
+    block_on(open_connection(runtime.clone(), addresses).into_future()).unwrap();
+    assert_eq!(runtime.tried(), [ITSELF, ANSWERS]);
     assert_eq!(runtime.slept(), Duration::ZERO);
 }
 
@@ -265,6 +287,53 @@ fn an_ipv6_address_may_be_in_brackets_and_keeps_its_scope() {
     let opening = open_connection(runtime.clone(), "[fe80::1%eth0]:80");
     block_on(opening.into_future()).unwrap_err();
     assert_eq!(runtime.resolved(), ["fe80::1%eth0"]);
+}
+
+/// It is found, as no certificate has a zone, and then nobody answers.
+#[cfg(feature = "__tls")]
+#[test]
+fn an_address_with_a_zone_is_a_name_for_tls_without_it() {
+    let runtime = MadeUp::new();
+    let connector = millpond::TlsConnector::dangerously_without_verification();
+    for target in ["[fe80::1%eth0]:80", "[fe80::1%2]:80"] {
+        let opening = open_connection(runtime.clone(), target).tls(&connector);
+        let error = block_on(opening.into_future()).unwrap_err();
+        assert!(!matches!(error, OpenError::Option { .. }), "{error}");
+    }
+    assert_eq!(runtime.resolved(), ["fe80::1%eth0"]);
+    assert_eq!(runtime.tried(), ["[fe80::1%2]:80"]);
+}
+
+#[test]
+fn a_name_in_other_letters_is_looked_up_in_those_of_dns() {
+    let runtime = MadeUp::new();
+    for opening in [
+        open_connection(runtime.clone(), "bücher.example:80"),
+        open_connection(runtime.clone(), ("bücher.example", 80)),
+        open_connection(runtime.clone(), (["bücher.example"], 80)),
+        #[cfg(feature = "__tls")]
+        open_connection(runtime.clone(), ("bücher.example", 80))
+            .tls(millpond::TlsConnector::dangerously_without_verification()),
+        #[cfg(feature = "__tls")]
+        open_connection(runtime.clone(), ("xn--bcher-kva.example", 80))
+            .tls(millpond::TlsConnector::dangerously_without_verification())
+            .server_hostname("BÜCHER.example"),
+    ] {
+        let error = block_on(opening.into_future()).unwrap_err();
+        if cfg!(feature = "idna") {
+            assert!(matches!(error, OpenError::Resolve { .. }), "{error}");
+        } else {
+            let text = error.to_string();
+            assert!(matches!(error, OpenError::Option { .. }), "{text}");
+            assert!(
+                text.contains("\"xn--\"") && text.contains("`idna`"),
+                "{text}"
+            );
+        }
+    }
+    let resolved = runtime.resolved();
+    assert_eq!(resolved.is_empty(), !cfg!(feature = "idna"));
+    assert!(resolved.iter().all(|name| name == "xn--bcher-kva.example"));
 }
 
 #[test]

@@ -10,8 +10,10 @@ use std::{
     time::Duration,
 };
 
-use futures_lite::future::block_on;
-use millpond::{Stream, TlsAcceptor, TlsConnector, TlsError, TlsSide, pair};
+use futures_lite::future::{block_on, zip};
+use millpond::{
+    Stream, TlsAcceptor, TlsConnector, TlsError, TlsSide, pair, rustls::pki_types::PrivateKeyDer,
+};
 use support::tls::{NAME, Version, client_config, identity, server_config, tls};
 
 fn acceptor() -> TlsAcceptor {
@@ -66,7 +68,7 @@ fn a_chain_without_a_certificate_is_refused() {
 fn a_key_of_another_certificate_is_refused() {
     let (certificate, _) = identity();
     let other = rcgen::KeyPair::generate().unwrap().serialize_der();
-    let other = millpond::rustls::pki_types::PrivateKeyDer::try_from(other).unwrap();
+    let other = PrivateKeyDer::try_from(other).unwrap();
     let chain = vec![certificate];
     let acceptor = TlsAcceptor::new(chain.clone(), other.clone_key());
     assert_eq!(refused(acceptor).0, "certificate");
@@ -130,4 +132,55 @@ fn a_setting_that_is_changed_after_the_first_use_counts() {
     assert_eq!(once(&connector, &acceptor).as_deref(), Some(&b"one"[..]));
     let (whole, _) = tls(Version::Tls12);
     assert_eq!(once(&connector, whole), None);
+}
+
+/// A certificate has an address without the zone, by which this machine alone tells its interfaces.
+#[test]
+fn the_zone_of_an_address_is_no_part_of_its_name() {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let names = rcgen::CertificateParams::new(["fe80::1".to_owned()]).unwrap();
+    let certificate = names.self_signed(&key).unwrap().der().clone();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let connector = TlsConnector::with_roots([certificate.clone()]);
+    let acceptor = TlsAcceptor::new(vec![certificate], key);
+    for name in ["fe80::1", "fe80::1%eth0", "fe80::1%2"] {
+        let (client, server) = pair();
+        let (mut client, mut server) = (Stream::from(client), Stream::from(server));
+        let shaking = client.start_tls(&connector).server_hostname(name);
+        let shaken = zip(async { shaking.await }, async {
+            server.start_tls(&acceptor).await
+        });
+        let (client, server) = block_on(shaken);
+        client.unwrap();
+        server.unwrap();
+    }
+}
+
+#[cfg(feature = "idna")]
+#[test]
+fn a_name_in_other_letters_is_verified_in_those_of_certificates() {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let names = rcgen::CertificateParams::new(["xn--bcher-kva.example".to_owned()]).unwrap();
+    let certificate = names.self_signed(&key).unwrap().der().clone();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let connector = TlsConnector::with_roots([certificate.clone()]);
+    let acceptor = TlsAcceptor::new(vec![certificate], key);
+    for (name, verified) in [
+        ("bücher.example", true),
+        ("Bücher.Example", true),
+        ("xn--bcher-kva.example", true),
+        ("bûcher.example", false),
+    ] {
+        let (client, server) = pair();
+        let (mut client, mut server) = (Stream::from(client), Stream::from(server));
+        let shaking = client.start_tls(&connector).server_hostname(name);
+        let (shaken, _) = block_on(zip(async { shaking.await }, async {
+            server.start_tls(&acceptor).await
+        }));
+        assert_eq!(shaken.is_ok(), verified, "{name}");
+        if verified {
+            let tls = server.extra_info().tls.clone().unwrap();
+            assert_eq!(tls.server_name.as_deref(), Some("xn--bcher-kva.example"));
+        }
+    }
 }

@@ -209,12 +209,14 @@ impl Host {
             Some(host) if lookup.flags & NUMERIC_HOST != 0 => host.parse().into_iter().collect(),
             Some(host) => self.addresses_of(host),
         };
-        let wanted = addresses.into_iter().filter(|ip| {
-            lookup
-                .family
-                .is_none_or(|family| family.matches(&SocketAddr::new(*ip, 0)))
-        });
-        let found: Vec<_> = wanted.map(|ip| SocketAddr::new(ip, lookup.port)).collect();
+        let addresses = addresses
+            .into_iter()
+            .map(|ip| SocketAddr::new(ip, lookup.port));
+        let found: Vec<_> = with_zone(lookup)
+            .into_iter()
+            .chain(addresses)
+            .filter(|address| lookup.family.is_none_or(|it| it.matches(address)))
+            .collect();
         if found.is_empty() {
             return Err(io::Error::new(
                 io::ErrorKind::NotFound,
@@ -240,6 +242,12 @@ impl Host {
         let host = hosts.find(|host| host.name.eq_ignore_ascii_case(name));
         host.map(|host| host.addresses.clone()).unwrap_or_default()
     }
+}
+
+/// An address with a zone, such as `fe80::1%2`, is no `IpAddr`.
+fn with_zone(lookup: &Lookup) -> Option<SocketAddr> {
+    let host = lookup.host.as_ref().filter(|host| host.contains('%'))?;
+    format!("[{host}]:{}", lookup.port).parse().ok()
 }
 
 impl Spawn for Host {

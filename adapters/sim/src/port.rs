@@ -106,8 +106,9 @@ impl State {
                 Ok(address)
             };
         }
+        let mut address = address;
         for _ in FIRST_PORT..=u16::MAX {
-            let address = SocketAddr::new(ip, self.next_port(host));
+            address.set_port(self.next_port(host));
             if !self.is_taken(host, address, false) {
                 return Ok(address);
             }
@@ -436,15 +437,15 @@ impl State {
 
     /// The host that an address leads to, and the address as that host knows it.
     fn route(&self, from: u32, target: &Address) -> io::Result<(u32, Address)> {
-        let Address::Tcp(address) = target else {
+        let Address::Tcp(mut address) = *target else {
             return Ok((from, target.clone()));
         };
-        let ip = match address.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-            ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
-        };
-        let target = Address::Tcp(SocketAddr::new(ip, address.port()));
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            IpAddr::V4(_) | IpAddr::V6(_) => {}
+        }
+        let (ip, target) = (address.ip(), Address::Tcp(address));
         if self.has_address(from, ip) {
             return Ok((from, target));
         }
@@ -527,9 +528,10 @@ impl State {
         if !options.local_addrs.is_empty() {
             return self.first_usable(from, to, *target, &options.local_addrs);
         }
-        let ip = self.source_ip(from, to, *target)?;
+        let mut local = *target;
+        local.set_ip(self.source_ip(from, to, *target)?);
         for _ in FIRST_PORT..=u16::MAX {
-            let local = SocketAddr::new(ip, self.next_port(from));
+            local.set_port(self.next_port(from));
             let route = (from, local, *target);
             if !self.routes.contains(&route) && !self.is_taken(from, local, false) {
                 return Ok(local.into());

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, ErrorKind},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
@@ -550,7 +550,7 @@ fn local_addresses_are_those_of_the_caller_and_lead_where_they_can() {
         let far = world().host("far").runtime();
         let _server = millpond::start_server(far, ":7", echo).await.unwrap();
         let from = |local: &str| {
-            let local: std::net::SocketAddr = local.parse().unwrap();
+            let local: SocketAddr = local.parse().unwrap();
             open_connection("10.0.0.2:7").local_addr(local)
         };
         let (_reader, writer) = from("0.0.0.0:5000").await.unwrap();
@@ -627,7 +627,7 @@ fn names_are_found_however_they_are_written() {
 
 #[test]
 fn a_fault_for_an_address_strikes_nobody_else() {
-    let far: std::net::SocketAddr = "10.0.0.2:7".parse().unwrap();
+    let far: SocketAddr = "10.0.0.2:7".parse().unwrap();
     for fault in [Fault::refuse(), Fault::reset()] {
         let run = two_hosts(1).fault(fault.to(far)).record(async {
             let runtime = world().host("far").runtime();
@@ -650,4 +650,43 @@ fn a_fault_for_an_address_strikes_nobody_else() {
         run.output.unwrap();
         assert_eq!(run.faults, 2);
     }
+}
+
+/// The zone of an address is kept by all that is made of it.
+#[test]
+fn a_zone_is_kept() {
+    let local = [ip("10.0.0.1"), ip("fe80::1")];
+    Sim::new(1).host("localhost", local).run(async {
+        let zone = |address: &Address| match address.tcp() {
+            Some(SocketAddr::V6(address)) => address.scope_id(),
+            other => panic!("{other:?}"),
+        };
+        // The second one gets the port of the first.
+        let server = start_server((["10.0.0.1", "fe80::1%2"], 0), echo)
+            .await
+            .unwrap();
+        let addresses = server.sockets();
+        assert_eq!(
+            addresses[0].tcp().unwrap().port(),
+            addresses[1].tcp().unwrap().port()
+        );
+        assert_eq!(zone(&addresses[1]), 2);
+        let any_port: SocketAddr = "[fe80::1%2]:0".parse().unwrap();
+        let other = start_server(any_port, echo).await.unwrap();
+        let fixed = serve("[fe80::1%2]:7").await;
+        for address in [&addresses[1], &other.sockets()[0], &fixed.sockets()[0]] {
+            assert_eq!(zone(address), 2);
+            for opening in [
+                open_connection(address),
+                open_connection(address.to_string()),
+            ] {
+                let (mut reader, mut writer) = opening.await.unwrap();
+                let info = writer.extra_info().clone();
+                assert_eq!(zone(&info.peer_addr.unwrap()), 2);
+                assert_eq!(zone(&info.local_addr.unwrap()), 2);
+                writer.write(b"x").unwrap();
+                assert_eq!(reader.read(1).await.unwrap(), "x");
+            }
+        }
+    });
 }

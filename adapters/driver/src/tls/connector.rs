@@ -15,6 +15,7 @@ use futures_rustls::rustls::{
 
 use super::error::TlsError;
 use super::{Terms, Truncation, config::Source, handshake::Handshake, provider};
+use crate::host_name;
 
 /// How a client does TLS: whom it trusts, and who it is; asyncio's `ssl` context of a client.
 ///
@@ -231,12 +232,10 @@ impl TlsConnector {
                 "there is no host to take it from, so it must be given",
             )
         })?;
-        let name = ServerName::try_from(server_name.to_owned()).map_err(|_| {
-            TlsError::config(
-                "server_hostname",
-                format!("{server_name:?} is no name or address"),
-            )
-        })?;
+        let refused = |reason| TlsError::config("server_hostname", reason);
+        let name = host_name::to_ascii(host_name::without_zone(server_name)).map_err(refused)?;
+        let name = ServerName::try_from(name.into_owned())
+            .map_err(|_| refused(format!("{server_name:?} is no name or address")))?;
         Ok(Handshake::Client {
             config: self.source.config(Settings::build)?,
             name,
