@@ -4,16 +4,12 @@ use std::{
     fmt,
     io::{self, IoSlice},
     ops::Deref,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, PoisonError, Weak},
     task::{Context, Poll, Wake, Waker, ready},
     time::Duration,
 };
 
 use bytes::{Buf, Bytes};
-use futures_util::task::AtomicWaker;
 use millpond_core::{Event, Transmit, TransportError, WriteError, Writer};
 
 use crate::{
@@ -27,6 +23,10 @@ use crate::{
     runtime::BoxFuture,
     shutdown_notice::{IdleReads, ShutdownNotice},
     socket::Socket,
+    sync::{
+        AtomicWaker, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     waiters::Waiters,
 };
 

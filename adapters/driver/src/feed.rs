@@ -6,7 +6,7 @@ use std::{
     future::poll_fn,
     io::{self, ErrorKind},
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Context, Poll, Waker},
 };
 
@@ -14,7 +14,12 @@ use bytes::{Bytes, BytesMut};
 use millpond_core::{TransportError, WriteError};
 
 use crate::{
-    inline::Inline, mode::StreamMode, options::StreamOptions, reader::StreamReader, socket::Socket,
+    inline::Inline,
+    mode::StreamMode,
+    options::StreamOptions,
+    reader::StreamReader,
+    socket::Socket,
+    sync::{Mutex, MutexGuard},
     turns::Turns,
 };
 

@@ -5,16 +5,13 @@ use std::{
     future::poll_fn,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::Poll,
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures_util::{FutureExt, task::AtomicWaker};
+use futures_util::FutureExt;
 use millpond_core::Writer;
 
 use crate::{
@@ -29,6 +26,10 @@ use crate::{
     reader::StreamReader,
     serving::{Handling, Serving, wake_all},
     socket::Socket,
+    sync::{
+        AtomicWaker,
+        atomic::{AtomicBool, Ordering},
+    },
     tls::{Handshake, upgrade},
     writer::StreamWriter,
 };

@@ -3,19 +3,18 @@
 use std::{
     future::poll_fn,
     io,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, Weak},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use futures_util::task::AtomicWaker;
-
 use crate::{
     connection::Connection,
     runtime::{BoxFuture, Runtime},
+    sync::{
+        AtomicWaker,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 /// How long a handler whose connection was ended may take to end by itself, at the most.

@@ -5,14 +5,18 @@ use std::{
     collections::VecDeque,
     fmt,
     mem::ManuallyDrop,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU8, Ordering},
-    },
+    sync::{Arc, PoisonError},
     task::{Context, Wake, Waker},
 };
 
-use crate::runtime::{BoxFuture, Spawn};
+use crate::{
+    runtime::{BoxFuture, Spawn},
+    sync::{
+        Mutex,
+        atomic::{AtomicU8, Ordering},
+        thread_local,
+    },
+};
 
 const IDLE: u8 = 0;
 const RUNNING: u8 = 1;

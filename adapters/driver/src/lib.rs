@@ -112,6 +112,7 @@ mod start_server;
 mod std_socket;
 mod stream;
 mod stream_server;
+mod sync;
 mod target;
 mod timeout;
 #[cfg_attr(not(feature = "__tls"), path = "no_tls.rs")]

@@ -3,12 +3,16 @@
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind, IoSlice},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Context, Poll, Waker},
 };
 
 use crate::{
-    inline::Inline, options::StreamOptions, reader::StreamReader, socket::Socket,
+    inline::Inline,
+    options::StreamOptions,
+    reader::StreamReader,
+    socket::Socket,
+    sync::{Mutex, MutexGuard},
     writer::StreamWriter,
 };
 

@@ -5,12 +5,10 @@ use std::{
     collections::BTreeMap,
     future::poll_fn,
     io, mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Arc, PoisonError},
     task::{Context, Poll, Waker},
     time::Duration,
 };
-
-use futures_util::task::AtomicWaker;
 
 use crate::{
     accepting::Accepting,
@@ -23,6 +21,7 @@ use crate::{
     runtime::{BoxFuture, Runtime},
     socket::{Bound, Listener},
     socket_options::SocketOptions,
+    sync::{AtomicWaker, Mutex, MutexGuard, atomic::Ordering},
     tls::{Handshake, HandshakeError},
     writer::StreamWriter,
 };

@@ -4,14 +4,17 @@ use std::{
     collections::BTreeMap,
     fmt, mem,
     pin::Pin,
-    sync::{
-        Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{PoisonError, Weak},
     task::{Context, Poll, Waker},
 };
 
-use crate::connection::Connection;
+use crate::{
+    connection::Connection,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// What becomes of reads that wait with an empty buffer when a graceful shutdown begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -3,10 +3,7 @@
 use std::{
     fmt,
     io::{self, IoSlice},
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::PoisonError,
     task::{Context, Poll, ready},
 };
 
@@ -16,6 +13,10 @@ use crate::{
     extra_info::{Address, ExtraInfo},
     mode::StreamMode,
     os::{self, SockRef},
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// A connected stream: the methods of [`AsyncRead`] and [`AsyncWrite`], on a shared reference, so

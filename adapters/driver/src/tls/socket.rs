@@ -4,7 +4,7 @@ use std::{
     io::{self, IoSlice, Read, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Context, Poll, Wake, Waker, ready},
 };
 
@@ -13,11 +13,16 @@ use futures_rustls::{
     TlsStream,
     rustls::{CommonState, ProtocolVersion},
 };
-use futures_util::task::AtomicWaker;
 use millpond_core::{TransportError, Truncated};
 
 use super::{Truncation, guard::Guard, info::TlsInfo};
-use crate::{extra_info::ExtraInfo, inline::Hold, os::SockRef, socket::Socket};
+use crate::{
+    extra_info::ExtraInfo,
+    inline::Hold,
+    os::SockRef,
+    socket::Socket,
+    sync::{AtomicWaker, Mutex, MutexGuard},
+};
 
 /// Both directions use one TLS session, under a lock that is held during a poll and never across a
 /// wait.

@@ -1,0 +1,96 @@
+//! A server with few places, more clients, and a shutdown from elsewhere.
+
+use std::{io, sync::Arc};
+
+use millpond::{StreamReader, StreamWriter, open_connection, start_server};
+use shuttle::{
+    future::block_on,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
+use crate::{
+    explore::explore,
+    world::{ADDRESS, World},
+};
+
+#[test]
+fn everybody_has_an_answer_from_a_server_with_one_place() {
+    explore(|| everybody_is_answered(1));
+}
+
+#[test]
+fn everybody_has_an_answer_from_a_server_with_two_places() {
+    explore(|| everybody_is_answered(2));
+}
+
+#[test]
+fn a_shutdown_from_elsewhere_leaves_nothing_behind() {
+    explore(|| {
+        let world = World::new();
+        let server = block_on(
+            start_server(world.runtime(), ADDRESS, answer)
+                .max_connections(1)
+                .into_future(),
+        )
+        .unwrap();
+        let clients: Vec<_> = (0..2)
+            .map(|_| {
+                let world = world.clone();
+                // Served or not, each comes to an end.
+                thread::spawn(move || drop(ask(&world)))
+            })
+            .collect();
+        block_on(server.shutdown());
+        assert!(!server.is_serving());
+        drop(server);
+        world.turn_away();
+        clients
+            .into_iter()
+            .for_each(|client| client.join().unwrap());
+        world.finish();
+    });
+}
+
+fn everybody_is_answered(places: usize) {
+    let world = World::new();
+    let inside = Arc::new(AtomicUsize::new(0));
+    let handler = move |reader, writer| {
+        let inside = inside.clone();
+        async move {
+            assert!(inside.fetch_add(1, Ordering::SeqCst) < places);
+            let answered = answer(reader, writer).await;
+            inside.fetch_sub(1, Ordering::SeqCst);
+            answered
+        }
+    };
+    let server = start_server(world.runtime(), ADDRESS, handler).max_connections(places);
+    let server = block_on(server.into_future()).unwrap();
+    let clients: Vec<_> = (0..3)
+        .map(|_| {
+            let world = world.clone();
+            thread::spawn(move || assert_eq!(ask(&world).unwrap(), "answer"))
+        })
+        .collect();
+    clients
+        .into_iter()
+        .for_each(|client| client.join().unwrap());
+    block_on(server.shutdown());
+    drop(server);
+    world.finish();
+}
+
+async fn answer(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+    reader.read_exactly(1).await?;
+    writer.write(b"answer")?;
+    Ok(())
+}
+
+fn ask(world: &World) -> io::Result<String> {
+    block_on(async {
+        let (mut reader, mut writer) = open_connection(world.runtime(), ADDRESS).await?;
+        writer.write(b"?")?;
+        let answer = reader.read_to_eof().await?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    })
+}

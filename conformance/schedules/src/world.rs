@@ -1,0 +1,186 @@
+//! A runtime whose tasks are shuttle's, with a network in memory and a clock that stands still.
+
+use std::{
+    collections::VecDeque,
+    future::pending,
+    io::{self, ErrorKind},
+    mem,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{Arc, PoisonError},
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use millpond::{
+    Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Runtime, Socket,
+    Spawn, StdListener, StdSocket, StreamOptions, StreamReader, StreamWriter,
+};
+use shuttle::{
+    future::{JoinHandle, block_on, spawn},
+    sync::{Mutex, MutexGuard},
+};
+
+use crate::memory::connected;
+
+pub(crate) const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
+
+/// How much is on its way in each direction.
+const CAPACITY: usize = 2;
+
+/// Clones are the same world.
+#[derive(Clone)]
+pub(crate) struct World {
+    began: Instant,
+    tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    gate: Arc<Mutex<Gate>>,
+}
+
+/// The one address.
+#[derive(Default)]
+struct Gate {
+    waiting: VecDeque<Box<dyn Socket>>,
+    acceptor: Option<Waker>,
+    closed: bool,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            tasks: Arc::default(),
+            gate: Arc::default(),
+        }
+    }
+
+    /// Two streams with each other, whose flushers are tasks here.
+    pub(crate) fn pair(
+        &self,
+        options: &StreamOptions,
+    ) -> ((StreamReader, StreamWriter), (StreamReader, StreamWriter)) {
+        let (left, right) = connected(CAPACITY);
+        let spawner = Arc::new(self.clone());
+        (
+            options.open(left, spawner.clone()),
+            options.open(right, spawner),
+        )
+    }
+
+    /// The other end of a stream that was opened, if it was.
+    pub(crate) fn accepted(&self) -> (StreamReader, StreamWriter) {
+        let socket = lock(&self.gate)
+            .waiting
+            .pop_front()
+            .expect("somebody has connected");
+        StreamOptions::new().open(socket, Arc::new(self.clone()))
+    }
+
+    /// Those who came too late see the end.
+    pub(crate) fn turn_away(&self) {
+        let mut gate = lock(&self.gate);
+        gate.closed = true;
+        let waiting = mem::take(&mut gate.waiting);
+        drop(gate);
+        drop(waiting);
+    }
+
+    pub(crate) fn runtime(&self) -> Arc<dyn Runtime> {
+        Arc::new(self.clone())
+    }
+
+    /// Waits until the last task has ended: one that is left behind is a failure.
+    pub(crate) fn finish(self) {
+        loop {
+            let task = lock(&self.tasks).pop();
+            match task {
+                Some(task) => block_on(task).expect("nobody aborts a task"),
+                None => return,
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Spawn for World {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        let task = spawn(task);
+        lock(&self.tasks).push(task);
+    }
+}
+
+impl Runtime for World {
+    fn connect<'a>(
+        &'a self,
+        _: &'a Address,
+        _: &'a ConnectOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
+        Box::pin(async {
+            let (client, server) = connected(CAPACITY);
+            let mut gate = lock(&self.gate);
+            if gate.closed {
+                return Err(ErrorKind::ConnectionRefused.into());
+            }
+            gate.waiting.push_back(server);
+            let acceptor = gate.acceptor.take();
+            drop(gate);
+            if let Some(acceptor) = acceptor {
+                acceptor.wake();
+            }
+            Ok(client)
+        })
+    }
+
+    fn bind(&self, _: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
+        Ok(Box::new(self.clone()))
+    }
+
+    fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn adopt_listener(&self, _: StdListener) -> io::Result<Box<dyn Listener>> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn resolve<'a>(&'a self, _: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async { Err(ErrorKind::Unsupported.into()) })
+    }
+
+    /// For ever: no timer makes up for a wake-up that was lost.
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(pending())
+    }
+
+    fn now(&self) -> Instant {
+        self.began
+    }
+}
+
+impl Bound for World {
+    fn local_addr(&self) -> io::Result<Address> {
+        Ok(Address::Tcp(ADDRESS))
+    }
+
+    fn listen(self: Box<Self>, _: u32) -> io::Result<Box<dyn Listener>> {
+        Ok(self)
+    }
+}
+
+impl Listener for World {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
+        let mut gate = lock(&self.gate);
+        match gate.waiting.pop_front() {
+            Some(socket) => Poll::Ready(Ok(socket)),
+            None => {
+                gate.acceptor = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Address> {
+        Bound::local_addr(self)
+    }
+}
