@@ -165,6 +165,7 @@ macro_rules! __streams {
                 a_flood_without_separator_is_not_buffered,
                 more_than_the_cap_is_refused_before_it_is_waited_for,
                 read_to_eof_stops_above_the_cap_and_keeps_what_came,
+                a_parser_that_never_has_enough_is_stopped_at_the_cap,
                 the_limit_can_be_changed,
             }
             writing {

@@ -54,9 +54,9 @@ pub enum ReadError {
         /// How many bytes can be consumed without cutting a separator in two.
         consumed: usize,
     },
-    /// [`Request::Exactly`](crate::Request::Exactly), [`Request::Peek`](crate::Request::Peek) or
-    /// [`Request::ToEof`](crate::Request::ToEof) would need more in the buffer than the cap allows.
-    /// Nothing has been removed.
+    /// [`Request::Exactly`](crate::Request::Exactly), [`Request::Peek`](crate::Request::Peek),
+    /// [`Request::ToEof`](crate::Request::ToEof) or a [parser](crate::Reader::poll_with) would need
+    /// more in the buffer than the cap allows. Nothing has been removed.
     CapExceeded {
         /// The most the reader may buffer for one request.
         cap: usize,

@@ -76,6 +76,10 @@ pub use writer::{Transmit, Writer};
 /// (`_DEFAULT_LIMIT` in CPython's `asyncio/streams.py`).
 pub const DEFAULT_LIMIT: usize = 64 * 1024;
 
+/// How many bytes a parser may leave buffered and yet need more, unless a cap is set: 16 MiB. See
+/// [`Reader::poll_with`].
+pub const DEFAULT_PARSE_CAP: usize = 16 * 1024 * 1024;
+
 /// Above how many queued bytes writing pauses, unless said otherwise: 64 KiB, as in asyncio
 /// (`_set_write_buffer_limits` in CPython's `asyncio/transports.py`).
 pub const DEFAULT_HIGH_WATER: usize = 64 * 1024;

@@ -5,7 +5,7 @@ use core::fmt;
 use bytes::Bytes;
 
 use crate::{
-    DEFAULT_LIMIT, Event,
+    DEFAULT_LIMIT, DEFAULT_PARSE_CAP, Event,
     buffer::Buffer,
     error::{ReadError, TransportError},
     flow::Flow,
@@ -111,9 +111,16 @@ pub enum Status<T> {
 ///
 /// A reader that holds no bytes holds no memory once it was told to [`shrink`](Self::shrink), which
 /// the `millpond` driver does before it waits. Otherwise what it buffers is bounded by what the
-/// requests need: the limit and a separator for `Line` and `Until`, the number asked for (and
-/// arrived) for the others, plus the one piece that was fed last. A transport that heeds the
-/// back-pressure and feeds unasked adds at most twice the limit.
+/// requests need, plus the one piece that was fed last. A transport that heeds the back-pressure and
+/// feeds unasked adds at most twice the limit.
+///
+/// | request | what it needs at the most |
+/// |---|---|
+/// | `Line`, `Until` | the limit, and a separator |
+/// | `Exactly`, `Peek` | the number, as it arrives; one above the cap is refused |
+/// | `ToEof` | the cap; without one, whatever the peer sends |
+/// | `UpTo` | one byte |
+/// | [`poll_with`](Self::poll_with) | the cap; without one, [`DEFAULT_PARSE_CAP`] or the limit, whichever is more |
 pub struct Reader {
     buffer: Buffer,
     search: Search,
@@ -122,7 +129,7 @@ pub struct Reader {
     flow: Flow,
     /// Invariant: `limit > 0`.
     limit: usize,
-    /// The most that may be buffered for `Exactly`, `Peek` and `ToEof`.
+    /// The most that may be buffered for `Exactly`, `Peek`, `ToEof` and a parser; `usize::MAX` for none.
     cap: usize,
 }
 
@@ -223,8 +230,8 @@ impl Reader {
         }
     }
 
-    /// Bounds what may be buffered for one `Exactly`, `Peek` or `ToEof`; there is no bound by
-    /// default.
+    /// Bounds what may be buffered for one `Exactly`, `Peek`, `ToEof` or
+    /// [`poll_with`](Self::poll_with); by default only the last has a bound.
     ///
     /// `Exactly` and `Peek` of more than `cap` bytes are refused before anything is waited for.
     ///
@@ -275,7 +282,8 @@ impl Reader {
         self.removed(0);
     }
 
-    /// The most bytes that may be buffered for one `Exactly`, `Peek` or `ToEof`.
+    /// The most bytes that may be buffered for one `Exactly`, `Peek`, `ToEof` or
+    /// [`poll_with`](Self::poll_with).
     ///
     /// ```
     /// # use millpond_core::Reader;
@@ -330,6 +338,52 @@ impl Reader {
             self.flow.resume();
         }
         answer
+    }
+
+    /// Asks a parser instead: a function over the reader that has an answer or needs data.
+    ///
+    /// It should take from the reader only when it has everything it needs. What it may leave
+    /// buffered and yet need more is bounded, so that no peer can make it collect without end: by the
+    /// cap, or without one by [`DEFAULT_PARSE_CAP`] or the limit, whichever is more.
+    ///
+    /// # Errors
+    ///
+    /// Those of the parser. If it needs data: [`ReadError::CapExceeded`] if so much is buffered
+    /// already, which stays there; otherwise, behind the end of the stream, [`ReadError::Incomplete`]
+    /// with what is left, or [`ReadError::Transport`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use millpond_core::{ReadError, Reader, Request, Status};
+    ///
+    /// /// A digit, and so many bytes.
+    /// fn counted(reader: &mut Reader) -> Result<Status<Vec<u8>>, ReadError> {
+    ///     let Some(digit @ b'0'..=b'9') = reader.buffered().first() else {
+    ///         return Ok(Status::NeedData);
+    ///     };
+    ///     let found = reader.poll(Request::Exactly(1 + usize::from(digit - b'0')))?;
+    ///     Ok(found.map(|n| reader.take(n)[1..].to_vec()))
+    /// }
+    ///
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"3ab");
+    /// assert_eq!(reader.poll_with(counted)?, Status::NeedData);
+    /// reader.feed(b"c");
+    /// assert_eq!(reader.poll_with(counted)?, Status::Ready(b"abc".to_vec()));
+    /// # Ok::<(), ReadError>(())
+    /// ```
+    pub fn poll_with<T, E: From<ReadError>>(
+        &mut self,
+        parse: impl FnOnce(&mut Self) -> Result<Status<T>, E>,
+    ) -> Result<Status<T>, E> {
+        let answer = parse(self)?;
+        if let Status::NeedData = answer {
+            self.check_parse_cap()?;
+            let _still_open = self.incomplete(None)?;
+            self.flow.resume();
+        }
+        Ok(answer)
     }
 
     /// The bytes that have arrived and not been taken.
@@ -800,6 +854,15 @@ impl Reader {
             return Err(ReadError::CapExceeded { cap: self.cap });
         }
         Ok(())
+    }
+
+    /// A parser needs more than is buffered. May it?
+    fn check_parse_cap(&self) -> Result<(), ReadError> {
+        let cap = self.cap().unwrap_or(DEFAULT_PARSE_CAP.max(self.limit));
+        match self.buffer.len() < cap {
+            true => Ok(()),
+            false => Err(ReadError::CapExceeded { cap }),
+        }
     }
 
     /// Nothing is buffered: what does the end of the stream say?

@@ -133,8 +133,8 @@ pub use feed::{Feeder, fed};
 pub use lookup::{Family, Lookup};
 pub use millpond_core;
 pub use millpond_core::{
-    DEFAULT_HIGH_WATER, DEFAULT_LIMIT, EmptySeparator, ReadError, Separator, TransportError,
-    Truncated, WriteError,
+    DEFAULT_HIGH_WATER, DEFAULT_LIMIT, DEFAULT_PARSE_CAP, EmptySeparator, ReadError, Separator,
+    TransportError, Truncated, WriteError,
 };
 pub use mode::StreamMode;
 pub use options::StreamOptions;

@@ -37,8 +37,8 @@ macro_rules! stream_options {
             self
         }
 
-        /// The most bytes that may be buffered for one `read_exactly`, `peek` or `read_to_eof`; not
-        /// bounded by default.
+        /// The most bytes that may be buffered for one `read_exactly`, `peek`, `read_to_eof` or
+        /// `read_with`; by default 16 MiB for the last, and no bound for the others.
         ///
         /// ```no_run
         /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
@@ -194,8 +194,8 @@ impl StreamOptions {
         self
     }
 
-    /// The most bytes that may be buffered for one `read_exactly`, `peek` or `read_to_eof`; not
-    /// bounded by default.
+    /// The most bytes that may be buffered for one `read_exactly`, `peek`, `read_to_eof` or
+    /// `read_with`; by default 16 MiB for the last, and no bound for the others.
     ///
     /// ```
     /// # use millpond::{ReadError, StreamOptions};

@@ -242,10 +242,15 @@ impl StreamReader {
     /// So one parser, a plain function, is tested by hand, fuzzed, and used on any runtime. It should
     /// take from the [`Reader`] only when it has everything it needs.
     ///
+    /// What may be buffered for it is bounded by the [`cap`](crate::StreamOptions::cap), and without
+    /// one by 16 MiB ([`DEFAULT_PARSE_CAP`](crate::DEFAULT_PARSE_CAP)), or by the limit if that is
+    /// more.
+    ///
     /// # Errors
     ///
-    /// Those of the parser. If it needs data behind the end of the stream, [`ReadError::Incomplete`]
-    /// with what is left, or [`ReadError::Transport`].
+    /// Those of the parser. If it needs data and so much is buffered, [`ReadError::CapExceeded`];
+    /// nothing is taken. If it needs data behind the end of the stream, [`ReadError::Incomplete`] with
+    /// what is left, or [`ReadError::Transport`].
     ///
     /// # Cancel safety
     ///
@@ -283,13 +288,10 @@ impl StreamReader {
     ) -> Result<T, E> {
         self.check_direction()?;
         loop {
-            match parse(&mut self.core)? {
-                Status::Ready(answer) => return Ok(answer),
-                Status::NeedData if self.core.is_open() => {
-                    poll_fn(|cx| self.poll_fill(cx)).await;
-                }
-                Status::NeedData => return Err(self.nothing_more().into()),
+            if let Status::Ready(answer) = self.core.poll_with(&mut parse)? {
+                return Ok(answer);
             }
+            poll_fn(|cx| self.poll_fill(cx)).await;
         }
     }
 
@@ -599,17 +601,6 @@ impl StreamReader {
         match self.connection.mode() {
             StreamMode::Write => Err(ReadError::WriteOnly),
             StreamMode::Read | StreamMode::ReadWrite => Ok(()),
-        }
-    }
-
-    /// Why there is no more data.
-    fn nothing_more(&mut self) -> ReadError {
-        match self.core.error() {
-            Some(error) => error.into(),
-            None => ReadError::Incomplete {
-                partial: self.core.leftover(),
-                expected: None,
-            },
         }
     }
 

@@ -1,6 +1,9 @@
 //! What a peer can make a reader buffer is bounded.
 
-use millpond::{ReadError, Separator};
+use millpond::{
+    Bytes, ReadError, Separator,
+    millpond_core::{Reader, Status},
+};
 
 use crate::{
     polling::{poll_once, yield_now},
@@ -125,6 +128,40 @@ pub(crate) async fn read_to_eof_stops_above_the_cap_and_keeps_what_came(mut setu
     drop(writer);
     assert_eq!(reader.read(1).await.unwrap(), "1");
     assert_eq!(reader.read_to_eof().await.unwrap(), "23456789");
+}
+
+pub(crate) async fn a_parser_that_never_has_enough_is_stopped_at_the_cap(mut setup: Setup) {
+    const CAP: usize = 1000;
+    fn never(_: &mut Reader) -> Result<Status<()>, ReadError> {
+        Ok(Status::NeedData)
+    }
+
+    let (mut writer, mut reader) = setup.one_way_with(Settings::cap(CAP)).await;
+    writer.write(&[b'x'; CAP - 1]).unwrap();
+    setup.stays_pending(reader.read_with(never)).await;
+    let unit = setup.place.unit();
+    let flood = setup.spawn(async move {
+        for _ in 0..4 {
+            let sent = writer.write_all(&vec![b'x'; unit]).await;
+            sent.unwrap();
+        }
+    });
+    for _ in 0..2 {
+        let refused = reader.read_with(never).await;
+        assert_eq!(refused, Err(ReadError::CapExceeded { cap: CAP }));
+        assert!(reader.buffered().len() < CAP + READ_SIZE);
+    }
+    // Nothing was taken, and the stream goes on.
+    let mut rest = CAP - 1 + 4 * unit;
+    while rest > 0 {
+        rest -= reader.read(rest).await.unwrap().len();
+    }
+    flood.await;
+    let ended = ReadError::Incomplete {
+        partial: Bytes::new(),
+        expected: None,
+    };
+    assert_eq!(reader.read_with(never).await, Err(ended));
 }
 
 pub(crate) async fn the_limit_can_be_changed(mut setup: Setup) {
