@@ -1,4 +1,9 @@
 //! What can go wrong with a read or a write. Partial data rides inside the error.
+//!
+//! All errors of these crates are as [`std::io::Error`] is: what is displayed has the cause in it, and
+//! `source` goes on behind the cause. So the text alone says what happened, and a report that walks
+//! the chain says nothing twice. `Debug`, which a `main` that returns an error prints, is that text
+//! behind the name of the variant.
 
 use alloc::{boxed::Box, sync::Arc};
 use core::{error::Error, fmt};
@@ -26,7 +31,7 @@ use bytes::Bytes;
 /// assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
 /// assert_eq!(error.to_string(), "the stream ended after 4 of 8 bytes");
 /// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ReadError {
     /// The stream ended before the request was answered.
@@ -90,7 +95,7 @@ pub enum ReadError {
 /// assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
 /// assert_eq!(error.to_string(), "nothing can be written after write_eof");
 /// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum WriteError {
     /// With this write, more would be queued than the cap allows. Nothing of it was written, and
@@ -122,7 +127,7 @@ pub enum WriteError {
 /// let error = reader.poll(Request::Line).unwrap_err();
 /// assert_eq!(error.to_string(), "the transport failed: the cable was pulled");
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TransportError(Arc<dyn Error + Send + Sync>);
 
 impl TransportError {
@@ -230,7 +235,10 @@ pub struct Truncated;
 
 impl fmt::Display for Truncated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection was cut off: the peer did not end the stream")
+        f.write_str(
+            "the connection was cut off: the peer has not ended the stream (over TLS by close_notify), so \
+             data may be missing; with accept_truncation this is an end as any other",
+        )
     }
 }
 
@@ -311,10 +319,64 @@ impl fmt::Display for TransportError {
     }
 }
 
+impl fmt::Debug for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TransportError")
+            .field(&format_args!("{self}"))
+            .finish()
+    }
+}
+
+impl fmt::Debug for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Incomplete { partial, .. } => {
+                let (text, partial) = (format_args!("{self}"), Beginning(partial));
+                return f
+                    .debug_tuple("Incomplete")
+                    .field(&text)
+                    .field(&partial)
+                    .finish();
+            }
+            Self::LimitOverrun { .. } => "LimitOverrun",
+            Self::CapExceeded { .. } => "CapExceeded",
+            Self::Transport(_) => "Transport",
+            Self::Truncated => "Truncated",
+            Self::WriteOnly => "WriteOnly",
+        };
+        f.debug_tuple(name).field(&format_args!("{self}")).finish()
+    }
+}
+
+impl fmt::Debug for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::CapExceeded { .. } => "CapExceeded",
+            Self::Closed => "Closed",
+            Self::Finished => "Finished",
+            Self::ReadOnly => "ReadOnly",
+            Self::Transport(_) => "Transport",
+        };
+        f.debug_tuple(name).field(&format_args!("{self}")).finish()
+    }
+}
+
+/// As many bytes as help to see what they are.
+struct Beginning<'a>(&'a Bytes);
+
+impl fmt::Debug for Beginning<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 64;
+        let shown = self.0.len().min(MOST);
+        let dots = if shown < self.0.len() { ".." } else { "" };
+        write!(f, "{:?}{dots}", self.0.slice(..shown))
+    }
+}
+
 impl Error for ReadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Transport(error) => Some(error.get_ref()),
+            Self::Transport(error) => error.source(),
             Self::Incomplete { .. }
             | Self::LimitOverrun { .. }
             | Self::CapExceeded { .. }
@@ -327,7 +389,7 @@ impl Error for ReadError {
 impl Error for WriteError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Transport(error) => Some(error.get_ref()),
+            Self::Transport(error) => error.source(),
             Self::CapExceeded { .. } | Self::Finished | Self::Closed | Self::ReadOnly => None,
         }
     }

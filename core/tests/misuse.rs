@@ -213,7 +213,8 @@ fn every_read_error_says_what_happened() {
         ),
         (
             ReadError::Truncated,
-            "the connection was cut off: the peer did not end the stream",
+            "the connection was cut off: the peer has not ended the stream (over TLS by close_notify), \
+             so data may be missing; with accept_truncation this is an end as any other",
         ),
         (ReadError::WriteOnly, "the stream is write-only"),
     ];
@@ -278,15 +279,53 @@ fn chain(error: &dyn Error) -> Vec<String> {
 }
 
 #[test]
-fn a_transport_error_is_the_source_with_all_its_own_sources() {
-    let inner = std::fmt::Error.to_string();
+fn a_cause_is_in_the_text_and_the_chain_goes_on_behind_it() {
+    let inner = [std::fmt::Error.to_string()];
     let error = TransportError::new(Outer(std::fmt::Error));
     assert!(error.get_ref().is::<Outer>());
-    assert_eq!(chain(&error).last(), Some(&inner));
-    assert_eq!(chain(&error).len(), 1);
-    let outer_and_inner = ["outer".to_owned(), inner];
-    assert_eq!(chain(&ReadError::Transport(error.clone())), outer_and_inner);
-    assert_eq!(chain(&WriteError::Transport(error)), outer_and_inner);
+    assert_eq!(error.to_string(), "outer");
+    assert_eq!(chain(&error), inner);
+    let (read, write) = (
+        ReadError::Transport(error.clone()),
+        WriteError::Transport(error),
+    );
+    assert_eq!(read.to_string(), "the transport failed: outer");
+    assert_eq!(chain(&read), inner);
+    assert_eq!(write.to_string(), "the transport failed: outer");
+    assert_eq!(chain(&write), inner);
+}
+
+#[test]
+fn debug_is_the_name_and_the_text() {
+    let error = TransportError::new("no route");
+    let incomplete = |len| ReadError::Incomplete {
+        partial: vec![b'x'; len].into(),
+        expected: Some(1000),
+    };
+    for (debug, expected) in [
+        (format!("{error:?}"), "TransportError(no route)".to_owned()),
+        (
+            format!("{:?}", ReadError::Transport(error.clone())),
+            "Transport(the transport failed: no route)".to_owned(),
+        ),
+        (
+            format!("{:?}", incomplete(3)),
+            "Incomplete(the stream ended after 3 of 1000 bytes, b\"xxx\")".to_owned(),
+        ),
+        (
+            format!("{:?}", incomplete(65)),
+            format!(
+                "Incomplete(the stream ended after 65 of 1000 bytes, b\"{}\"..)",
+                "x".repeat(64)
+            ),
+        ),
+        (
+            format!("{:?}", WriteError::Finished),
+            "Finished(nothing can be written after write_eof)".to_owned(),
+        ),
+    ] {
+        assert_eq!(debug, expected);
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ use crate::{
     lookup::Family,
     options::{StreamOptions, stream_options},
     os,
+    progress::Progress,
     reader::StreamReader,
     runtime::{BoxFuture, Runtime},
     socket::Socket,
@@ -339,16 +340,18 @@ impl<T> OpenConnection<T> {
 
 impl<T: From<(StreamReader, StreamWriter)>> OpenConnection<T> {
     async fn open_in_time(self) -> Result<T, OpenError> {
+        let progress = Progress::default();
         let Some(timeout) = self.timeout else {
-            return self.open().await;
+            return self.open(&progress).await;
         };
-        let runtime = self.runtime.clone();
-        crate::timeout(&*runtime, timeout, self.open())
-            .await
-            .unwrap_or(Err(OpenError::TimedOut { timeout }))
+        let (runtime, target) = (self.runtime.clone(), self.target.to_string());
+        match crate::timeout(&*runtime, timeout, self.open(&progress)).await {
+            Ok(opened) => opened,
+            Err(_) => Err(progress.timed_out(target, timeout)),
+        }
     }
 
-    async fn open(mut self) -> Result<T, OpenError> {
+    async fn open(mut self, progress: &Progress) -> Result<T, OpenError> {
         self.check()?;
         let host = self.target.host();
         let handshake = self.handshake(host.as_deref())?;
@@ -369,7 +372,7 @@ impl<T: From<(StreamReader, StreamWriter)>> OpenConnection<T> {
             Resolved::Socket(socket) => take_over(runtime, socket, &self.sockets.socket)?,
             Resolved::Addresses(addresses) | Resolved::Host(addresses) => {
                 let addresses = in_order(addresses, self.interleave, self.delay);
-                race(runtime, &addresses, &self.sockets, self.delay).await?
+                race(runtime, &addresses, &self.sockets, self.delay, progress).await?
             }
         };
         let background = Background::Runtime(self.runtime);
@@ -377,6 +380,7 @@ impl<T: From<(StreamReader, StreamWriter)>> OpenConnection<T> {
         let opened = self.options.open_shared(socket, background, host);
         let (mut reader, mut writer) = opened.watched();
         if let Some(handshake) = handshake {
+            progress.connected(&writer.extra_info().peer_addr);
             upgrade(&mut reader, &mut writer, &handshake, Bytes::new()).await?;
         }
         Ok(T::from((reader, writer)))
@@ -470,19 +474,22 @@ async fn race(
     addresses: &[Address],
     options: &ConnectOptions,
     delay: Option<Duration>,
+    progress: &Progress,
 ) -> Result<Box<dyn Socket>, OpenError> {
     let began = runtime.now();
     let mut race = HappyEyeballs::new(addresses.len(), delay);
     let mut attempts: Vec<Option<Attempt<'_>>> = addresses.iter().map(|_| None).collect();
     let mut winner = None;
-    let mut failed = Vec::new();
     loop {
         let now = runtime.now().duration_since(began);
         match race.poll(now) {
-            Race::Start(i) => attempts[i] = Some(attempt(runtime, &addresses[i], options)),
+            Race::Start(i) => {
+                progress.started(&addresses[i]);
+                attempts[i] = Some(attempt(runtime, &addresses[i], options));
+            }
             Race::Cancel(i) => attempts[i] = None,
             Race::Won(_) => return Ok(winner.expect("an attempt has won")),
-            Race::Lost => return Err(OpenError::Connect { attempts: failed }),
+            Race::Lost => return Err(progress.lost()),
             Race::Wait { until } => {
                 let timer = until.map(|until| runtime.sleep(until.saturating_sub(now)));
                 match first_to_end(&mut attempts, timer).await {
@@ -492,7 +499,7 @@ async fn race(
                     }
                     Some((i, Err(error))) => {
                         race.failed(i);
-                        failed.push((addresses[i].clone(), error));
+                        progress.failed(&addresses[i], error);
                     }
                     None => {} // the next one is due
                 }

@@ -1,4 +1,6 @@
 //! Why a stream or a server could not be opened, and how a handler ended.
+//!
+//! Causes are in the text, and `source` goes on behind them, as in [`millpond_core`]'s errors.
 
 use std::{any::Any, borrow::Cow, error::Error, fmt, io, time::Duration};
 
@@ -31,7 +33,6 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// assert_eq!(error.to_string(), "cannot connect to 127.0.0.1:1: Connection refused (os error 111)");
 /// # }
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {
     /// An option cannot be used. Nothing was connected to or listened on, and nothing was looked up
@@ -65,10 +66,16 @@ pub enum OpenError {
         /// Why not.
         source: io::Error,
     },
-    /// Resolving and connecting took longer than they may.
+    /// Resolving, connecting and the handshake of TLS took longer than they may.
     TimedOut {
-        /// How long they may take.
+        /// What was to be connected to, as it was given.
+        target: String,
+        /// How long it may take.
         timeout: Duration,
+        /// What it still waited for, in words.
+        waiting_for: String,
+        /// Each address that had failed before and why, in the order in which they failed.
+        attempts: Vec<(Address, io::Error)>,
     },
     /// The server was closed before.
     Closed,
@@ -145,8 +152,22 @@ impl fmt::Display for OpenError {
                 Ok(())
             }
             Self::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
-            Self::TimedOut { timeout } => write!(f, "no connection within {timeout:?}"),
-            Self::Closed => f.write_str("the server was closed"),
+            Self::TimedOut {
+                target,
+                timeout,
+                waiting_for,
+                attempts,
+            } => {
+                write!(
+                    f,
+                    "no connection to {target} within {timeout:?}: still waiting for {waiting_for}"
+                )?;
+                for (address, source) in attempts {
+                    write!(f, "; cannot connect to {address}: {source}")?;
+                }
+                Ok(())
+            }
+            Self::Closed => f.write_str("the server was closed, and does not serve again"),
             Self::Adopt { source } => write!(f, "the socket cannot be used: {source}"),
             Self::Pipe { source } => write!(f, "the pipe cannot be used: {source}"),
             #[cfg(feature = "__tls")]
@@ -159,9 +180,27 @@ impl Error for OpenError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         #[cfg(feature = "__tls")]
         if let Self::Tls { source } = self {
-            return Some(source);
+            return source.source();
         }
-        self.cause().map(|cause| cause as _)
+        self.cause().and_then(Error::source)
+    }
+}
+
+impl fmt::Debug for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Option { .. } => "Option",
+            Self::Resolve { .. } => "Resolve",
+            Self::Connect { .. } => "Connect",
+            Self::Listen { .. } => "Listen",
+            Self::TimedOut { .. } => "TimedOut",
+            Self::Closed => "Closed",
+            #[cfg(feature = "__tls")]
+            Self::Tls { .. } => "Tls",
+            Self::Adopt { .. } => "Adopt",
+            Self::Pipe { .. } => "Pipe",
+        };
+        f.debug_tuple(name).field(&format_args!("{self}")).finish()
     }
 }
 
@@ -174,7 +213,6 @@ impl From<OpenError> for io::Error {
 
 /// A handler of a server that did not end well. See
 /// [`on_handler_error`](crate::StartServer::on_handler_error) for an example.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct HandlerError {
     /// The peer that it served.
@@ -251,10 +289,18 @@ impl fmt::Display for HandlerErrorCause {
 impl Error for HandlerError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.cause {
-            HandlerErrorCause::Failed(error) => Some(&**error),
+            HandlerErrorCause::Failed(error) => error.source(),
             HandlerErrorCause::Cancelled
             | HandlerErrorCause::Idle { .. }
             | HandlerErrorCause::Panicked(_) => None,
         }
+    }
+}
+
+impl fmt::Debug for HandlerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HandlerError")
+            .field(&format_args!("{self}"))
+            .finish()
     }
 }

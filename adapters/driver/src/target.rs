@@ -1,8 +1,9 @@
 //! Where to connect to, or to listen on.
 
 use std::{
-    io, mem,
+    fmt, io, mem,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::IntErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -323,6 +324,23 @@ impl<S> Target<S> {
     }
 }
 
+/// As errors name it.
+impl<S> fmt::Display for Target<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Hosts(hosts, port) => write!(f, "{}:{port}", hosts.join(", ")),
+            Kind::Text(text) => f.write_str(text),
+            Kind::Addresses(addresses) => {
+                let addresses: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
+                f.write_str(&addresses.join(", "))
+            }
+            Kind::Path(path) => Address::Unix(Some(path.clone())).fmt(f),
+            Kind::Socket(_) | Kind::Used => f.write_str("the socket"),
+            Kind::Unnamed => f.write_str("(unnamed unix socket)"),
+        }
+    }
+}
+
 impl<S> Checked<S> {
     pub(crate) async fn resolve(
         self,
@@ -436,11 +454,8 @@ impl Query {
 }
 
 fn host_and_port(text: &str) -> Result<(String, u16), OpenError> {
-    let parts = text
-        .rsplit_once(':')
-        .and_then(|(host, port)| Some((host, port.parse().ok()?)));
-    let Some((host, port)) = parts else {
-        let reason = format!("{text:?} is not of the form host:port");
+    let Some((host, port)) = text.rsplit_once(':') else {
+        let reason = format!("{text:?} has no port, as in \"example.org:80\"");
         return Err(OpenError::option("address", reason));
     };
     if host.contains(':') && without_brackets(host) == host {
@@ -448,7 +463,17 @@ fn host_and_port(text: &str) -> Result<(String, u16), OpenError> {
         let reason = format!("{text:?} has no brackets around its host, as in \"[::1]:80\"");
         return Err(OpenError::option("address", reason));
     }
-    Ok((host.to_owned(), port))
+    match port.parse() {
+        Ok(port) => Ok((host.to_owned(), port)),
+        Err(error) => {
+            let why = match *error.kind() == IntErrorKind::PosOverflow {
+                true => format!("is above {}", u16::MAX),
+                false => "is no number".to_owned(),
+            };
+            let reason = format!("the port {port:?} in {text:?} {why}");
+            Err(OpenError::option("address", reason))
+        }
+    }
 }
 
 fn unix_path(path: PathBuf) -> Result<Address, OpenError> {

@@ -129,7 +129,10 @@ fn a_connect_timeout_bounds_the_whole() {
     let opening = open_connection(MadeUp::new(), parsed(BLACK_HOLE));
     let opening = opening.connect_timeout(Duration::from_secs(5));
     let error = block_on(opening.into_future()).unwrap_err();
-    assert_eq!(error.to_string(), "no connection within 5s");
+    let OpenError::TimedOut { timeout, .. } = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(timeout, Duration::from_secs(5));
     assert_eq!(io::Error::from(error).kind(), ErrorKind::TimedOut);
 }
 
@@ -403,46 +406,6 @@ fn another_delay_is_kept() {
     block_on(opening.happy_eyeballs_delay(delay).into_future()).unwrap();
     assert_eq!(runtime.slept(), 2 * delay);
     assert_eq!(runtime.given_up.load(Ordering::Relaxed), 2);
-}
-
-#[test]
-fn errors_say_what_and_why_and_have_a_source_and_a_kind() {
-    let open = |target: Vec<SocketAddr>| open_connection(MadeUp::new(), target);
-    let timeout = Duration::from_millis(1500);
-    for (opening, text, source, kind) in [
-        (
-            open(all(&[REFUSES])),
-            "cannot connect to 192.0.2.2:80: connection refused",
-            Some("connection refused"),
-            ErrorKind::ConnectionRefused,
-        ),
-        (
-            open(all(&[BLACK_HOLE])).connect_timeout(timeout),
-            "no connection within 1.5s",
-            None,
-            ErrorKind::TimedOut,
-        ),
-        (
-            open_connection(MadeUp::new(), "no.example:80"),
-            "the host \"no.example\" cannot be resolved: no such host",
-            Some("no such host"),
-            ErrorKind::Other,
-        ),
-        (
-            open(all(&[REFUSES])).limit(0),
-            "option `limit` cannot be used: it is 0, but must be at least 1",
-            None,
-            ErrorKind::InvalidInput,
-        ),
-    ] {
-        let error = block_on(opening.into_future()).unwrap_err();
-        assert_eq!(error.to_string(), text);
-        let found = std::error::Error::source(&error).map(ToString::to_string);
-        assert_eq!(found.as_deref(), source);
-        let error = io::Error::from(error);
-        assert_eq!((error.kind(), error.to_string()), (kind, text.to_owned()));
-        assert!(error.get_ref().is_some_and(|inner| inner.is::<OpenError>()));
-    }
 }
 
 #[test]

@@ -397,7 +397,7 @@ impl std::error::Error for Departure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.came {
             Came::Other(_) => None,
-            Came::Failure(error) => Some(error),
+            Came::Failure(error) => error.source(),
         }
     }
 }

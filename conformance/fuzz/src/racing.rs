@@ -59,7 +59,7 @@ pub(crate) fn connect(input: &mut Input<'_>, addresses: usize, delay: Option<Dur
         match &opened {
             Ok(_stream) => net.check_winner(),
             Err(OpenError::Connect { attempts }) => net.check_failures(attempts),
-            Err(OpenError::TimedOut { timeout: after }) => {
+            Err(OpenError::TimedOut { timeout: after, .. }) => {
                 assert_eq!(Some(*after), timeout);
                 assert_eq!(world().elapsed(), *after);
                 assert_eq!(net.count(Stage::is_connected), 0);

@@ -481,7 +481,17 @@ pub(crate) async fn waiting_for_a_busy_server_ends_in_time(mut setup: Setup) {
     let opening = setup.open(&*path);
     let time = Duration::from_millis(50);
     let error = opening.connect_timeout(time).await.unwrap_err();
-    assert_eq!(error.to_string(), "no connection within 50ms");
+    let OpenError::TimedOut {
+        target,
+        waiting_for,
+        ..
+    } = &error
+    else {
+        panic!("{error:?}");
+    };
+    let path = path.display();
+    assert_eq!(*target, path.to_string());
+    assert_eq!(*waiting_for, format!("an answer from {path}"));
     assert_eq!(io::Error::from(error).kind(), ErrorKind::TimedOut);
 }
 
