@@ -858,7 +858,10 @@ impl Reader {
 
     /// A parser needs more than is buffered. May it?
     fn check_parse_cap(&self) -> Result<(), ReadError> {
-        let cap = self.cap().unwrap_or(DEFAULT_PARSE_CAP.max(self.limit));
+        let cap = match self.cap() {
+            Some(cap) => cap,
+            None => DEFAULT_PARSE_CAP.max(self.limit),
+        };
         match self.buffer.len() < cap {
             true => Ok(()),
             false => Err(ReadError::CapExceeded { cap }),

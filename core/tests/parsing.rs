@@ -22,6 +22,7 @@ fn flooded(mut reader: Reader, piece: usize) -> (usize, ReadError) {
                 assert_eq!(status, Status::NeedData);
                 assert!(reader.wants_read(), "whoever waits is fed");
                 reader.feed(&piece);
+                assert!(reader.buffered().len() < 4 * DEFAULT_PARSE_CAP);
             }
             Err(error) => {
                 assert_eq!(reader.poll_with(never), Err(error.clone()), "it stays so");
