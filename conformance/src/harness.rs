@@ -114,11 +114,17 @@ pub fn run<H: Harness>(
 }
 
 /// Runs a scenario of the suite.
-pub fn check<H: Harness>(name: &str, place: Place, scenario: fn(Setup) -> BoxFuture<'static, ()>) {
+pub fn check<H: Harness>(
+    name: &'static str,
+    place: Place,
+    scenario: fn(Setup) -> BoxFuture<'static, ()>,
+) {
     if place.lacks(name) {
         return;
     }
-    run::<H>(name, move |runtime| scenario(Setup::new(runtime, place)));
+    run::<H>(name, move |runtime| {
+        scenario(Setup::new(runtime, place, name))
+    });
 }
 
 fn time_limit() -> Duration {

@@ -37,6 +37,9 @@ pub(crate) type Stream = (StreamReader, StreamWriter);
 pub struct Setup {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) place: Place,
+    /// The scenario's.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has signals"))]
+    pub(crate) name: &'static str,
     kept: Vec<Box<dyn Any + Send + Sync>>,
 }
 
@@ -157,10 +160,11 @@ impl fmt::Debug for Setup {
 
 /// Connecting.
 impl Setup {
-    pub(crate) fn new(runtime: Arc<dyn Runtime>, place: Place) -> Self {
+    pub(crate) fn new(runtime: Arc<dyn Runtime>, place: Place, name: &'static str) -> Self {
         Self {
             runtime,
             place,
+            name,
             kept: Vec::new(),
         }
     }

@@ -152,6 +152,10 @@ macro_rules! __streams {
                 an_end_stays_an_end,
                 a_waiting_read_is_woken_by_the_end,
             }
+            signals {
+                #[cfg(unix)]
+                a_peer_that_has_left_is_an_error_and_no_signal,
+            }
             thread_locals {
                 a_stream_can_be_left_to_the_end_of_its_thread,
             }
@@ -486,6 +490,12 @@ macro_rules! __system {
                 the_half_without_a_direction_can_be_dropped,
                 #[cfg(unix)]
                 closing_waits_until_everything_is_written,
+                #[cfg(unix)]
+                flush_waits_until_everything_is_written,
+                #[cfg(unix)]
+                flush_reports_what_a_write_has_failed_with,
+                #[cfg(unix)]
+                what_comes_after_a_stream_was_dropped_is_left_to_others,
                 #[cfg(unix)]
                 what_is_no_pipe_is_refused,
                 #[cfg(unix)]

@@ -4,9 +4,10 @@ use std::{
     fs::File,
     io::{self, ErrorKind, IoSlice, Read, Write},
     mem,
+    os::unix::{fs::FileTypeExt, net::UnixStream},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        mpsc::{self, Receiver, Sender, TryRecvError},
+        mpsc::{self, Receiver, Sender},
     },
     task::{Context, Poll, ready},
     thread,
@@ -14,26 +15,35 @@ use std::{
 };
 
 use futures_util::task::AtomicWaker;
+use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::{extra_info::ExtraInfo, mode::StreamMode, socket::Socket};
+use crate::{extra_info::ExtraInfo, mode::StreamMode, os, socket::Socket};
 
 /// As much as the thread reads or writes in one job.
 const BLOCK: usize = 64 * 1024;
 
-/// When to try a file again that does not block, because somebody with whom it is shared has asked
-/// for that.
+/// When to try a file again that would block, and that the system cannot wait for: a terminal on
+/// macOS.
 const RETRY: Duration = Duration::from_millis(10);
 
 /// One direction of a file, as a socket.
 ///
-/// The thread starts with the first job. It does one at a time, and ends when this is dropped, at
-/// once or after the system call that it is in.
+/// The thread starts with the first job. It does one at a time, and ends when this is dropped: at
+/// once while it waits to read, so that it takes nothing that others may want; or after the system
+/// call that it is in.
 pub(crate) struct Blocking {
     file: Arc<File>,
     direction: Direction,
     desk: Arc<Desk>,
     /// Set when the thread was started.
-    jobs: OnceLock<Sender<Job>>,
+    worker: OnceLock<Worker>,
+}
+
+/// What the thread is kept with.
+struct Worker {
+    jobs: Sender<Job>,
+    /// Closed when nobody wants the result any more, which the thread sees at the other end.
+    _owner: UnixStream,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -74,7 +84,7 @@ impl Blocking {
                 state: Mutex::new(State::Idle(Vec::new())),
                 waiting: AtomicWaker::new(),
             }),
-            jobs: OnceLock::new(),
+            worker: OnceLock::new(),
         }
     }
 
@@ -90,16 +100,16 @@ impl Blocking {
     }
 
     fn hand_over(&self, block: Vec<u8>) -> io::Result<()> {
-        let jobs = match self.jobs.get() {
-            Some(jobs) => jobs,
+        let worker = match self.worker.get() {
+            Some(worker) => worker,
             None => {
-                let jobs = start(self.direction, self.desk.clone())?;
-                self.jobs.get_or_init(|| jobs)
+                let worker = start(self.direction, self.desk.clone())?;
+                self.worker.get_or_init(|| worker)
             }
         };
         self.desk.replace(State::Busy);
         let file = self.file.clone();
-        let sent = jobs.send(Job { file, block });
+        let sent = worker.jobs.send(Job { file, block });
         sent.map_err(|_| io::Error::other("the thread of a pipe has ended"))
     }
 }
@@ -156,14 +166,31 @@ impl Socket for Blocking {
     }
 
     /// Waits until everything is written.
-    fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.direction == Direction::In {
             return Poll::Ready(Ok(()));
         }
-        Poll::Ready(match ready!(self.poll_take(cx)) {
-            State::Done(_, Err(error)) => Err(error),
-            State::Done(_, Ok(_)) | State::Idle(_) | State::Busy => Ok(()),
-        })
+        match ready!(self.poll_take(cx)) {
+            State::Done(_, Err(error)) => return Poll::Ready(Err(error)),
+            State::Idle(block) | State::Done(block, Ok(_)) => {
+                self.desk.replace(State::Idle(block)); // for the next write
+            }
+            State::Busy => {}
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// A block is not written before the thread has said so.
+    fn wants_flush(&self) -> bool {
+        self.direction == Direction::Out
+            && match &*self.desk.lock() {
+                State::Busy | State::Done(_, Err(_)) => true,
+                State::Idle(_) | State::Done(_, Ok(_)) => false,
+            }
+    }
+
+    fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
     }
 
     fn mode(&self) -> StreamMode {
@@ -192,32 +219,52 @@ impl Desk {
     }
 }
 
-fn start(direction: Direction, desk: Arc<Desk>) -> io::Result<Sender<Job>> {
+fn start(direction: Direction, desk: Arc<Desk>) -> io::Result<Worker> {
     let (sender, jobs) = mpsc::channel();
+    let (owner, end) = UnixStream::pair()?;
     let name = match direction {
         Direction::In => "millpond-read",
         Direction::Out => "millpond-write",
     };
     thread::Builder::new()
         .name(name.to_owned())
-        .spawn(move || {
-            while let Ok(Job { file, mut block }) = jobs.recv() {
-                let outcome = match direction {
-                    Direction::In => patiently(&jobs, || (&*file).read(&mut block)),
-                    Direction::Out => write_all(&jobs, &file, &block),
-                };
-                drop(file);
-                desk.replace(State::Done(block, outcome));
-                desk.waiting.wake();
-            }
-        })?;
-    Ok(sender)
+        .spawn(move || work(direction, &desk, &jobs, &end))?;
+    Ok(Worker {
+        jobs: sender,
+        _owner: owner,
+    })
 }
 
-fn write_all(jobs: &Receiver<Job>, mut file: &File, block: &[u8]) -> io::Result<usize> {
+/// What the thread does.
+fn work(direction: Direction, desk: &Desk, jobs: &Receiver<Job>, owner: &UnixStream) {
+    while let Ok(Job { file, mut block }) = jobs.recv() {
+        let outcome = match direction {
+            Direction::In => read(&file, &mut block, owner),
+            Direction::Out => write_all(&file, &block, owner),
+        };
+        drop(file);
+        desk.replace(State::Done(block, outcome));
+        desk.waiting.wake();
+    }
+}
+
+/// Waits before it reads: a read that blocks could not be given up, and would take what comes after
+/// the stream was dropped.
+fn read(file: &File, block: &mut [u8], owner: &UnixStream) -> io::Result<usize> {
+    wait(file, PollFlags::IN, owner)?;
+    patiently(file, PollFlags::IN, owner, || (&*file).read(block))
+}
+
+fn write_all(file: &File, block: &[u8], owner: &UnixStream) -> io::Result<usize> {
+    let socket = file.metadata()?.file_type().is_socket();
     let mut written = 0;
     while written < block.len() {
-        match patiently(jobs, || file.write(&block[written..]))? {
+        let rest = &block[written..];
+        let write = || match socket {
+            true => os::send(file, rest),
+            false => (&*file).write(rest),
+        };
+        match patiently(file, PollFlags::OUT, owner, write)? {
             0 => return Err(ErrorKind::WriteZero.into()),
             n => written += n,
         }
@@ -225,22 +272,57 @@ fn write_all(jobs: &Receiver<Job>, mut file: &File, block: &[u8]) -> io::Result<
     Ok(written)
 }
 
-/// Repeats what was interrupted or would block, unless nobody wants the result any more.
+/// Repeats what was interrupted, and what would block once it does not: somebody with whom the file is
+/// shared may have asked for that.
 fn patiently<T>(
-    jobs: &Receiver<Job>,
+    file: &File,
+    ready: PollFlags,
+    owner: &UnixStream,
     mut operation: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
     loop {
-        // There is one job at a time, so no other one can be taken here.
-        if jobs.try_recv().err() == Some(TryRecvError::Disconnected) {
-            return Err(ErrorKind::BrokenPipe.into());
-        }
         match operation() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if wait(file, ready, owner)? == Waited::InVain {
+                    thread::sleep(RETRY);
+                }
+            }
             result => return result,
         }
     }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Waited {
+    /// The file is ready, or has something to say.
+    Ready,
+    /// The system cannot wait for such a file.
+    InVain,
+}
+
+/// Waits until the file is ready.
+///
+/// # Errors
+///
+/// `BrokenPipe` when the owner of the thread has gone: nobody wants the result any more.
+fn wait(file: &File, ready: PollFlags, owner: &UnixStream) -> io::Result<Waited> {
+    let mut both = [PollFd::new(owner, PollFlags::IN), PollFd::new(file, ready)];
+    loop {
+        match poll(&mut both, None) {
+            Ok(_) => break,
+            Err(error) if error == rustix::io::Errno::INTR => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let [owner, file] = both.map(|fd| fd.revents());
+    if !owner.is_empty() {
+        return Err(ErrorKind::BrokenPipe.into());
+    }
+    Ok(match file.contains(PollFlags::NVAL) {
+        true => Waited::InVain,
+        false => Waited::Ready,
+    })
 }
 
 #[cfg(test)]
@@ -271,6 +353,19 @@ mod tests {
         (Blocking::new(file, direction), far)
     }
 
+    /// A socket without room, and how much is in it.
+    fn full(nonblocking: bool) -> (Blocking, UnixStream, usize) {
+        let (mut near, far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let mut filled = 0;
+        while near.write(b"x").is_ok() {
+            filled += 1;
+        }
+        near.set_nonblocking(nonblocking).unwrap();
+        let file = File::from(OwnedFd::from(near));
+        (Blocking::new(file, Direction::Out), far, filled)
+    }
+
     async fn read(blocking: &Blocking, len: usize) -> io::Result<Vec<u8>> {
         let mut buf = vec![0; len];
         let n = poll_fn(|cx| blocking.poll_read(cx, &mut buf)).await?;
@@ -280,6 +375,10 @@ mod tests {
 
     async fn write(blocking: &Blocking, data: &[u8]) -> io::Result<usize> {
         poll_fn(|cx| blocking.poll_write(cx, data)).await
+    }
+
+    async fn flush(blocking: &Blocking) -> io::Result<()> {
+        poll_fn(|cx| blocking.poll_flush(cx)).await
     }
 
     async fn close(blocking: &Blocking) -> io::Result<()> {
@@ -306,12 +405,12 @@ mod tests {
     #[test]
     fn no_thread_is_started_before_it_is_needed() {
         let (reader, _peer) = pair(Direction::In);
-        assert!(reader.jobs.get().is_none());
+        assert!(reader.worker.get().is_none());
         block_on(poll_once(read(&reader, 1)));
-        assert!(reader.jobs.get().is_some());
+        assert!(reader.worker.get().is_some());
         let (writer, _peer) = pair(Direction::Out);
         block_on(close(&writer)).unwrap();
-        assert!(writer.jobs.get().is_none());
+        assert!(writer.worker.get().is_none());
     }
 
     #[test]
@@ -401,22 +500,41 @@ mod tests {
 
     #[test]
     fn a_failure_comes_with_the_next_call() {
-        for closing in [false, true] {
+        for next in ["write", "flush", "close"] {
             let (writer, peer) = pair(Direction::Out);
             drop(peer);
             block_on(async {
                 assert_eq!(write(&writer, b"lost").await.unwrap(), 4);
-                let error = if closing {
-                    close(&writer).await.unwrap_err()
-                } else {
-                    write(&writer, b"more").await.unwrap_err()
+                let failed = match next {
+                    "write" => write(&writer, b"more").await.map(|_| ()),
+                    "flush" => flush(&writer).await,
+                    _ => close(&writer).await,
                 };
-                assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+                assert_eq!(failed.unwrap_err().kind(), ErrorKind::BrokenPipe);
             });
         }
         let directory = Blocking::new(File::open("/").unwrap(), Direction::In);
         let error = block_on(read(&directory, 1)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::IsADirectory);
+    }
+
+    #[test]
+    fn a_flush_waits_until_the_thread_has_written_everything() {
+        for nonblocking in [false, true] {
+            let (writer, mut peer, filled) = full(nonblocking);
+            assert!(!writer.wants_flush());
+            block_on(async {
+                assert_eq!(write(&writer, &[7; BLOCK]).await.unwrap(), BLOCK);
+                assert!(writer.wants_flush());
+                assert!(poll_once(flush(&writer)).await.is_none());
+                let receiving = thread::spawn(move || {
+                    peer.read_exact(&mut vec![0; filled + BLOCK]).unwrap();
+                });
+                flush(&writer).await.unwrap();
+                assert!(!writer.wants_flush());
+                receiving.join().unwrap();
+            });
+        }
     }
 
     #[test]
@@ -430,14 +548,21 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_reads_ends_after_that() {
-        let (reader, mut peer) = pair(Direction::In);
-        assert!(block_on(poll_once(read(&reader, 1))).is_none());
-        let desk = Arc::downgrade(&reader.desk);
-        drop(reader);
-        peer.write_all(b"x").unwrap();
-        until(|| desk.strong_count() == 0);
-        assert!(peer.write_all(b"x").is_err());
+    fn a_thread_that_waits_for_input_ends_at_once_and_takes_nothing() {
+        for nonblocking in [false, true] {
+            let (near, mut peer) = UnixStream::pair().unwrap();
+            near.set_nonblocking(nonblocking).unwrap();
+            let mut twin = near.try_clone().unwrap();
+            let reader = Blocking::new(File::from(OwnedFd::from(near)), Direction::In);
+            assert!(block_on(poll_once(read(&reader, 100))).is_none());
+            let desk = Arc::downgrade(&reader.desk);
+            drop(reader);
+            until(|| desk.strong_count() == 0);
+            peer.write_all(b"hello").unwrap();
+            let mut received = [0; 5];
+            twin.read_exact(&mut received).unwrap();
+            assert_eq!(&received, b"hello");
+        }
     }
 
     #[test]
@@ -469,7 +594,6 @@ mod tests {
             assert_eq!(read(&reader, 9).await.unwrap(), b"hello");
 
             let received = thread::spawn(move || {
-                thread::sleep(2 * RETRY);
                 let mut received = vec![0; PLENTY];
                 far.read_exact(&mut received).unwrap();
                 far
@@ -484,13 +608,11 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_tries_again_ends_when_nobody_wants_it() {
-        let (near, _far) = UnixStream::pair().unwrap();
-        near.set_nonblocking(true).unwrap();
-        let reader = Blocking::new(File::from(OwnedFd::from(near)), Direction::In);
-        assert!(block_on(poll_once(read(&reader, 1))).is_none());
-        let desk = Arc::downgrade(&reader.desk);
-        drop(reader);
+    fn a_thread_that_waits_to_write_ends_when_nobody_wants_it() {
+        let (writer, _peer, _) = full(true);
+        block_on(write(&writer, b"!")).unwrap();
+        let desk = Arc::downgrade(&writer.desk);
+        drop(writer);
         until(|| desk.strong_count() == 0);
     }
 }

@@ -36,14 +36,19 @@ use crate::{
 /// waits for it. Everything else is read by a thread that blocks: regular files, terminals, sockets
 /// (for which [`open_connection`](crate::open_connection) does better), and this process's own
 /// [`Stdin`](io::Stdin), whatever it is. The thread starts with the first read, reads at most 64 KiB
-/// at a time and only when asked, and does not keep the process alive. When the stream is dropped
-/// while the thread reads, it ends after that one call, and what it got is lost.
+/// at a time and only when asked, and does not keep the process alive.
+///
+/// The thread waits until there is something to read (`poll(2)`), and ends when the stream is dropped
+/// meanwhile: what comes later is left to whoever reads next. What has come before, and was not asked
+/// for, is lost with the stream. Two things cannot be given up: a read of a file that another process
+/// empties between the waiting and the reading, and one of a terminal on macOS, which cannot be waited
+/// for. There the thread takes what comes next.
 ///
 /// `Differs from asyncio:` it makes everything non-blocking and refuses regular files. But that
 /// setting belongs to the open file, not to the descriptor: those who share a terminal or a pipe with
 /// this process would have it, too, `println!` among them. So do not give a descriptor that is shared
 /// with others if it is one of a pipe; for standard input give [`io::stdin`]. If somebody else has
-/// made it non-blocking, the thread tries again every 10 ms.
+/// made it non-blocking, that is no matter: the thread waits.
 ///
 /// What was given is closed with the stream, which is when both halves of it are gone. The process's
 /// standard input stays open. Do not read that in any other way
@@ -91,24 +96,27 @@ pub fn connect_read_pipe(runtime: Arc<dyn Runtime>, pipe: impl Into<ReadPipe>) -
 ///
 /// As with [`connect_read_pipe`], the runtime waits for pipes and FIFOs that are given as descriptors
 /// of their own, and a thread does the rest: regular files, terminals, and this process's own
-/// [`Stdout`](io::Stdout) and [`Stderr`](io::Stderr). The thread takes 64 KiB at a time. Its failure
-/// is told by the next call.
+/// [`Stdout`](io::Stdout) and [`Stderr`](io::Stderr). The thread takes 64 KiB at a time.
+/// [`flush`](Stream::flush) waits until it has written everything, and reports its failure, such as a
+/// full disk; otherwise the next call does.
 ///
 /// # Ending
 ///
 /// There is no other direction to be left open, so [`write_eof`](Stream::write_eof), dropping the
 /// writer and [`close`](Stream::close) are the same. What was written is delivered in the background,
-/// however long the reader takes: it may be a pager. [`wait_closed`](Stream::wait_closed) waits until
-/// everything is written; a process that ends before that loses the rest. A pipe knows no reset: after
-/// an [`abort`](Stream::abort) the reader sees an end, when a thread that writes is done with its
-/// current call.
+/// however long the reader takes: it may be a pager. [`flush`](Stream::flush) and
+/// [`wait_closed`](Stream::wait_closed) wait until everything is written; a process that ends before
+/// that loses the rest. A pipe knows no reset: after an [`abort`](Stream::abort) the reader sees an end,
+/// when a thread that writes is done with its current call.
 ///
-/// A reader that is gone is the error `BrokenPipe` of a write or drain, unless the process has
-/// changed what Rust does about `SIGPIPE`.
+/// A reader that is gone is the error `BrokenPipe` of a write, drain or flush. That is so because Rust
+/// programs ignore `SIGPIPE`. Where it is at its default, because the program has reset it or is a
+/// library in one that is written in C, such a write to a pipe raises it, which ends the process:
+/// there is no flag against that, as there is for sockets.
 ///
 /// Closing the stream leaves the process's standard output open. `print!` has a buffer of its own:
-/// flush it before writing to the stream, and [`flush`](Stream::flush) is not enough before printing
-/// again, since the thread may still be at it.
+/// flush it before writing to the stream, and [`flush`](Stream::flush) the stream before printing
+/// again.
 ///
 /// # Examples
 ///

@@ -153,13 +153,14 @@ impl Read for &StdSocket {
     }
 }
 
+/// A peer that has left is `BrokenPipe`, and never the signal `SIGPIPE`.
 impl Write for &StdSocket {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        each!(StdSocket, self, socket => (&*socket).write(buf))
+        os::send(*self, buf)
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        each!(StdSocket, self, socket => (&*socket).write_vectored(bufs))
+        os::send_vectored(*self, bufs)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -202,7 +202,11 @@ impl StreamWriter {
         self.wait_until(|core| !core.is_paused()).await
     }
 
-    /// Waits until everything that was written has been handed to the transport.
+    /// Waits until everything that was written is with the system, and so outlives this process.
+    ///
+    /// A socket or pipe has taken it then, though the peer may not have; what a thread writes, as to
+    /// files and standard output, is written; and a futures-io stream below has been flushed, be it
+    /// the program's own or TLS.
     ///
     /// asyncio has no counterpart.
     ///

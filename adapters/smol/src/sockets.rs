@@ -1,7 +1,7 @@
 //! smol's sockets as millpond's.
 
 use std::{
-    io::{self, IoSlice, Read, Write},
+    io::{self, IoSlice, Read},
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -58,7 +58,7 @@ impl<A> Socket for Io<A>
 where
     A: Registered + Send + Sync + 'static,
     for<'a> os::SockRef<'a>: From<&'a A::Std>,
-    for<'a> &'a A::Std: Read + Write,
+    for<'a> &'a A::Std: Read,
 {
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         os::poll_io(
@@ -69,7 +69,7 @@ where
 
     fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         os::poll_io(
-            || self.get_ref().write(buf),
+            || os::send(self.get_ref(), buf),
             || self.0.registered().poll_writable(cx),
         )
     }
@@ -80,7 +80,7 @@ where
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         os::poll_io(
-            || self.get_ref().write_vectored(bufs),
+            || os::send_vectored(self.get_ref(), bufs),
             || self.0.registered().poll_writable(cx),
         )
     }

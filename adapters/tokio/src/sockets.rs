@@ -6,7 +6,7 @@ use std::{
 };
 
 use millpond::{Address, Listener, Socket, os};
-use tokio::net;
+use tokio::{io::Interest, net};
 
 /// A socket of tokio's.
 pub(crate) struct Io<S>(pub(crate) S);
@@ -14,7 +14,8 @@ pub(crate) struct Io<S>(pub(crate) S);
 /// Both kinds of stream have the same methods, but no trait for them.
 ///
 /// Each operation is tried before its readiness is waited for: tokio's own `poll_write` refuses
-/// after 128 operations in one task, even if the kernel would take more.
+/// after 128 operations in one task, even if the kernel would take more. Nor is it told to write: that
+/// raises a signal when the peer has left.
 macro_rules! stream {
     ($stream:ty) => {
         impl Socket for Io<$stream> {
@@ -23,7 +24,11 @@ macro_rules! stream {
             }
 
             fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-                os::poll_io(|| self.0.try_write(buf), || self.0.poll_write_ready(cx))
+                let send = || os::send(&self.0, buf);
+                os::poll_io(
+                    || self.0.try_io(Interest::WRITABLE, send),
+                    || self.0.poll_write_ready(cx),
+                )
             }
 
             fn poll_write_vectored(
@@ -31,8 +36,9 @@ macro_rules! stream {
                 cx: &mut Context<'_>,
                 bufs: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
+                let send = || os::send_vectored(&self.0, bufs);
                 os::poll_io(
-                    || self.0.try_write_vectored(bufs),
+                    || self.0.try_io(Interest::WRITABLE, send),
                     || self.0.poll_write_ready(cx),
                 )
             }

@@ -22,6 +22,8 @@ pub(crate) mod reading;
 pub(crate) mod resets;
 pub(crate) mod serving;
 pub(crate) mod shutting_down;
+#[cfg(unix)]
+pub(crate) mod signals;
 pub(crate) mod starting_tls;
 pub(crate) mod streams;
 pub(crate) mod thread_locals;

@@ -464,6 +464,48 @@ pub(crate) async fn closing_waits_until_everything_is_written(mut setup: Setup) 
     }
 }
 
+/// What was flushed arrives though the stream is aborted.
+pub(crate) async fn flush_waits_until_everything_is_written(mut setup: Setup) {
+    for kind in Kind::ALL {
+        let (mut reader, mut writer) = kind.connect(&mut setup).await;
+        writer.write(&[7; PLENTY]).unwrap();
+        setup.stays_pending(writer.flush()).await;
+        let received = setup.spawn(async move { reader.read_to_eof().await.unwrap() });
+        writer.flush().await.unwrap();
+        assert_eq!(writer.queued(), 0);
+        writer.abort();
+        assert_eq!(received.await.len(), PLENTY, "{kind:?}");
+    }
+}
+
+pub(crate) async fn flush_reports_what_a_write_has_failed_with(mut setup: Setup) {
+    for kind in Kind::ALL {
+        let (reader, mut writer) = kind.connect(&mut setup).await;
+        drop(reader);
+        // It may be known at once, or the thread hears of it.
+        let failed = match writer.write(b"is there anybody") {
+            Ok(()) => writer.flush().await,
+            failed => failed,
+        };
+        let error = failed.unwrap_err();
+        assert_eq!(kind_of(&error), ErrorKind::BrokenPipe, "{kind:?}");
+        assert_eq!(writer.flush().await, Err(error.clone()));
+        assert_eq!(writer.drain().await, Err(error));
+    }
+}
+
+pub(crate) async fn what_comes_after_a_stream_was_dropped_is_left_to_others(setup: Setup) {
+    let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+    let shared = OwnedFd::from(ours.try_clone().unwrap());
+    let mut reader = read_pipe(&setup, shared).await.unwrap();
+    setup.stays_pending(reader.read_line()).await;
+    drop(reader);
+    theirs.write_all(b"hello").unwrap();
+    let mut received = [0; 5];
+    ours.read_exact(&mut received).unwrap();
+    assert_eq!(&received, b"hello");
+}
+
 pub(crate) async fn what_is_no_pipe_is_refused(mut setup: Setup) {
     let directory = File::open("/").unwrap();
     let error = read_pipe(&setup, directory).await.unwrap_err();

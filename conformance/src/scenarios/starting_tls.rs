@@ -457,7 +457,7 @@ pub(crate) async fn any_socket_can_be_upgraded(mut setup: Setup) {
 
     #[cfg(unix)]
     {
-        let mut unix = Setup::new(setup.runtime.clone(), crate::place::Place::Unix);
+        let mut unix = Setup::new(setup.runtime.clone(), crate::place::Place::Unix, setup.name);
         let (mut near, mut far) = connect(&mut unix).await;
         begin(&mut near, &mut far).await;
         assert_talks(&mut near, &mut far).await;

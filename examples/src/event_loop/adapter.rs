@@ -1,7 +1,7 @@
 //! The adapter: all that millpond has to know of the runtime.
 
 use std::{
-    io::{self, IoSlice, Read, Write},
+    io::{self, IoSlice, Read},
     net::SocketAddr,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -66,7 +66,7 @@ impl Socket for Watched<StdSocket> {
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        os::poll_io(|| (&self.socket).write(buf), || self.poll_writable(cx))
+        os::poll_io(|| os::send(&self.socket, buf), || self.poll_writable(cx))
     }
 
     fn poll_write_vectored(
@@ -75,7 +75,7 @@ impl Socket for Watched<StdSocket> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         os::poll_io(
-            || (&self.socket).write_vectored(bufs),
+            || os::send_vectored(&self.socket, bufs),
             || self.poll_writable(cx),
         )
     }

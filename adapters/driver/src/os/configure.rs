@@ -31,6 +31,8 @@ where
     SockRef<'s>: From<&'s S>,
 {
     let socket = SockRef::from(socket);
+    #[cfg(target_vendor = "apple")]
+    socket.set_nosigpipe(true)?; // see `send`
     let address = socket.local_addr()?;
     if address.is_ipv4() || address.is_ipv6() {
         set_tcp(&socket, options)?;

@@ -9,6 +9,7 @@ mod configure;
 mod connect;
 mod lookups;
 mod resolve;
+mod send;
 mod stream;
 #[cfg(unix)]
 mod unix_path;
@@ -20,5 +21,6 @@ pub(crate) use configure::{StreamKind, stream_kind};
 pub use configure::{check_stream, configure};
 pub use connect::{connect, connected};
 pub use resolve::resolve;
+pub use send::{send, send_vectored};
 pub use socket2::SockRef;
 pub use stream::{poll_io, reset_on_close, shutdown_write, socket_pair};
