@@ -27,7 +27,7 @@ use crate::{
         AtomicWaker, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    waiters::Waiters,
+    waiters::{Place, WaitList, Waiters, Wakers},
 };
 
 /// Chunks for one vectored write. Linux takes up to 1024; more than this gains nothing measurable.
@@ -131,7 +131,7 @@ struct Change<'a> {
 #[derive(Default)]
 #[must_use]
 struct Afterwards {
-    waiters: Waiters,
+    waiters: Wakers,
     closed: Option<Arc<Held>>,
 }
 
@@ -310,7 +310,11 @@ impl Connection {
 
     /// Waits until everything that was written is with the system. What has gone wrong is the core's
     /// to tell.
-    pub(crate) fn poll_flushed(self: &Arc<Self>, cx: &Context<'_>) -> Poll<Result<(), WriteError>> {
+    pub(crate) fn poll_flushed(
+        self: &Arc<Self>,
+        place: &mut Place,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), WriteError>> {
         let mut change = self.begin_change();
         let sending = &mut *change.sending;
         let socket = sending.socket.as_ref();
@@ -321,10 +325,7 @@ impl Connection {
             None if sending.core.queued() == 0 && flushed => Poll::Ready(Ok(())),
             None => Poll::Pending,
         };
-        if answer.is_pending() {
-            sending.waiters.add(cx);
-            self.send_held_back_in(change);
-        }
+        self.wait_for(&answer, change, place, cx);
         answer
     }
 
@@ -336,17 +337,37 @@ impl Connection {
     /// Waits until `done` has an answer. The answer is asked for after each change that can matter.
     pub(crate) fn poll_until<T>(
         self: &Arc<Self>,
+        place: &mut Place,
         cx: &Context<'_>,
         done: impl FnOnce(&Writer) -> Poll<T>,
     ) -> Poll<T> {
-        let mut change = self.begin_change();
+        let change = self.begin_change();
         let answer = done(&change.sending.core);
+        self.wait_for(&answer, change, place, cx);
+        answer
+    }
+
+    /// Takes or gives back a place, under the lock under which the answer was found.
+    fn wait_for<T>(
+        self: &Arc<Self>,
+        answer: &Poll<T>,
+        mut change: Change<'_>,
+        place: &mut Place,
+        cx: &Context<'_>,
+    ) {
+        let waiters = &mut change.sending.waiters;
+        let before = if answer.is_ready() {
+            waiters.leave(place)
+        } else {
+            waiters.wait(place, cx)
+        };
         if answer.is_pending() {
-            change.sending.waiters.add(cx);
             // Nothing is held back from somebody who waits for it to leave.
             self.send_held_back_in(change);
+        } else {
+            drop(change);
         }
-        answer
+        drop(before);
     }
 
     /// From now on small writes are held back, until [`let_go`](Self::let_go) was called as often.
@@ -538,6 +559,12 @@ impl Connection {
     }
 }
 
+impl WaitList for Arc<Connection> {
+    fn with_waiters<T>(&self, work: impl FnOnce(&mut Waiters) -> T) -> T {
+        work(&mut self.lock().waiters)
+    }
+}
+
 impl Drop for Connection {
     /// Both halves are gone, and everything is sent.
     fn drop(&mut self) {
@@ -560,8 +587,12 @@ impl Connection {
     }
 
     /// Waits until somebody closes or aborts the stream, or it fails.
-    pub(crate) fn poll_closing(self: &Arc<Self>, cx: &Context<'_>) -> Poll<WriteError> {
-        self.poll_until(cx, |core| match (core.error(), core.is_closing()) {
+    pub(crate) fn poll_closing(
+        self: &Arc<Self>,
+        place: &mut Place,
+        cx: &Context<'_>,
+    ) -> Poll<WriteError> {
+        self.poll_until(place, cx, |core| match (core.error(), core.is_closing()) {
             (Some(error), _) => Poll::Ready(WriteError::Transport(error.clone())),
             (None, true) => Poll::Ready(WriteError::Closed),
             (None, false) => Poll::Pending,

@@ -1,9 +1,7 @@
 //! A client of a server, from its being accepted until its connection is closed.
 
 use std::{
-    collections::BTreeMap,
     future::poll_fn,
-    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::Poll,
@@ -24,13 +22,14 @@ use crate::{
     options::Opened,
     os,
     reader::StreamReader,
-    serving::{Handling, Serving, wake_all},
+    serving::{Handling, Serving},
     socket::Socket,
     sync::{
         AtomicWaker,
         atomic::{AtomicBool, Ordering},
     },
     tls::{Handshake, upgrade},
+    waiters::{Waiting, Wakers},
     writer::StreamWriter,
 };
 
@@ -129,11 +128,12 @@ impl Running {
             let peer_addr = connection.extra_info().peer_addr.clone();
             self.serving.report(HandlerError { peer_addr, cause });
         }
+        let mut waiting = Waiting::new(connection);
         poll_fn(|cx| {
             if let Some(idle) = &mut idle {
                 let _ = idle.poll(connection, cx); // the handler has ended
             }
-            connection.poll_until(cx, is_closed)
+            connection.poll_until(&mut waiting.place, cx, is_closed)
         })
         .await;
     }
@@ -170,15 +170,15 @@ impl Drop for Running {
         let full = state.clients.len() == self.serving.config.max_connections;
         let client = state.clients.remove(&self.id);
         let waiters = match state.has_ended() {
-            true => mem::take(&mut state.waiters),
-            false => BTreeMap::new(),
+            true => state.waiters.take(),
+            false => Wakers::default(),
         };
         drop(state);
         drop(client);
         if full {
             self.serving.acceptor.wake();
         }
-        wake_all(waiters);
+        waiters.wake();
     }
 }
 

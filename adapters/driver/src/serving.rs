@@ -6,7 +6,7 @@ use std::{
     future::poll_fn,
     io, mem,
     sync::{Arc, PoisonError},
-    task::{Context, Poll, Waker},
+    task::Poll,
     time::Duration,
 };
 
@@ -23,6 +23,7 @@ use crate::{
     socket_options::SocketOptions,
     sync::{AtomicWaker, Mutex, MutexGuard, atomic::Ordering},
     tls::{Handshake, HandshakeError},
+    waiters::{WaitList, Waiters, Waiting},
     writer::StreamWriter,
 };
 
@@ -62,8 +63,7 @@ pub(crate) struct State {
     pub(crate) next_client: u64,
     /// Those who wait for the end, each under a number of its own, so that one who gives up is
     /// forgotten.
-    pub(crate) waiters: BTreeMap<u64, Waker>,
-    next_waiter: u64,
+    pub(crate) waiters: Waiters,
 }
 
 pub(crate) enum Phase {
@@ -90,8 +90,7 @@ impl Serving {
                 phase: Phase::Bound(bound),
                 clients: BTreeMap::new(),
                 next_client: 0,
-                waiters: BTreeMap::new(),
-                next_waiter: 0,
+                waiters: Waiters::default(),
             }),
             acceptor: AtomicWaker::new(),
         }
@@ -160,11 +159,11 @@ impl Serving {
 
     pub(crate) fn enter(&self, phase: Phase, mut state: MutexGuard<'_, State>) {
         let before = mem::replace(&mut state.phase, phase);
-        let waiters = mem::take(&mut state.waiters);
+        let waiters = state.waiters.take();
         drop(state);
         drop(before);
         self.acceptor.wake();
-        wake_all(waiters);
+        waiters.wake();
     }
 
     /// Calls `work` with the connection of each client.
@@ -199,15 +198,28 @@ impl Serving {
     }
 
     async fn wait_until(&self, done: fn(&State) -> bool) {
-        let mut waiting = Waiting {
-            serving: self,
-            number: None,
-        };
-        poll_fn(|cx| waiting.poll(cx, done)).await;
+        let mut waiting = Waiting::new(self);
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if done(&state) {
+                return Poll::Ready(());
+            }
+            let before = state.waiters.wait(&mut waiting.place, cx);
+            drop(state);
+            drop(before);
+            Poll::Pending
+        })
+        .await;
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WaitList for Serving {
+    fn with_waiters<T>(&self, work: impl FnOnce(&mut Waiters) -> T) -> T {
+        work(&mut self.lock().waiters)
     }
 }
 
@@ -219,39 +231,4 @@ impl State {
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Closed) && self.clients.is_empty()
     }
-}
-
-/// One who waits for the end.
-struct Waiting<'a> {
-    serving: &'a Serving,
-    /// The one that its waker has, once it had to wait.
-    number: Option<u64>,
-}
-
-impl Waiting<'_> {
-    fn poll(&mut self, cx: &Context<'_>, done: fn(&State) -> bool) -> Poll<()> {
-        let mut state = self.serving.lock();
-        if done(&state) {
-            return Poll::Ready(());
-        }
-        let number = *self.number.get_or_insert(state.next_waiter);
-        state.next_waiter = state.next_waiter.max(number + 1);
-        let before = state.waiters.insert(number, cx.waker().clone());
-        drop(state);
-        drop(before);
-        Poll::Pending
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if let Some(number) = self.number {
-            let waker = self.serving.lock().waiters.remove(&number);
-            drop(waker);
-        }
-    }
-}
-
-pub(crate) fn wake_all(waiters: BTreeMap<u64, Waker>) {
-    waiters.into_values().for_each(Waker::wake);
 }

@@ -1,11 +1,10 @@
 //! What a connection hears of the shutdown of its server.
 
 use std::{
-    collections::BTreeMap,
-    fmt, mem,
+    fmt,
     pin::Pin,
     sync::{PoisonError, Weak},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use crate::{
@@ -14,6 +13,7 @@ use crate::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
+    waiters::{Place, Waiters},
 };
 
 /// What becomes of reads that wait with an empty buffer when a graceful shutdown begins.
@@ -36,9 +36,7 @@ pub(crate) struct ShutdownNotice {
 #[derive(Default)]
 struct Waiting {
     begun: bool,
-    /// Each under a number of its own, so that one who gives up is forgotten.
-    wakers: BTreeMap<u64, Waker>,
-    next: u64,
+    waiters: Waiters,
 }
 
 impl ShutdownNotice {
@@ -56,25 +54,23 @@ impl ShutdownNotice {
 
     /// Also when there is nothing left to be told of.
     pub(crate) fn wake_all(&self) {
-        let wakers = mem::take(&mut self.lock().wakers);
-        wakers.into_values().for_each(Waker::wake);
+        let waiters = self.lock().waiters.take();
+        waiters.wake();
     }
 
-    fn poll_begun(&self, number: &mut Option<u64>, cx: &Context<'_>) -> Poll<()> {
+    fn poll_begun(&self, place: &mut Place, cx: &Context<'_>) -> Poll<()> {
         let mut waiting = self.lock();
         if waiting.begun {
             return Poll::Ready(());
         }
-        let number = *number.get_or_insert(waiting.next);
-        waiting.next = waiting.next.max(number + 1);
-        let before = waiting.wakers.insert(number, cx.waker().clone());
+        let before = waiting.waiters.wait(place, cx);
         drop(waiting);
         drop(before);
         Poll::Pending
     }
 
-    fn forget(&self, number: u64) {
-        let waker = self.lock().wakers.remove(&number);
+    fn forget(&self, place: &mut Place) {
+        let waker = self.lock().waiters.leave(place);
         drop(waker);
     }
 
@@ -92,15 +88,14 @@ impl ShutdownNotice {
 #[must_use = "does nothing unless awaited"]
 pub struct ShutdownRequested {
     connection: Weak<Connection>,
-    /// The one under which its waker is kept, once it had to wait.
-    number: Option<u64>,
+    place: Place,
 }
 
 impl ShutdownRequested {
     pub(crate) fn new(connection: Weak<Connection>) -> Self {
         Self {
             connection,
-            number: None,
+            place: Place::default(),
         }
     }
 }
@@ -112,14 +107,14 @@ impl Future for ShutdownRequested {
         let Some(connection) = self.connection.upgrade() else {
             return Poll::Ready(());
         };
-        connection.shutdown().poll_begun(&mut self.number, cx)
+        connection.shutdown().poll_begun(&mut self.place, cx)
     }
 }
 
 impl Drop for ShutdownRequested {
     fn drop(&mut self) {
-        if let (Some(number), Some(connection)) = (self.number, self.connection.upgrade()) {
-            connection.shutdown().forget(number);
+        if let Some(connection) = self.connection.upgrade() {
+            connection.shutdown().forget(&mut self.place);
         }
     }
 }
@@ -187,6 +182,6 @@ mod tests {
         for _ in 0..1_000 {
             assert!(block_on(poll_once(writer.shutdown_requested())).is_none());
         }
-        assert!(writer.connection().shutdown().lock().wakers.is_empty());
+        assert!(writer.connection().shutdown().lock().waiters.is_empty());
     }
 }

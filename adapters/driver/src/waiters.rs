@@ -1,31 +1,88 @@
-//! Those who wait for something to change.
+//! Those who wait for something to change, where there can be several.
 
 use std::{
+    collections::BTreeMap,
     mem,
     task::{Context, Waker},
 };
 
-/// Each is here once, however often it asks.
+/// Each has one place, however often it asks, until all are woken or it leaves.
 #[derive(Debug, Default)]
-pub(crate) struct Waiters(Vec<Waker>);
+pub(crate) struct Waiters {
+    wakers: BTreeMap<u64, Waker>,
+    /// Invariant: above the number of every place.
+    next: u64,
+}
+
+/// Who was in a list, to be woken or dropped once no lock is held: a waker may run anything.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Wakers(BTreeMap<u64, Waker>);
+
+/// A place in a list. It is taken when it is first waited in.
+#[derive(Debug, Default)]
+pub(crate) struct Place(Option<u64>);
 
 impl Waiters {
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.wakers.is_empty()
     }
 
-    pub(crate) fn add(&mut self, cx: &Context<'_>) {
-        if !self.0.iter().any(|waiter| waiter.will_wake(cx.waker())) {
-            self.0.push(cx.waker().clone());
+    /// Returns the waker that waited in this place before, to be dropped once no lock is held.
+    #[must_use]
+    pub(crate) fn wait(&mut self, place: &mut Place, cx: &Context<'_>) -> Option<Waker> {
+        let number = *place.0.get_or_insert(self.next);
+        self.next = self.next.max(number + 1);
+        match self.wakers.get_mut(&number) {
+            Some(waker) if waker.will_wake(cx.waker()) => None,
+            Some(waker) => Some(mem::replace(waker, cx.waker().clone())),
+            None => self.wakers.insert(number, cx.waker().clone()),
         }
     }
 
-    /// To be woken once no lock is held: a waker may run anything.
-    pub(crate) fn take(&mut self) -> Self {
-        mem::take(self)
+    /// Returns the waker that waited in this place, to be dropped once no lock is held.
+    #[must_use]
+    pub(crate) fn leave(&mut self, place: &mut Place) -> Option<Waker> {
+        self.wakers.remove(&place.0.take()?)
     }
 
+    pub(crate) fn take(&mut self) -> Wakers {
+        Wakers(mem::take(&mut self.wakers))
+    }
+}
+
+impl Wakers {
     pub(crate) fn wake(self) {
-        self.0.into_iter().for_each(Waker::wake);
+        self.0.into_values().for_each(Waker::wake);
+    }
+}
+
+/// What has such a list, under a lock.
+pub(crate) trait WaitList {
+    /// `work` is done under the lock.
+    fn with_waiters<T>(&self, work: impl FnOnce(&mut Waiters) -> T) -> T;
+}
+
+/// A wait in the list of `list`, which is left when this is dropped.
+pub(crate) struct Waiting<'a, L: WaitList> {
+    list: &'a L,
+    pub(crate) place: Place,
+}
+
+impl<'a, L: WaitList> Waiting<'a, L> {
+    pub(crate) fn new(list: &'a L) -> Self {
+        Self {
+            list,
+            place: Place::default(),
+        }
+    }
+}
+
+impl<L: WaitList> Drop for Waiting<'_, L> {
+    fn drop(&mut self) {
+        if self.place.0.is_some() {
+            let waker = self.list.with_waiters(|all| all.leave(&mut self.place));
+            drop(waker); // not under the lock
+        }
     }
 }

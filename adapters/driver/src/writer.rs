@@ -7,7 +7,7 @@ use millpond_core::{WriteError, Writer};
 
 use crate::{
     connection::Connection, cork::Cork, extra_info::ExtraInfo, shutdown_notice::ShutdownRequested,
-    transport::Transport, turns::Turns,
+    transport::Transport, turns::Turns, waiters::Waiting,
 };
 
 /// The send half of a stream: asyncio's `StreamWriter` on any runtime.
@@ -230,10 +230,12 @@ impl StreamWriter {
     /// ```
     pub async fn flush(&mut self) -> Result<(), WriteError> {
         self.connection.check_direction()?;
+        let turns = &mut self.turns;
+        let mut waiting = Waiting::new(&self.connection);
         poll_fn(|cx| {
-            let flushed = self.connection.poll_flushed(cx);
+            let flushed = self.connection.poll_flushed(&mut waiting.place, cx);
             if flushed.is_pending() {
-                self.turns.waited();
+                turns.waited();
             }
             flushed
         })
@@ -309,8 +311,9 @@ impl StreamWriter {
         self.connection.check_direction()?;
         let turns = &mut self.turns;
         let connection = &self.connection;
+        let mut waiting = Waiting::new(connection);
         poll_fn(|cx| {
-            let answer = connection.poll_until(cx, |core| match core.error() {
+            let answer = connection.poll_until(&mut waiting.place, cx, |core| match core.error() {
                 Some(error) => Poll::Ready(Err(WriteError::Transport(error.clone()))),
                 None if core.is_aborted() => Poll::Ready(Err(WriteError::Closed)),
                 None if done(core) => Poll::Ready(Ok(())),
@@ -420,12 +423,14 @@ impl StreamWriter {
     /// See [`StreamWriter`].
     #[doc(alias = "aclose")]
     pub async fn wait_closed(&mut self) -> Result<(), WriteError> {
+        let mut waiting = Waiting::new(&self.connection);
         poll_fn(|cx| {
-            self.connection.poll_until(cx, |core| match core.error() {
-                Some(error) => Poll::Ready(Err(WriteError::Transport(error.clone()))),
-                None if core.is_closed() => Poll::Ready(Ok(())),
-                None => Poll::Pending,
-            })
+            self.connection
+                .poll_until(&mut waiting.place, cx, |core| match core.error() {
+                    Some(error) => Poll::Ready(Err(WriteError::Transport(error.clone()))),
+                    None if core.is_closed() => Poll::Ready(Ok(())),
+                    None => Poll::Pending,
+                })
         })
         .await
     }

@@ -6,7 +6,7 @@ use std::{
     io::{self, ErrorKind, IoSlice},
     pin::pin,
     sync::{Arc, atomic::Ordering},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
@@ -180,17 +180,19 @@ fn a_drain_that_waits_is_woken_when_higher_watermarks_resume_writing() {
     let alarm = Arc::new(Alarm::default());
     let waker = Waker::from(alarm.clone());
     let mut cx = Context::from_waker(&waker);
-    assert!(pin!(writer.drain()).poll(&mut cx).is_pending());
+    let transport = writer.transport();
+    let mut drain = Box::pin(writer.drain());
+    assert!(drain.as_mut().poll(&mut cx).is_pending());
     for (low, high, wakes) in [
         (50_000, 60_000, false),
         (99_999, 200_000, false),
         (100_000, 100_000, true),
     ] {
-        writer.set_watermarks(low, high);
-        assert_eq!(writer.watermarks(), (low, high));
-        assert_eq!((alarm.has_rung(), writer.is_paused()), (wakes, !wakes));
+        transport.set_watermarks(low, high);
+        assert_eq!((alarm.has_rung(), transport.is_paused()), (wakes, !wakes));
     }
-    block_on(writer.drain()).unwrap();
+    block_on(drain).unwrap();
+    assert_eq!(writer.watermarks(), (100_000, 100_000));
     writer.set_watermarks(0, 99_999);
     assert!(pin!(writer.drain()).poll(&mut cx).is_pending());
 }
@@ -607,4 +609,38 @@ fn the_end_is_told_once_in_whatever_order_the_halves_go() {
         assert_eq!(Arc::strong_count(&socket), 1, "the socket is released");
         drop(cork);
     }
+}
+
+#[test]
+fn waits_that_are_given_up_leave_nothing_behind() {
+    struct Asked;
+    impl Wake for Asked {
+        fn wake(self: Arc<Self>) {}
+    }
+    let ((_reader, mut writer), _peer) = StreamOptions::new().watermarks(0, 0).pair(1);
+    writer.write(b"busy").unwrap();
+    let mut give_up = |wait: fn(&mut StreamWriter) -> BoxFuture<'_, Result<(), WriteError>>| {
+        let asked = Arc::new(Asked);
+        let waker = Waker::from(asked.clone());
+        let pending = wait(&mut writer)
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker));
+        assert!(pending.is_pending());
+        drop(waker);
+        assert_eq!(Arc::strong_count(&asked), 1);
+    };
+    give_up(|writer| Box::pin(writer.drain()));
+    give_up(|writer| Box::pin(writer.flush()));
+    give_up(|writer| Box::pin(writer.wait_closed()));
+}
+
+#[test]
+fn nothing_is_sent_early_for_a_wait_that_was_given_up() {
+    let ((_reader, mut writer), _peer) = millpond::pair();
+    assert!(block_on(poll_once(writer.wait_closed())).is_none());
+    let cork = writer.cork();
+    writer.write(b"held back").unwrap();
+    assert_eq!(writer.queued(), 9);
+    drop(cork);
+    assert_eq!(writer.queued(), 0);
 }

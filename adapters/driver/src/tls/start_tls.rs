@@ -16,7 +16,10 @@ use super::{
     error::TlsError,
     handshake::{Handshake, Progress},
 };
-use crate::{connection::Upgrade, reader::StreamReader, runtime::BoxFuture, writer::StreamWriter};
+use crate::{
+    connection::Upgrade, reader::StreamReader, runtime::BoxFuture, waiters::Waiting,
+    writer::StreamWriter,
+};
 
 /// Which side of TLS this is: that of a [`TlsConnector`] or of a [`TlsAcceptor`], which convert into
 /// it.
@@ -174,7 +177,8 @@ pub(crate) async fn upgrade(
     let connection = writer.connection().clone();
     let mut upgrade = Upgrade::new(&connection);
     let stream = |source| TlsError::Stream { source };
-    poll_fn(|cx| connection.poll_flushed(cx))
+    let mut waiting = Waiting::new(&connection);
+    poll_fn(|cx| connection.poll_flushed(&mut waiting.place, cx))
         .await
         .map_err(stream)?;
     let below = upgrade.take_socket().map_err(stream)?;
@@ -184,7 +188,7 @@ pub(crate) async fn upgrade(
     let mut shaking = pin!(handshake.run(below, early, progress.clone()));
     let shaken = poll_fn(|cx| {
         // From elsewhere.
-        if let Poll::Ready(closing) = connection.poll_closing(cx) {
+        if let Poll::Ready(closing) = connection.poll_closing(&mut waiting.place, cx) {
             return Poll::Ready(Err(closing.into()));
         }
         if let Poll::Ready(result) = shaking.as_mut().poll(cx) {
