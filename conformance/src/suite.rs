@@ -391,6 +391,7 @@ macro_rules! __runtime {
                 a_flood_never_has_more_handlers_than_may_be,
                 a_silent_connection_is_reset_and_its_handler_told_why,
                 a_handler_that_waits_elsewhere_does_not_keep_an_idle_connections_place,
+                silent_clients_that_have_had_their_answer_keep_nobody_out,
                 a_server_that_says_nothing_is_given_up_after_the_idle_timeout,
                 #[cfg(unix)]
                 clients_of_a_path_wait_until_the_server_has_started,

@@ -49,6 +49,8 @@ impl Accepting {
                     serving.serve(socket);
                 }
                 Some(Err(error)) if is_of_one_connection(&error) => {}
+                // What is short, as files are, may be enough then.
+                Some(Err(_)) if serving.places.give_up_all() => {}
                 Some(Err(error)) => {
                     if pause == ACCEPT_PAUSE {
                         log::accept_error(&error);

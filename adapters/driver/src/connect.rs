@@ -377,7 +377,7 @@ impl<T: From<(StreamReader, StreamWriter)>> OpenConnection<T> {
         };
         let background = Background::Runtime(self.runtime);
         let host = host.as_deref();
-        let opened = self.options.open_shared(socket, background, host);
+        let opened = self.options.open_shared(socket, background, None, host);
         let (mut reader, mut writer) = opened.watched();
         if let Some(handshake) = handshake {
             progress.connected(&writer.extra_info().peer_addr);

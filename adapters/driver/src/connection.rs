@@ -20,6 +20,7 @@ use crate::{
     inline::Hold,
     linger::linger,
     mode::StreamMode,
+    places::Place,
     runtime::BoxFuture,
     shutdown_notice::{IdleReads, ShutdownNotice},
     socket::Socket,
@@ -60,8 +61,10 @@ pub(crate) struct Connection {
         expect(dead_code, reason = "only TLS asks for it")
     )]
     host: Option<Box<str>>,
-    /// How long a closed stream waits for a peer that does nothing.
     close_timeout: Duration,
+    linger_timeout: Duration,
+    /// That of the socket, if it is a server's.
+    place: Mutex<Option<Place>>,
     /// Both change when the socket does.
     can_write_eof: AtomicBool,
     extra_info: Mutex<Arc<ExtraInfo>>,
@@ -127,6 +130,13 @@ struct Change<'a> {
     _hold: Hold,
 }
 
+/// How a connection ends.
+pub(crate) struct Closing {
+    pub(crate) timeout: Duration,
+    pub(crate) linger_timeout: Duration,
+    pub(crate) place: Option<Place>,
+}
+
 /// What is left to do once the lock is released: wakers and destructors may run anything.
 #[derive(Default)]
 #[must_use]
@@ -151,7 +161,7 @@ impl Connection {
     pub(crate) fn new(
         socket: Box<dyn Socket>,
         background: Background,
-        close_timeout: Duration,
+        closing: Closing,
         activity: Option<Arc<Activity>>,
         host: Option<&str>,
         core: Writer,
@@ -171,7 +181,9 @@ impl Connection {
             background,
             mode: held.mode(),
             host: host.map(Box::from),
-            close_timeout,
+            close_timeout: closing.timeout,
+            linger_timeout: closing.linger_timeout,
+            place: Mutex::new(closing.place),
             can_write_eof: AtomicBool::new(held.mode().can_write() && held.can_write_eof()),
             extra_info: Mutex::new(Arc::new(held.extra_info())),
             halves: AtomicUsize::new(2),
@@ -508,6 +520,7 @@ impl Connection {
             drop(socket);
             self.reader.wake();
         }
+        drop(self.take_place());
         self.finish(afterwards);
     }
 
@@ -543,8 +556,17 @@ impl Connection {
         let socket = held.0.clone();
         drop(held); // from here on the reader cannot reach it
         if !aborted && self.mode == StreamMode::ReadWrite {
-            linger(socket, &self.background, self.close_timeout);
+            let place = self.take_place();
+            linger(place, socket, &self.background, self.linger_timeout);
+        } else {
+            drop(socket);
+            drop(self.take_place());
         }
+    }
+
+    fn take_place(&self) -> Option<Place> {
+        let place = self.place.lock();
+        place.unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn activity_ends(&self) {
@@ -612,7 +634,8 @@ impl Connection {
     fn part(&self, below: Arc<dyn Socket>) {
         let now = &mut Context::from_waker(Waker::noop());
         if below.poll_close(now).is_ready() {
-            linger(below, &self.background, self.close_timeout);
+            let place = self.take_place();
+            linger(place, below, &self.background, self.linger_timeout);
         }
     }
 

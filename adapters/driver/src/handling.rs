@@ -49,7 +49,10 @@ impl Serving {
             let _ = os::configure(&*system, &self.config.sockets);
         }
         let background = Background::Runtime(self.runtime.clone());
-        let opened = self.config.options.open_shared(socket, background, None);
+        let place = Some(self.places.take());
+        self.places.make_room(self.config.max_connections);
+        let options = &self.config.options;
+        let opened = options.open_shared(socket, background, place, None);
         let Opened {
             reader,
             writer,

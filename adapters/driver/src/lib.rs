@@ -99,6 +99,7 @@ pub mod os;
 mod pair;
 #[cfg(unix)]
 mod pipe;
+mod places;
 mod progress;
 mod reader;
 mod runtime;

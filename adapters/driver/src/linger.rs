@@ -9,7 +9,13 @@ use std::{
 
 use futures_util::future::select;
 
-use crate::{background::Background, scratch, socket::Socket, turns::Turns};
+use crate::{
+    background::Background,
+    places::{Lingerer, Place},
+    scratch,
+    socket::Socket,
+    turns::Turns,
+};
 
 /// How much of what the peer still sends is read and dropped, at the most.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
@@ -18,9 +24,14 @@ const LINGER_BYTES: usize = 16 * 1024 * 1024;
 ///
 /// A socket that is closed with unread input, or gets some later, is reset by the system, and the
 /// reset destroys what the peer has not read yet. So what comes is read and dropped in the
-/// background, until the peer has ended, too, but for no longer than `time`. Without a clock that
-/// cannot be bounded, and the socket is closed at once.
-pub(crate) fn linger(socket: Arc<dyn Socket>, background: &Background, time: Duration) {
+/// background, until the peer has ended, too, but for no longer than `time`, nor than the server has a
+/// place for it. Without a clock that cannot be bounded, and the socket is closed at once.
+pub(crate) fn linger(
+    place: Option<Place>,
+    socket: Arc<dyn Socket>,
+    background: &Background,
+    time: Duration,
+) {
     if time.is_zero() || !matches!(background, Background::Runtime(_)) {
         return;
     }
@@ -29,12 +40,17 @@ pub(crate) fn linger(socket: Arc<dyn Socket>, background: &Background, time: Dur
     if poll_drop(&*socket, now, &mut left) == Poll::Ready(Peer::Ended) {
         return; // as most peers have
     }
+    let (lingerer, entry) = Lingerer::new(place, socket);
     let clock = background.clone();
     background.spawn(async move {
+        let _entry = entry;
         let mut turns = Turns::default();
         let ended = poll_fn(|cx| {
-            while ready!(poll_drop(&*socket, cx, &mut left)) == Peer::Sends {
-                ready!(turns.poll_take(cx));
+            while let Some(socket) = lingerer.socket(cx) {
+                match ready!(poll_drop(&*socket, cx, &mut left)) {
+                    Peer::Sends => ready!(turns.poll_take(cx)),
+                    Peer::Ended => break,
+                }
             }
             Poll::Ready(())
         });

@@ -6,9 +6,10 @@ use millpond_core::{DEFAULT_HIGH_WATER, DEFAULT_LIMIT, Reader, Writer};
 
 use crate::{
     background::Background,
-    connection::Connection,
+    connection::{Closing, Connection},
     error::OpenError,
     idle::Idle,
+    places::Place,
     reader::StreamReader,
     runtime::{Runtime, Spawn},
     socket::Socket,
@@ -95,6 +96,22 @@ macro_rules! stream_options {
             self
         }
 
+        /// How long a closed stream drops what the peer still sends; as long as the close timeout by
+        /// default, so 30 s: [`StreamOptions::linger_timeout`](crate::StreamOptions::linger_timeout)
+        /// says why.
+        ///
+        /// ```no_run
+        /// # use std::time::Duration;
+        /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+        /// let soon = Duration::from_secs(5);
+        #[doc = concat!("let opened = ", $opened, ".linger_timeout(soon)", $done)]
+        /// # Ok(()) }
+        /// ```
+        pub fn linger_timeout(mut self, timeout: std::time::Duration) -> Self {
+            self.$($options).+ = self.$($options).+.linger_timeout(timeout);
+            self
+        }
+
         /// Resets a connection on which no byte was read or written for so long; not bounded by default:
         /// [`StreamOptions::idle_timeout`](crate::StreamOptions::idle_timeout) says what follows.
         ///
@@ -135,6 +152,7 @@ pub struct StreamOptions {
     high: usize,
     write_cap: Option<usize>,
     close_timeout: Duration,
+    linger_timeout: Option<Duration>,
     idle_timeout: Option<Duration>,
 }
 
@@ -173,6 +191,7 @@ impl StreamOptions {
             high: DEFAULT_HIGH_WATER,
             write_cap: None,
             close_timeout: CLOSE_TIMEOUT,
+            linger_timeout: None,
             idle_timeout: None,
         }
     }
@@ -259,9 +278,10 @@ impl StreamOptions {
     /// It is a deadline, which begins with the close: if the peer has not taken by then everything that
     /// is queued, and the end of TLS, the connection is reset, and
     /// [`wait_closed`](StreamWriter::wait_closed) fails with `TimedOut`. What the peer takes meanwhile
-    /// makes it no longer. When everything was sent, what the peer still sends is read and dropped
-    /// until it ends, too, for as long again and 16 MiB at the most; `wait_closed` does not wait for
-    /// that. Only who reads a pipe may take its time, as a pager does.
+    /// makes it no longer. Only who reads a pipe may take its time, as a pager does.
+    ///
+    /// When everything was sent the socket may [linger](Self::linger_timeout) for as long again, if
+    /// no other time is set for that.
     ///
     /// With 0, what the socket does not take at once after the close is lost, and the socket is
     /// closed as soon as all is sent. That may be before the peer has read it, and unread input then
@@ -271,7 +291,7 @@ impl StreamOptions {
     /// queued waits for the peer however long that takes, and the socket is closed as soon as all is
     /// sent.
     ///
-    /// `Differs from asyncio:` it waits for ever, and reads nothing after a close.
+    /// `Differs from asyncio:` it waits for ever.
     ///
     /// ```
     /// # use std::{io::ErrorKind, time::Duration};
@@ -287,6 +307,34 @@ impl StreamOptions {
     /// ```
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
+        self
+    }
+
+    /// How long a closed stream drops what the peer still sends; as long as the
+    /// [close timeout](Self::close_timeout) by default, so 30 s.
+    ///
+    /// The system resets a connection that is closed with unread input, or gets some later, and the
+    /// reset destroys what the peer has not read yet. So when everything was sent, what comes is read
+    /// and dropped in the background, until the peer has ended, too, but for so long and 16 MiB at
+    /// the most. [`wait_closed`](StreamWriter::wait_closed) does not wait for that. With 0 the socket
+    /// is closed as soon as everything was sent.
+    ///
+    /// The sockets of a server that linger count among its
+    /// [`max_connections`](crate::StartServer::max_connections), give way to whoever wants to be
+    /// served, and are bounded by [`max_lingering`](crate::StartServer::max_lingering), too. Those
+    /// of other streams have nothing but this time.
+    ///
+    /// It needs the clock of a runtime: without one ([`open`](Self::open)), and over pipes, nothing
+    /// lingers.
+    ///
+    /// `Differs from asyncio:` it reads nothing after a close.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let options = millpond::StreamOptions::new().linger_timeout(Duration::from_secs(1));
+    /// ```
+    pub fn linger_timeout(mut self, timeout: Duration) -> Self {
+        self.linger_timeout = Some(timeout);
         self
     }
 
@@ -353,7 +401,7 @@ impl StreamOptions {
         spawner: Arc<dyn Spawn>,
     ) -> (StreamReader, StreamWriter) {
         let background = Background::Spawner(spawner);
-        self.open_shared(socket, background, None).watched()
+        self.open_shared(socket, background, None, None).watched()
     }
 
     /// As [`open`](Self::open), on a runtime: with its clock the timeouts hold, too.
@@ -389,7 +437,7 @@ impl StreamOptions {
             "the idle timeout is 0, so no connection would last"
         );
         let background = Background::Runtime(runtime);
-        self.open_shared(socket, background, None).watched()
+        self.open_shared(socket, background, None, None).watched()
     }
 
     /// Both halves, and what they share.
@@ -397,6 +445,7 @@ impl StreamOptions {
         &self,
         socket: Box<dyn Socket>,
         background: Background,
+        place: Option<Place>,
         host: Option<&str>,
     ) -> Opened {
         let idle = match (self.idle_timeout, &background) {
@@ -416,7 +465,11 @@ impl StreamOptions {
         let (connection, socket) = Connection::new(
             socket,
             background,
-            self.close_timeout,
+            Closing {
+                timeout: self.close_timeout,
+                linger_timeout: self.linger_timeout.unwrap_or(self.close_timeout),
+                place,
+            },
             idle.as_ref().map(Idle::activity),
             host,
             writer,

@@ -244,7 +244,7 @@ impl ConnectPipe {
         let socket = adopt(&*self.runtime, self.pipe, self.direction)
             .map_err(|source| OpenError::Pipe { source })?;
         let background = Background::Runtime(self.runtime);
-        let opened = self.options.open_shared(socket, background, None);
+        let opened = self.options.open_shared(socket, background, None, None);
         Ok(Stream::from(opened.watched()))
     }
 }

@@ -221,6 +221,7 @@ impl fmt::Debug for Server {
             .field("sockets", &self.sockets())
             .field("serving", &self.is_serving())
             .field("clients", &self.serving.clients())
+            .field("lingering", &self.serving.places.lingering())
             .finish()
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     extra_info::Address,
     handling::Client,
     options::StreamOptions,
+    places::Places,
     reader::StreamReader,
     runtime::{BoxFuture, Runtime},
     socket::{Bound, Listener},
@@ -40,6 +41,7 @@ pub(crate) struct Config {
     pub(crate) sockets: SocketOptions,
     pub(crate) backlog: u32,
     pub(crate) max_connections: usize,
+    pub(crate) max_lingering: usize,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) tls: Option<Handshake>,
     pub(crate) handler: Arc<Handler>,
@@ -52,6 +54,8 @@ pub(crate) struct Serving {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) config: Config,
     state: Mutex<State>,
+    /// Those of the sockets.
+    pub(crate) places: Arc<Places>,
     /// The accepting task, if it waits.
     pub(crate) acceptor: AtomicWaker,
 }
@@ -85,6 +89,7 @@ impl Serving {
     ) -> Self {
         Self {
             runtime,
+            places: Places::new(config.max_lingering),
             config,
             state: Mutex::new(State {
                 phase: Phase::Bound(bound),

@@ -29,6 +29,10 @@ use crate::{
 /// Connections that may wait to be accepted; asyncio's default.
 const BACKLOG: u32 = 100;
 
+/// Sockets that may linger: as many as a server turns over in a second or two, and few beside the files
+/// that a process may have.
+const MAX_LINGERING: usize = 1024;
+
 /// How long each stage of a shutdown may take; asyncio's default (of 3.8).
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -81,6 +85,30 @@ impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
 /// An empty host means all interfaces, those of IPv6 and of IPv4. A name stands for all its
 /// addresses. `Differs from asyncio:` if the system is to choose the port, all addresses of a host
 /// get the same one.
+///
+/// # What a hostile client can hold
+///
+/// A connection is closed in bounded time once its handler has returned. Until then how long it stays is
+/// the program's to say, because a handler may take its time by default: by
+/// [`idle_timeout`](StartServer::idle_timeout) for clients that do nothing, by a
+/// [`timeout`](crate::timeout) around what is read for those that drip a byte now and then, and by
+/// [`max_connections`](StartServer::max_connections) for how many there are.
+///
+/// | a client that | holds | for |
+/// |---|---|---|
+/// | says nothing, or not enough | a place and its handler | the idle timeout |
+/// | says nothing before a TLS handshake, or half of its hello | a place, and no session | the [handshake timeout](crate::TlsAcceptor::handshake_timeout), or the idle timeout if that is shorter |
+/// | drips while a handler reads | a place and its handler | what the handler allows: a byte moves, so it is not idle |
+/// | does not read what a handler writes | a place, its handler, and what is queued | the idle timeout |
+/// | does not read what a handler has left, or bit by bit | a place and what is queued | the [close timeout](StartServer::close_timeout) in all, from the close on |
+/// | was reset for being idle, while its handler waits for something else | a place and its handler | as long again, 1 s at the most |
+/// | has had its answer, and says nothing, drips or floods | a socket | until somebody else needs its place, or a file; at the most the [linger timeout](StartServer::linger_timeout), and 16 MiB |
+/// | was refused for a broken TLS handshake, and stays | a socket | the same |
+/// | half-closes | nothing but what its handler does with it | |
+/// | resets | nothing, once its handler has asked or written again | |
+///
+/// So with an idle and a close timeout of a second, and as long for reading a request, no client that is
+/// hostile has a place for more than three seconds.
 ///
 /// # Examples
 ///
@@ -261,11 +289,26 @@ macro_rules! server_options {
             |plan| plan.listen.cleanup_socket = cleanup;
 
             /// The most connections there may be at once; not bounded by default. While there are so
-            /// many nobody is accepted, and those who call wait in the backlog.
+            /// many that are served or not closed yet, nobody is accepted, and those who call wait in
+            /// the backlog.
+            ///
+            /// Sockets that only [linger](crate::StreamOptions::linger_timeout) count, too, but keep
+            /// nobody out: whoever is accepted takes the place of the one that has lingered longest,
+            /// which is closed at once. So there are no more sockets than this, but for the moment
+            /// between accepting one and closing another.
             ///
             /// asyncio has no counterpart.
             max_connections(max: usize) => "max_connections(1000)",
             |plan| plan.config.max_connections = max;
+
+            /// The most sockets that may [linger](crate::StreamOptions::linger_timeout) at once after
+            /// their connections were closed; 1024 by default. When one more does, the one that has
+            /// lingered longest is closed. All of them are when the process has too many files open
+            /// to accept a connection.
+            ///
+            /// asyncio has no counterpart.
+            max_lingering(max: usize) => "max_lingering(100)",
+            |plan| plan.config.max_lingering = max;
 
             /// How long each stage of a [shutdown](crate::Server::shutdown) may take; 60 s by
             /// default, as in asyncio's `StreamServer` of 3.8.
@@ -406,6 +449,7 @@ impl Plan {
                 sockets: ListenOptions::default().socket,
                 backlog: BACKLOG,
                 max_connections: usize::MAX,
+                max_lingering: MAX_LINGERING,
                 shutdown_timeout: SHUTDOWN_TIMEOUT,
                 tls: None,
                 handler,

@@ -371,7 +371,8 @@ impl StreamWriter {
     /// A peer that has not taken it 30 s later is reset. What it still sends is read and dropped
     /// for a while (30 s and 16 MiB at the most), because closing with unread input would destroy
     /// what it has not read yet. Both need the clock of a runtime, and neither is for pipes;
-    /// [`close_timeout`](crate::StreamOptions::close_timeout) sets another time.
+    /// [`close_timeout`](crate::StreamOptions::close_timeout) and
+    /// [`linger_timeout`](crate::StreamOptions::linger_timeout) set other times.
     ///
     /// `As in asyncio:` reads that wait then come to an end, and what has arrived can still be read.
     /// It does nothing after the first time.

@@ -355,6 +355,23 @@ pub(crate) async fn a_handler_that_waits_elsewhere_does_not_keep_an_idle_connect
     server.wait_closed().await;
 }
 
+pub(crate) async fn silent_clients_that_have_had_their_answer_keep_nobody_out(setup: Setup) {
+    let handler = async |_: StreamReader, mut writer: StreamWriter| writer.write(b"bye");
+    let server = setup.serve_at("127.0.0.1:0", handler).max_connections(2);
+    let server = server.await.unwrap();
+    let began = setup.runtime.now();
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        let (mut reader, writer) = setup.open(&server.sockets()[0]).await.unwrap();
+        assert_eq!(reader.read_exactly(3).await.unwrap(), "bye");
+        silent.push((reader, writer));
+    }
+    let took = setup.runtime.now() - began;
+    assert!(took < Duration::from_secs(29), "they lingered for {took:?}");
+    server.close();
+    server.wait_closed().await;
+}
+
 pub(crate) async fn a_server_that_says_nothing_is_given_up_after_the_idle_timeout(setup: Setup) {
     let server = setup.serve_at("127.0.0.1:0", echo).await.unwrap();
     let opening = setup.open(&server.sockets()[0]);

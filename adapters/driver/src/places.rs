@@ -1,0 +1,160 @@
+//! The sockets of a server: how many there are, and those that only linger.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+    task::Context,
+};
+
+use crate::{
+    socket::Socket,
+    sync::{AtomicWaker, Mutex, MutexGuard},
+};
+
+/// Everybody may have a place who has been accepted, and those who only linger lose theirs, the oldest
+/// first, as soon as somebody else needs it.
+pub(crate) struct Places {
+    /// The most that may linger.
+    max_lingering: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Invariant: as many as there are [`Place`]s.
+    taken: usize,
+    /// In the order in which they began.
+    lingering: BTreeMap<u64, Arc<Lingerer>>,
+    next: u64,
+}
+
+/// That of a socket, until this is dropped.
+pub(crate) struct Place(Arc<Places>);
+
+/// A socket that lingers, until it has ended, or has lost its place.
+pub(crate) struct Lingerer {
+    stay: Mutex<Option<Stay>>,
+    /// Its task.
+    task: AtomicWaker,
+}
+
+/// Invariant: the socket is dropped before its place is free.
+struct Stay {
+    socket: Arc<dyn Socket>,
+    _place: Option<Place>,
+}
+
+/// A lingerer that can be asked to leave, until this is dropped.
+pub(crate) struct Entry {
+    places: Arc<Places>,
+    number: u64,
+}
+
+impl Places {
+    pub(crate) fn new(max_lingering: usize) -> Arc<Self> {
+        Arc::new(Self {
+            max_lingering,
+            state: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn take(self: &Arc<Self>) -> Place {
+        self.lock().taken += 1;
+        Place(self.clone())
+    }
+
+    pub(crate) fn lingering(&self) -> usize {
+        self.lock().lingering.len()
+    }
+
+    /// Takes places from those who linger, until there are no more than so many, or nobody lingers.
+    pub(crate) fn make_room(&self, max: usize) {
+        self.give_up_while(|state| state.taken > max);
+    }
+
+    /// Takes their places from all who linger. Returns whether there were any.
+    pub(crate) fn give_up_all(&self) -> bool {
+        self.give_up_while(|_| true) > 0
+    }
+
+    fn enter(self: &Arc<Self>, lingerer: &Arc<Lingerer>) -> Entry {
+        let mut state = self.lock();
+        let number = state.next;
+        state.next += 1;
+        state.lingering.insert(number, lingerer.clone());
+        drop(state);
+        self.give_up_while(|state| state.lingering.len() > self.max_lingering);
+        Entry {
+            places: self.clone(),
+            number,
+        }
+    }
+
+    /// The oldest first. Returns how many have given up.
+    fn give_up_while(&self, needed: impl Fn(&State) -> bool) -> usize {
+        let mut count = 0;
+        loop {
+            let mut state = self.lock();
+            let oldest = match needed(&state) {
+                true => state.lingering.pop_first(),
+                false => None,
+            };
+            drop(state);
+            let Some((_, lingerer)) = oldest else {
+                return count;
+            };
+            lingerer.give_up();
+            count += 1;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.lock().taken -= 1;
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let lingerer = self.places.lock().lingering.remove(&self.number);
+        drop(lingerer);
+    }
+}
+
+impl Lingerer {
+    /// With a place it may have to give it up; without one nobody knows of it.
+    pub(crate) fn new(place: Option<Place>, socket: Arc<dyn Socket>) -> (Arc<Self>, Option<Entry>) {
+        let places = place.as_ref().map(|place| place.0.clone());
+        let lingerer = Arc::new(Self {
+            stay: Mutex::new(Some(Stay {
+                socket,
+                _place: place,
+            })),
+            task: AtomicWaker::new(),
+        });
+        let entry = places.map(|places| places.enter(&lingerer));
+        (lingerer, entry)
+    }
+
+    /// `None` once it has given up. The task is woken then.
+    pub(crate) fn socket(&self, cx: &Context<'_>) -> Option<Arc<dyn Socket>> {
+        // Before looking, so that giving up in between wakes.
+        self.task.register(cx.waker());
+        self.stay().as_ref().map(|stay| stay.socket.clone())
+    }
+
+    fn give_up(&self) {
+        let stay = self.stay().take();
+        drop(stay);
+        self.task.wake();
+    }
+
+    fn stay(&self) -> MutexGuard<'_, Option<Stay>> {
+        self.stay.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
