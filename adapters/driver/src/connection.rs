@@ -28,7 +28,7 @@ use crate::{
         AtomicWaker, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    waiters::{Place, WaitList, Waiters, Wakers},
+    waiters::{Ticket, WaitList, Waiters, Wakers},
 };
 
 /// Chunks for one vectored write. Linux takes up to 1024; more than this gains nothing measurable.
@@ -324,7 +324,7 @@ impl Connection {
     /// to tell.
     pub(crate) fn poll_flushed(
         self: &Arc<Self>,
-        place: &mut Place,
+        ticket: &mut Ticket,
         cx: &Context<'_>,
     ) -> Poll<Result<(), WriteError>> {
         let mut change = self.begin_change();
@@ -337,7 +337,7 @@ impl Connection {
             None if sending.core.queued() == 0 && flushed => Poll::Ready(Ok(())),
             None => Poll::Pending,
         };
-        self.wait_for(&answer, change, place, cx);
+        self.wait_for(&answer, change, ticket, cx);
         answer
     }
 
@@ -349,29 +349,29 @@ impl Connection {
     /// Waits until `done` has an answer. The answer is asked for after each change that can matter.
     pub(crate) fn poll_until<T>(
         self: &Arc<Self>,
-        place: &mut Place,
+        ticket: &mut Ticket,
         cx: &Context<'_>,
         done: impl FnOnce(&Writer) -> Poll<T>,
     ) -> Poll<T> {
         let change = self.begin_change();
         let answer = done(&change.sending.core);
-        self.wait_for(&answer, change, place, cx);
+        self.wait_for(&answer, change, ticket, cx);
         answer
     }
 
-    /// Takes or gives back a place, under the lock under which the answer was found.
+    /// Waits or stops waiting, under the lock under which the answer was found.
     fn wait_for<T>(
         self: &Arc<Self>,
         answer: &Poll<T>,
         mut change: Change<'_>,
-        place: &mut Place,
+        ticket: &mut Ticket,
         cx: &Context<'_>,
     ) {
         let waiters = &mut change.sending.waiters;
         let before = if answer.is_ready() {
-            waiters.leave(place)
+            waiters.leave(ticket)
         } else {
-            waiters.wait(place, cx)
+            waiters.wait(ticket, cx)
         };
         if answer.is_pending() {
             // Nothing is held back from somebody who waits for it to leave.
@@ -611,10 +611,10 @@ impl Connection {
     /// Waits until somebody closes or aborts the stream, or it fails.
     pub(crate) fn poll_closing(
         self: &Arc<Self>,
-        place: &mut Place,
+        ticket: &mut Ticket,
         cx: &Context<'_>,
     ) -> Poll<WriteError> {
-        self.poll_until(place, cx, |core| match (core.error(), core.is_closing()) {
+        self.poll_until(ticket, cx, |core| match (core.error(), core.is_closing()) {
             (Some(error), _) => Poll::Ready(WriteError::Transport(error.clone())),
             (None, true) => Poll::Ready(WriteError::Closed),
             (None, false) => Poll::Pending,

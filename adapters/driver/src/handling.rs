@@ -136,7 +136,7 @@ impl Running {
             if let Some(idle) = &mut idle {
                 let _ = idle.poll(connection, cx); // the handler has ended
             }
-            connection.poll_until(&mut waiting.place, cx, is_closed)
+            connection.poll_until(&mut waiting.ticket, cx, is_closed)
         })
         .await;
     }

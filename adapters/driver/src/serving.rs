@@ -209,7 +209,7 @@ impl Serving {
             if done(&state) {
                 return Poll::Ready(());
             }
-            let before = state.waiters.wait(&mut waiting.place, cx);
+            let before = state.waiters.wait(&mut waiting.ticket, cx);
             drop(state);
             drop(before);
             Poll::Pending

@@ -13,7 +13,7 @@ use crate::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
-    waiters::{Place, Waiters},
+    waiters::{Ticket, Waiters},
 };
 
 /// What becomes of reads that wait with an empty buffer when a graceful shutdown begins.
@@ -58,19 +58,19 @@ impl ShutdownNotice {
         waiters.wake();
     }
 
-    fn poll_begun(&self, place: &mut Place, cx: &Context<'_>) -> Poll<()> {
+    fn poll_begun(&self, ticket: &mut Ticket, cx: &Context<'_>) -> Poll<()> {
         let mut waiting = self.lock();
         if waiting.begun {
             return Poll::Ready(());
         }
-        let before = waiting.waiters.wait(place, cx);
+        let before = waiting.waiters.wait(ticket, cx);
         drop(waiting);
         drop(before);
         Poll::Pending
     }
 
-    fn forget(&self, place: &mut Place) {
-        let waker = self.lock().waiters.leave(place);
+    fn forget(&self, ticket: &mut Ticket) {
+        let waker = self.lock().waiters.leave(ticket);
         drop(waker);
     }
 
@@ -88,14 +88,14 @@ impl ShutdownNotice {
 #[must_use = "does nothing unless awaited"]
 pub struct ShutdownRequested {
     connection: Weak<Connection>,
-    place: Place,
+    ticket: Ticket,
 }
 
 impl ShutdownRequested {
     pub(crate) fn new(connection: Weak<Connection>) -> Self {
         Self {
             connection,
-            place: Place::default(),
+            ticket: Ticket::default(),
         }
     }
 }
@@ -107,14 +107,14 @@ impl Future for ShutdownRequested {
         let Some(connection) = self.connection.upgrade() else {
             return Poll::Ready(());
         };
-        connection.shutdown().poll_begun(&mut self.place, cx)
+        connection.shutdown().poll_begun(&mut self.ticket, cx)
     }
 }
 
 impl Drop for ShutdownRequested {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.upgrade() {
-            connection.shutdown().forget(&mut self.place);
+            connection.shutdown().forget(&mut self.ticket);
         }
     }
 }

@@ -6,11 +6,11 @@ use std::{
     task::{Context, Waker},
 };
 
-/// Each has one place, however often it asks, until all are woken or it leaves.
+/// Each has one ticket, however often it asks, until all are woken or it leaves.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     wakers: BTreeMap<u64, Waker>,
-    /// Invariant: above the number of every place.
+    /// Invariant: above the number of every ticket.
     next: u64,
 }
 
@@ -19,19 +19,19 @@ pub(crate) struct Waiters {
 #[must_use]
 pub(crate) struct Wakers(BTreeMap<u64, Waker>);
 
-/// A place in a list. It is taken when it is first waited in.
+/// Under which somebody waits in a list, once it had to.
 #[derive(Debug, Default)]
-pub(crate) struct Place(Option<u64>);
+pub(crate) struct Ticket(Option<u64>);
 
 impl Waiters {
     pub(crate) fn is_empty(&self) -> bool {
         self.wakers.is_empty()
     }
 
-    /// Returns the waker that waited in this place before, to be dropped once no lock is held.
+    /// Returns the waker that waited with this ticket before, to be dropped once no lock is held.
     #[must_use]
-    pub(crate) fn wait(&mut self, place: &mut Place, cx: &Context<'_>) -> Option<Waker> {
-        let number = *place.0.get_or_insert(self.next);
+    pub(crate) fn wait(&mut self, ticket: &mut Ticket, cx: &Context<'_>) -> Option<Waker> {
+        let number = *ticket.0.get_or_insert(self.next);
         self.next = self.next.max(number + 1);
         match self.wakers.get_mut(&number) {
             Some(waker) if waker.will_wake(cx.waker()) => None,
@@ -40,10 +40,10 @@ impl Waiters {
         }
     }
 
-    /// Returns the waker that waited in this place, to be dropped once no lock is held.
+    /// Returns the waker that waited with this ticket, to be dropped once no lock is held.
     #[must_use]
-    pub(crate) fn leave(&mut self, place: &mut Place) -> Option<Waker> {
-        self.wakers.remove(&place.0.take()?)
+    pub(crate) fn leave(&mut self, ticket: &mut Ticket) -> Option<Waker> {
+        self.wakers.remove(&ticket.0.take()?)
     }
 
     pub(crate) fn take(&mut self) -> Wakers {
@@ -66,22 +66,22 @@ pub(crate) trait WaitList {
 /// A wait in the list of `list`, which is left when this is dropped.
 pub(crate) struct Waiting<'a, L: WaitList> {
     list: &'a L,
-    pub(crate) place: Place,
+    pub(crate) ticket: Ticket,
 }
 
 impl<'a, L: WaitList> Waiting<'a, L> {
     pub(crate) fn new(list: &'a L) -> Self {
         Self {
             list,
-            place: Place::default(),
+            ticket: Ticket::default(),
         }
     }
 }
 
 impl<L: WaitList> Drop for Waiting<'_, L> {
     fn drop(&mut self) {
-        if self.place.0.is_some() {
-            let waker = self.list.with_waiters(|all| all.leave(&mut self.place));
+        if self.ticket.0.is_some() {
+            let waker = self.list.with_waiters(|all| all.leave(&mut self.ticket));
             drop(waker); // not under the lock
         }
     }

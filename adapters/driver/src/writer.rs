@@ -233,7 +233,7 @@ impl StreamWriter {
         let turns = &mut self.turns;
         let mut waiting = Waiting::new(&self.connection);
         poll_fn(|cx| {
-            let flushed = self.connection.poll_flushed(&mut waiting.place, cx);
+            let flushed = self.connection.poll_flushed(&mut waiting.ticket, cx);
             if flushed.is_pending() {
                 turns.waited();
             }
@@ -313,12 +313,13 @@ impl StreamWriter {
         let connection = &self.connection;
         let mut waiting = Waiting::new(connection);
         poll_fn(|cx| {
-            let answer = connection.poll_until(&mut waiting.place, cx, |core| match core.error() {
-                Some(error) => Poll::Ready(Err(WriteError::Transport(error.clone()))),
-                None if core.is_aborted() => Poll::Ready(Err(WriteError::Closed)),
-                None if done(core) => Poll::Ready(Ok(())),
-                None => Poll::Pending,
-            });
+            let answer =
+                connection.poll_until(&mut waiting.ticket, cx, |core| match core.error() {
+                    Some(error) => Poll::Ready(Err(WriteError::Transport(error.clone()))),
+                    None if core.is_aborted() => Poll::Ready(Err(WriteError::Closed)),
+                    None if done(core) => Poll::Ready(Ok(())),
+                    None => Poll::Pending,
+                });
             if answer.is_pending() {
                 turns.waited();
             }
@@ -427,7 +428,7 @@ impl StreamWriter {
         let mut waiting = Waiting::new(&self.connection);
         poll_fn(|cx| {
             self.connection
-                .poll_until(&mut waiting.place, cx, |core| match core.error() {
+                .poll_until(&mut waiting.ticket, cx, |core| match core.error() {
                     Some(error) => Poll::Ready(Err(WriteError::Transport(error.clone()))),
                     None if core.is_closed() => Poll::Ready(Ok(())),
                     None => Poll::Pending,

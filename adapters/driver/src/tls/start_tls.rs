@@ -178,7 +178,7 @@ pub(crate) async fn upgrade(
     let mut upgrade = Upgrade::new(&connection);
     let stream = |source| TlsError::Stream { source };
     let mut waiting = Waiting::new(&connection);
-    poll_fn(|cx| connection.poll_flushed(&mut waiting.place, cx))
+    poll_fn(|cx| connection.poll_flushed(&mut waiting.ticket, cx))
         .await
         .map_err(stream)?;
     let below = upgrade.take_socket().map_err(stream)?;
@@ -188,7 +188,7 @@ pub(crate) async fn upgrade(
     let mut shaking = pin!(handshake.run(below, early, progress.clone()));
     let shaken = poll_fn(|cx| {
         // From elsewhere.
-        if let Poll::Ready(closing) = connection.poll_closing(&mut waiting.place, cx) {
+        if let Poll::Ready(closing) = connection.poll_closing(&mut waiting.ticket, cx) {
             return Poll::Ready(Err(closing.into()));
         }
         if let Poll::Ready(result) = shaking.as_mut().poll(cx) {
