@@ -20,7 +20,7 @@ use crate::{
     inline::Hold,
     linger::linger,
     mode::StreamMode,
-    places::Place,
+    places::SocketPlace,
     runtime::BoxFuture,
     shutdown_notice::{IdleReads, ShutdownNotice},
     socket::Socket,
@@ -64,7 +64,7 @@ pub(crate) struct Connection {
     close_timeout: Duration,
     linger_timeout: Duration,
     /// That of the socket, if it is a server's.
-    place: Mutex<Option<Place>>,
+    place: Mutex<Option<SocketPlace>>,
     /// Both change when the socket does.
     can_write_eof: AtomicBool,
     extra_info: Mutex<Arc<ExtraInfo>>,
@@ -134,7 +134,7 @@ struct Change<'a> {
 pub(crate) struct Closing {
     pub(crate) timeout: Duration,
     pub(crate) linger_timeout: Duration,
-    pub(crate) place: Option<Place>,
+    pub(crate) place: Option<SocketPlace>,
 }
 
 /// What is left to do once the lock is released: wakers and destructors may run anything.
@@ -564,7 +564,7 @@ impl Connection {
         }
     }
 
-    fn take_place(&self) -> Option<Place> {
+    fn take_place(&self) -> Option<SocketPlace> {
         let place = self.place.lock();
         place.unwrap_or_else(PoisonError::into_inner).take()
     }

@@ -11,7 +11,7 @@ use futures_util::future::select;
 
 use crate::{
     background::Background,
-    places::{Lingerer, Place},
+    places::{Lingerer, SocketPlace},
     scratch,
     socket::Socket,
     turns::Turns,
@@ -27,7 +27,7 @@ const LINGER_BYTES: usize = 16 * 1024 * 1024;
 /// background, until the peer has ended, too, but for no longer than `time`, nor than the server has a
 /// place for it. Without a clock that cannot be bounded, and the socket is closed at once.
 pub(crate) fn linger(
-    place: Option<Place>,
+    place: Option<SocketPlace>,
     socket: Arc<dyn Socket>,
     background: &Background,
     time: Duration,

@@ -9,7 +9,7 @@ use crate::{
     connection::{Closing, Connection},
     error::OpenError,
     idle::Idle,
-    places::Place,
+    places::SocketPlace,
     reader::StreamReader,
     runtime::{Runtime, Spawn},
     socket::Socket,
@@ -445,7 +445,7 @@ impl StreamOptions {
         &self,
         socket: Box<dyn Socket>,
         background: Background,
-        place: Option<Place>,
+        place: Option<SocketPlace>,
         host: Option<&str>,
     ) -> Opened {
         let idle = match (self.idle_timeout, &background) {

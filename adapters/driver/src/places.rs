@@ -21,7 +21,7 @@ pub(crate) struct Places {
 
 #[derive(Default)]
 struct State {
-    /// Invariant: as many as there are [`Place`]s.
+    /// Invariant: as many as there are [`SocketPlace`]s.
     taken: usize,
     /// In the order in which they began.
     lingering: BTreeMap<u64, Arc<Lingerer>>,
@@ -29,7 +29,7 @@ struct State {
 }
 
 /// That of a socket, until this is dropped.
-pub(crate) struct Place(Arc<Places>);
+pub(crate) struct SocketPlace(Arc<Places>);
 
 /// A socket that lingers, until it has ended, or has lost its place.
 pub(crate) struct Lingerer {
@@ -41,7 +41,7 @@ pub(crate) struct Lingerer {
 /// Invariant: the socket is dropped before its place is free.
 struct Stay {
     socket: Arc<dyn Socket>,
-    _place: Option<Place>,
+    _place: Option<SocketPlace>,
 }
 
 /// A lingerer that can be asked to leave, until this is dropped.
@@ -58,9 +58,9 @@ impl Places {
         })
     }
 
-    pub(crate) fn take(self: &Arc<Self>) -> Place {
+    pub(crate) fn take(self: &Arc<Self>) -> SocketPlace {
         self.lock().taken += 1;
-        Place(self.clone())
+        SocketPlace(self.clone())
     }
 
     pub(crate) fn lingering(&self) -> usize {
@@ -113,7 +113,7 @@ impl Places {
     }
 }
 
-impl Drop for Place {
+impl Drop for SocketPlace {
     fn drop(&mut self) {
         self.0.lock().taken -= 1;
     }
@@ -128,7 +128,10 @@ impl Drop for Entry {
 
 impl Lingerer {
     /// With a place it may have to give it up; without one nobody knows of it.
-    pub(crate) fn new(place: Option<Place>, socket: Arc<dyn Socket>) -> (Arc<Self>, Option<Entry>) {
+    pub(crate) fn new(
+        place: Option<SocketPlace>,
+        socket: Arc<dyn Socket>,
+    ) -> (Arc<Self>, Option<Entry>) {
         let places = place.as_ref().map(|place| place.0.clone());
         let lingerer = Arc::new(Self {
             stay: Mutex::new(Some(Stay {
