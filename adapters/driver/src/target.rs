@@ -9,6 +9,7 @@ use std::{
 
 use crate::{
     error::OpenError,
+    escape::Escaped,
     extra_info::Address,
     host_name::{self, without_brackets},
     lookup::{Family, Lookup},
@@ -328,8 +329,10 @@ impl<S> Target<S> {
 impl<S> fmt::Display for Target<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Hosts(hosts, port) => write!(f, "{}:{port}", hosts.join(", ")),
-            Kind::Text(text) => f.write_str(text),
+            Kind::Hosts(hosts, port) => {
+                write!(f, "{}:{port}", Escaped(hosts.join(", ").as_bytes()))
+            }
+            Kind::Text(text) => Escaped(text.as_bytes()).fmt(f),
             Kind::Addresses(addresses) => {
                 let addresses: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
                 f.write_str(&addresses.join(", "))

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, ffi::OsString, os::unix::ffi::OsStringExt, path::PathBuf};
 
-use millpond::{Address, Info, OpenError};
+use millpond::{Address, Info, OpenError, Sock, Target};
 use proptest::prelude::*;
 
 fn at(path: &[u8]) -> Address {
@@ -73,6 +73,21 @@ proptest! {
         let error = OpenError::Listen { address, source: source() };
         assert_is_plain(&error.to_string());
         assert_is_plain(&format!("{error:?}"));
+    }
+
+    #[test]
+    fn what_is_printed_of_a_target_is_plain_text(text in bytes(), address in address()) {
+        let text = String::from_utf8_lossy(&text).into_owned();
+        for target in [
+            Target::<Sock>::from(&*text),
+            (&*text, 80).into(),
+            (["example.org", &*text], 80).into(),
+            std::path::Path::new(&text).into(),
+            (&address).into(),
+        ] {
+            assert_is_plain(&target.to_string());
+            assert_is_plain(&format!("{target:?}"));
+        }
     }
 
     #[test]
