@@ -213,6 +213,7 @@ macro_rules! __streams {
                 close_ends_what_this_side_reads,
                 close_wakes_a_read_that_waits,
                 what_arrived_before_close_can_still_be_read,
+                what_arrived_and_was_not_read_before_close_can_still_be_read,
                 wait_closed_waits_for_the_peer_to_take_everything,
                 wait_closed_can_be_dropped_after_every_poll,
                 wait_closed_waits_for_a_close,
@@ -225,6 +226,17 @@ macro_rules! __streams {
                 a_peer_that_takes_nothing_is_given_up_after_the_close_timeout,
                 a_close_that_may_take_no_time_gives_up_what_cannot_be_sent_at_once,
                 a_closed_stream_takes_what_comes_no_longer_than_the_close_timeout,
+            }
+            leaving {
+                closed_waits_for_the_peers_end_and_takes_nothing,
+                closed_tells_of_a_reset_and_the_writer_knows,
+                a_read_and_closed_wait_at_once,
+                closed_dropped_after_every_poll_loses_nothing,
+                closed_keeps_no_more_than_the_limit_for_the_reader,
+                without_a_reader_closed_sees_the_end_behind_everything,
+                closed_ends_when_this_side_closes_or_aborts,
+                a_loop_that_only_looks_ends_when_the_peer_has_left,
+                a_loop_that_only_looks_ends_after_a_reset,
             }
             aborting {
                 abort_drops_what_is_queued,

@@ -3,8 +3,7 @@
 use std::{
     fmt,
     io::{self, IoSlice},
-    ops::Deref,
-    sync::{Arc, PoisonError, Weak},
+    sync::{Arc, PoisonError},
     task::{Context, Poll, Wake, Waker, ready},
     time::Duration,
 };
@@ -21,6 +20,7 @@ use crate::{
     linger::linger,
     mode::StreamMode,
     places::SocketPlace,
+    receiving::{Listening, Receiving},
     runtime::BoxFuture,
     shutdown_notice::{IdleReads, ShutdownNotice},
     socket::Socket,
@@ -43,16 +43,18 @@ const LARGE: usize = 8 * 1024;
 /// spawned that sends it and ends when nothing is left; it keeps the connection alive, so that the
 /// rest is delivered even when both halves are gone.
 ///
-/// The reader borrows the socket for each poll, by a weak reference, so that closing takes it away at
-/// once.
+/// The reader's side has the socket, too, under a lock of its own: both directions work at once, and
+/// closing takes it away from both.
 pub(crate) struct Connection {
     sending: Mutex<Sending>,
     /// The one waker that the write side of the socket ever sees, so that it does not matter who
     /// polled it last. Rings `bell`.
     waker: Waker,
     bell: Arc<Bell>,
-    /// The reader, if it waits.
-    reader: AtomicWaker,
+    receiving: Mutex<Receiving>,
+    /// The one waker that the read side of the socket ever sees. Wakes those who are `listening`.
+    read_waker: Waker,
+    listening: Arc<Listening>,
     background: Background,
     mode: StreamMode,
     /// The name that was connected to.
@@ -78,7 +80,7 @@ pub(crate) struct Connection {
 struct Sending {
     core: Writer,
     /// `None` when the connection was closed or aborted.
-    socket: Option<Arc<Held>>,
+    socket: Option<Arc<dyn Socket>>,
     flusher: Flusher,
     direction: Direction,
     /// How many [`Cork`](crate::Cork)s there are.
@@ -142,22 +144,10 @@ pub(crate) struct Closing {
 #[must_use]
 struct Afterwards {
     waiters: Wakers,
-    closed: Option<Arc<Held>>,
-}
-
-/// The socket of a connection that is not closed. Nobody else keeps one for longer than a poll.
-pub(crate) struct Held(Arc<dyn Socket>);
-
-impl Deref for Held {
-    type Target = dyn Socket;
-
-    fn deref(&self) -> &Self::Target {
-        &*self.0
-    }
+    closed: Option<Arc<dyn Socket>>,
 }
 
 impl Connection {
-    /// The connection, and what the reader reads from until it is closed.
     pub(crate) fn new(
         socket: Box<dyn Socket>,
         background: Background,
@@ -165,11 +155,12 @@ impl Connection {
         activity: Option<Arc<Activity>>,
         host: Option<&str>,
         core: Writer,
-    ) -> (Arc<Self>, Weak<Held>) {
+        limit: usize,
+    ) -> Arc<Self> {
         let bell = Arc::new(Bell::default());
-        let held = Arc::new(Held(Arc::from(socket)));
-        let source = Arc::downgrade(&held);
-        let direction = if held.mode().can_write() {
+        let listening = Arc::new(Listening::default());
+        let socket: Arc<dyn Socket> = Arc::from(socket);
+        let direction = if socket.mode().can_write() {
             Direction::Open
         } else {
             Direction::Over
@@ -177,29 +168,31 @@ impl Connection {
         let connection = Self {
             waker: Waker::from(bell.clone()),
             bell,
-            reader: AtomicWaker::new(),
+            receiving: Mutex::new(Receiving::new(socket.clone(), limit)),
+            read_waker: Waker::from(listening.clone()),
+            listening,
             background,
-            mode: held.mode(),
+            mode: socket.mode(),
             host: host.map(Box::from),
             close_timeout: closing.timeout,
             linger_timeout: closing.linger_timeout,
             place: Mutex::new(closing.place),
-            can_write_eof: AtomicBool::new(held.mode().can_write() && held.can_write_eof()),
-            extra_info: Mutex::new(Arc::new(held.extra_info())),
+            can_write_eof: AtomicBool::new(socket.mode().can_write() && socket.can_write_eof()),
+            extra_info: Mutex::new(Arc::new(socket.extra_info())),
             halves: AtomicUsize::new(2),
             activity: activity.clone(),
             shutdown: ShutdownNotice::default(),
             sending: Mutex::new(Sending {
                 core,
                 activity,
-                socket: Some(held),
+                socket: Some(socket),
                 flusher: Flusher::None,
                 direction,
                 corks: 0,
                 waiters: Waiters::default(),
             }),
         };
-        (Arc::new(connection), source)
+        Arc::new(connection)
     }
 
     pub(crate) fn can_write_eof(&self) -> bool {
@@ -222,7 +215,7 @@ impl Connection {
 
     /// Lets `ask` look at the socket, unless it was closed.
     pub(crate) fn with_socket<T>(&self, ask: impl FnOnce(&dyn Socket) -> T) -> Option<T> {
-        let socket = self.lock().socket.as_ref().map(|held| held.0.clone());
+        let socket = self.lock().socket.clone();
         socket.map(|socket| ask(&*socket))
     }
 
@@ -290,13 +283,25 @@ impl Connection {
         })
     }
 
+    /// Whether the stream was closed or aborted, or has failed, as what has come may say.
+    pub(crate) fn is_closing(self: &Arc<Self>) -> bool {
+        if !self.inspect(Writer::is_closing) {
+            let _last = self.read_ahead();
+        }
+        self.inspect(Writer::is_closing)
+    }
+
     pub(crate) fn close(self: &Arc<Self>) {
+        if !self.inspect(Writer::is_closing) {
+            self.keep_what_has_come();
+        }
         self.change(|change, _| change.sending.core.close());
         self.bell.0.wake(); // the flusher's time is limited from now on
     }
 
     /// The reader is gone.
     pub(crate) fn drop_reader(self: &Arc<Self>) {
+        self.stop_receiving();
         if self.was_last_half() {
             self.close();
         }
@@ -412,16 +417,25 @@ impl Connection {
     /// A graceful shutdown of the server has begun, and this connection is to end soon.
     pub(crate) fn begin_shutdown(&self, idle_reads: IdleReads) {
         self.shutdown.begin(idle_reads);
-        self.reader.wake();
+        self.listening.wake_reader();
     }
 
     pub(crate) fn shutdown(&self) -> &ShutdownNotice {
         &self.shutdown
     }
 
-    /// The reader waits for the socket; it wants to know if the connection is closed meanwhile.
-    pub(crate) fn reader_waits(&self, cx: &Context<'_>) {
-        self.reader.register(cx.waker());
+    pub(crate) fn listening(&self) -> &Listening {
+        &self.listening
+    }
+
+    pub(crate) fn read_waker(&self) -> &Waker {
+        &self.read_waker
+    }
+
+    pub(crate) fn receiving(&self) -> MutexGuard<'_, Receiving> {
+        self.receiving
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin_change(&self) -> Change<'_> {
@@ -508,7 +522,7 @@ impl Connection {
         &self,
         mut sending: MutexGuard<'_, Sending>,
         error: impl Into<TransportError>,
-        last: impl FnOnce(&Held),
+        last: impl FnOnce(&dyn Socket),
     ) {
         sending.core.fail(error);
         let socket = sending.socket.take();
@@ -516,9 +530,10 @@ impl Connection {
         drop(sending);
         self.activity_ends();
         if let Some(socket) = socket {
-            last(&socket);
-            drop(socket);
-            self.reader.wake();
+            let detached = self.receiving().detach();
+            last(&*socket);
+            drop((socket, detached));
+            self.listening.wake_all();
         }
         drop(self.take_place());
         self.finish(afterwards);
@@ -546,16 +561,20 @@ impl Connection {
     fn finish(&self, afterwards: Afterwards) {
         if let Some(socket) = afterwards.closed {
             self.release(socket, self.inspect(Writer::is_aborted));
-            self.reader.wake();
+            self.listening.wake_all();
         }
         afterwards.waiters.wake();
     }
 
-    fn release(&self, held: Arc<Held>, aborted: bool) {
+    fn release(&self, socket: Arc<dyn Socket>, aborted: bool) {
         self.activity_ends();
-        let socket = held.0.clone();
-        drop(held); // from here on the reader cannot reach it
-        if !aborted && self.mode == StreamMode::ReadWrite {
+        let mut receiving = self.receiving();
+        // From here on nobody else polls it: who was at it had the lock.
+        let detached = receiving.detach();
+        let peer_may_send = !receiving.has_ended();
+        drop(receiving);
+        drop(detached);
+        if !aborted && peer_may_send && self.mode == StreamMode::ReadWrite {
             let place = self.take_place();
             linger(place, socket, &self.background, self.linger_timeout);
         } else {
@@ -590,12 +609,12 @@ impl WaitList for Arc<Connection> {
 impl Drop for Connection {
     /// Both halves are gone, and everything is sent.
     fn drop(&mut self) {
-        let (held, failed) = {
+        let (socket, failed) = {
             let mut sending = self.lock();
             (sending.socket.take(), sending.core.error().is_some())
         };
-        if let Some(held) = held {
-            self.release(held, failed);
+        if let Some(socket) = socket {
+            self.release(socket, failed);
         }
         self.shutdown.wake_all();
     }
@@ -621,12 +640,19 @@ impl Connection {
         })
     }
 
-    /// Takes the socket away: until the upgrade is finished, nothing can be read or written.
-    fn take_socket(&self) -> Result<Arc<dyn Socket>, WriteError> {
+    /// Takes the socket away, and what somebody has read ahead of the reader: until the upgrade is
+    /// finished, nothing can be read or written.
+    fn take_socket(&self) -> Result<(Arc<dyn Socket>, Vec<u8>), WriteError> {
+        let mut receiving = self.receiving();
         let mut sending = self.lock();
         sending.core.writable()?;
-        let held = sending.socket.take().ok_or(WriteError::Closed)?;
-        Ok(held.0.clone())
+        let socket = sending.socket.take().ok_or(WriteError::Closed)?;
+        drop(sending);
+        let detached = receiving.detach();
+        let ahead = receiving.take_ahead();
+        drop(receiving);
+        drop(detached);
+        Ok((socket, ahead))
     }
 
     /// The peer was told by an alert what was wrong with its side of TLS. As behind a close, what it
@@ -639,7 +665,7 @@ impl Connection {
         }
     }
 
-    fn put_socket(self: &Arc<Self>, socket: Arc<dyn Socket>) -> Weak<Held> {
+    fn put_socket(self: &Arc<Self>, socket: Arc<dyn Socket>) {
         let info = Arc::new(socket.extra_info());
         let can_write_eof = socket.can_write_eof();
         self.can_write_eof.store(can_write_eof, Ordering::Release);
@@ -647,12 +673,11 @@ impl Connection {
             .extra_info
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = info;
-        let held = Arc::new(Held(socket));
-        let source = Arc::downgrade(&held);
+        self.receiving().attach(socket.clone());
         self.touch(); // by the handshake
         // Whatever was asked of the stream meanwhile is done now.
-        self.change(|change, _| change.sending.socket = Some(held));
-        source
+        self.change(|change, _| change.sending.socket = Some(socket));
+        self.listening.wake_all();
     }
 }
 
@@ -675,16 +700,16 @@ impl Upgrade {
         }
     }
 
-    /// The socket that the stream had so far.
-    pub(crate) fn take_socket(&mut self) -> Result<Arc<dyn Socket>, WriteError> {
-        let below = self.connection.take_socket()?;
+    /// The socket that the stream had so far, and what was read of it ahead of the reader.
+    pub(crate) fn take_socket(&mut self) -> Result<(Arc<dyn Socket>, Vec<u8>), WriteError> {
+        let (below, ahead) = self.connection.take_socket()?;
         self.below = Some(below.clone());
-        Ok(below)
+        Ok((below, ahead))
     }
 
-    pub(crate) fn finish(mut self, socket: Arc<dyn Socket>) -> Weak<Held> {
+    pub(crate) fn finish(mut self, socket: Arc<dyn Socket>) {
         self.finished = true;
-        self.connection.put_socket(socket)
+        self.connection.put_socket(socket);
     }
 
     pub(crate) fn fail(mut self, error: TransportError) {
@@ -738,7 +763,7 @@ impl Change<'_> {
         while sent < len {
             let held_back = sending.core.queued();
             let chunks = sending.core.chunks().chain(behind(rest, sent_of_first));
-            match poll_write_all(&*socket.0, cx, chunks, held_back + len - sent) {
+            match poll_write_all(&**socket, cx, chunks, held_back + len - sent) {
                 Poll::Pending => {
                     self.busy = true;
                     break;
@@ -818,7 +843,7 @@ impl Sending {
         while let Some(step) = core.poll_transmit() {
             let result = match step {
                 Transmit::Data(_) => {
-                    let sent = poll_write_all(&*socket.0, cx, core.chunks(), core.queued());
+                    let sent = poll_write_all(&**socket, cx, core.chunks(), core.queued());
                     ready!(sent).map(|n| {
                         core.sent(n);
                         touch(self.activity.as_deref());

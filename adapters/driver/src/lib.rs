@@ -76,6 +76,7 @@ mod accepting;
 mod background;
 #[cfg(unix)]
 mod blocking;
+mod closed;
 mod connect;
 mod connection;
 mod cork;
@@ -102,6 +103,7 @@ mod pipe;
 mod places;
 mod progress;
 mod reader;
+mod receiving;
 mod runtime;
 mod scratch;
 mod server;
@@ -125,6 +127,7 @@ mod waiters;
 mod writer;
 
 pub use bytes::Bytes;
+pub use closed::Closed;
 pub use connect::{Connect, OpenConnection, connect, open_connection};
 #[cfg(unix)]
 pub use connect::{connect_unix, open_unix_connection};

@@ -462,7 +462,7 @@ impl StreamOptions {
         if let Some(cap) = self.write_cap {
             writer = writer.with_cap(cap);
         }
-        let (connection, socket) = Connection::new(
+        let connection = Connection::new(
             socket,
             background,
             Closing {
@@ -473,8 +473,9 @@ impl StreamOptions {
             idle.as_ref().map(Idle::activity),
             host,
             writer,
+            self.limit,
         );
-        let reader = StreamReader::new(reader, socket, connection.clone());
+        let reader = StreamReader::new(reader, connection.clone());
         let writer = StreamWriter::new(connection.clone());
         Opened {
             reader,

@@ -3,9 +3,8 @@
 use std::{
     fmt,
     future::poll_fn,
-    io,
     pin::Pin,
-    sync::{Arc, Weak},
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -14,8 +13,10 @@ use futures_core::Stream;
 use millpond_core::{ReadError, Reader, Request, Separator, Status, TransportError};
 
 use crate::{
-    connection::{Connection, Held},
+    closed::Closed,
+    connection::Connection,
     mode::StreamMode,
+    receiving::{End, Received, Source, checked},
     scratch,
     transport::Transport,
     turns::Turns,
@@ -54,8 +55,6 @@ const BURST: usize = 4 * 1024;
 /// ```
 pub struct StreamReader {
     core: Reader,
-    /// Owned by the connection, so that it is gone when the connection is closed.
-    socket: Weak<Held>,
     connection: Arc<Connection>,
     /// Whether the last read brought a large piece.
     burst: bool,
@@ -490,10 +489,9 @@ impl StreamReader {
 }
 
 impl StreamReader {
-    pub(crate) fn new(core: Reader, socket: Weak<Held>, connection: Arc<Connection>) -> Self {
+    pub(crate) fn new(core: Reader, connection: Arc<Connection>) -> Self {
         Self {
             core,
-            socket,
             connection,
             burst: false,
             turns: Turns::default(),
@@ -502,20 +500,54 @@ impl StreamReader {
 
     /// Whether the stream has ended and everything before its end has been taken.
     ///
-    /// `Differs from asyncio:` it only knows of an end that a read has come upon; there the event
-    /// loop reads ahead.
+    /// `As in asyncio:` it stays false after a failure, such as a reset. `Differs from asyncio:` there
+    /// the event loop reads in the background; here a reader with an empty buffer looks, without waiting,
+    /// at what has come, and keeps it for the next read, up to the [`limit`](Self::limit). To wait for
+    /// the end there is [`closed`](Self::closed).
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
-    /// let ((_, writer), (mut reader, _)) = millpond::pair();
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"bye")?;
     /// drop(writer);
     /// assert!(!reader.at_eof());
-    /// reader.read(1).await?;
+    /// assert_eq!(reader.read(10).await?, "bye");
     /// assert!(reader.at_eof());
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub fn at_eof(&self) -> bool {
-        self.core.at_eof()
+        match self.core.buffered().is_empty() && self.core.is_open() {
+            true => self.connection.is_at_end(),
+            false => self.core.at_eof(),
+        }
+    }
+
+    /// Waits until the peer has ended the stream, without taking anything: `Ok` for an orderly end, and
+    /// the reason for any other one.
+    ///
+    /// See [`StreamWriter::closed`](crate::StreamWriter::closed).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: it takes nothing, and can be asked again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"bye")?;
+    /// drop(writer);
+    /// reader.closed().await?;
+    /// assert_eq!(reader.read(10).await?, "bye");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn closed(&self) -> Closed {
+        Closed::new(&self.connection)
     }
 
     /// Why the transport has failed, if it has and a read has come upon it; what arrived before can
@@ -564,6 +596,7 @@ impl StreamReader {
     /// If `limit` is 0.
     pub fn set_limit(&mut self, limit: usize) {
         self.core.set_limit(limit);
+        self.connection.set_limit(limit);
     }
 
     /// What is below both halves: to close or abort the stream from elsewhere, or to look at it.
@@ -575,12 +608,6 @@ impl StreamReader {
 
     pub(crate) fn connection(&self) -> &Arc<Connection> {
         &self.connection
-    }
-
-    /// From now on it reads from another socket of the same connection.
-    #[cfg(feature = "__tls")]
-    pub(crate) fn attach(&mut self, socket: Weak<Held>) {
-        self.socket = socket;
     }
 
     /// Everything that has arrived.
@@ -609,7 +636,7 @@ impl StreamReader {
     #[inline]
     fn poll_answer(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
         request: Request<'_>,
     ) -> Poll<Result<usize, ReadError>> {
         match self.core.poll(request) {
@@ -621,7 +648,7 @@ impl StreamReader {
     #[inline(never)]
     fn poll_more(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
         request: Request<'_>,
         mut answer: Result<Status<usize>, ReadError>,
     ) -> Poll<Result<usize, ReadError>> {
@@ -636,109 +663,52 @@ impl StreamReader {
     }
 
     /// Gets more from the socket into the core, or its end, or its failure.
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_fill(&mut self, cx: &Context<'_>) -> Poll<()> {
         ready!(self.turns.poll_take(cx));
         self.connection.send_held_back();
-        let Some(socket) = self.socket.upgrade() else {
-            self.closed_by_this_side();
-            return Poll::Ready(());
-        };
-        let core = &mut self.core;
-        let read = if self.burst {
-            let spare = core.spare();
-            let len = spare.len();
-            let read = socket.poll_read(cx, spare);
-            checked(read, len).map_ok(|n| {
-                core.commit(n);
-                n
-            })
-        } else {
-            scratch::with(|block| {
+        let (core, burst) = (&mut self.core, self.burst);
+        let received = self.connection.poll_receive(cx, |source, cx| match source {
+            Source::Ahead(bytes) => {
+                core.feed(bytes);
+                Poll::Ready(Ok(bytes.len()))
+            }
+            Source::Socket(socket) if burst => {
+                let spare = core.spare();
+                let len = spare.len();
+                let read = socket.poll_read(cx, spare);
+                checked(read, len).map_ok(|n| {
+                    core.commit(n);
+                    n
+                })
+            }
+            Source::Socket(socket) => scratch::with(|block| {
                 let read = socket.poll_read(cx, block);
                 checked(read, block.len()).map_ok(|n| {
                     core.feed(&block[..n]);
                     n
                 })
-            })
-        };
-        let wants_flush = socket.wants_flush();
-        drop(socket); // so that none is left if the connection is closed meanwhile
-        if wants_flush {
-            // What reading has to say does not wait for the next write.
-            self.connection.flush_below();
-        }
-        match read {
-            Poll::Pending => {
-                self.wait(cx);
-                if self.core.buffered().is_empty() && self.connection.shutdown().ends_idle_reads() {
-                    self.core.feed_eof();
-                    return Poll::Ready(());
-                }
-                return Poll::Pending;
-            }
-            Poll::Ready(Ok(0)) => self.ended(),
-            Poll::Ready(Ok(n)) => {
-                self.connection.touch();
-                self.burst = n >= BURST;
-            }
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Poll::Ready(Err(error)) => self.failed(error),
+            }),
+        });
+        match received {
+            Poll::Pending => return self.wait(),
+            Poll::Ready(Received::Bytes(n)) => self.burst = n >= BURST,
+            Poll::Ready(Received::Nothing) => {}
+            Poll::Ready(Received::End(End::Eof)) => self.core.feed_eof(),
+            Poll::Ready(Received::End(End::Failed(error))) => self.core.fail(error),
         }
         Poll::Ready(())
     }
 
-    /// Waiting may take long: memory goes back, and a closing by this side has to wake.
-    fn wait(&mut self, cx: &Context<'_>) {
+    /// Waiting may take long, so memory goes back. When the server is shutting down it may be too long.
+    fn wait(&mut self) -> Poll<()> {
         self.turns.waited();
         self.burst = false;
         self.core.shrink();
-        self.connection.reader_waits(cx);
-        if self.socket.strong_count() == 0 {
-            cx.waker().wake_by_ref();
+        if self.core.buffered().is_empty() && self.connection.shutdown().ends_idle_reads() {
+            self.core.feed_eof();
+            return Poll::Ready(());
         }
-    }
-
-    /// The kernel reports a reset once, to whichever side asks first, and then an end. If the write
-    /// side was told of a failure, this is no end.
-    fn ended(&mut self) {
-        match self.told_to_the_writer() {
-            Some(error) => self.core.fail(error),
-            None => self.core.feed_eof(),
-        }
-    }
-
-    fn failed(&mut self, error: io::Error) {
-        // What cut the stream off says more than that it was.
-        let cut_off = error.kind() == io::ErrorKind::UnexpectedEof;
-        let error = match self.told_to_the_writer() {
-            Some(cause) if cut_off => cause,
-            Some(_) | None => TransportError::from(error),
-        };
-        // Both directions have failed, and the system tells only one of them.
-        self.connection.fail(error.clone());
-        self.core.fail(error);
-    }
-
-    /// Not a broken pipe: that is what writing gives after the peer's proper end.
-    fn told_to_the_writer(&self) -> Option<TransportError> {
-        let failure = self.connection.inspect(|core| core.error().cloned());
-        failure.filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
-    }
-
-    /// `As in asyncio:` after `close`, reads come to an end. `Differs from asyncio:` after `abort`
-    /// they fail, so that it is not taken for the peer's end.
-    fn closed_by_this_side(&mut self) {
-        let (aborted, error) = self
-            .connection
-            .inspect(|core| (core.is_aborted(), core.error().cloned()));
-        match error {
-            Some(error) => self.core.fail(error),
-            None if aborted => self.core.fail(io::Error::new(
-                io::ErrorKind::ConnectionAborted,
-                "the stream was aborted by this side",
-            )),
-            None => self.core.feed_eof(),
-        }
+        Poll::Pending
     }
 }
 
@@ -753,17 +723,6 @@ impl fmt::Debug for StreamReader {
         let mut debug = f.debug_struct("StreamReader");
         self.connection.describe(&mut debug);
         debug.field("core", &self.core).finish()
-    }
-}
-
-/// What a socket claims to have read, if that can be.
-fn checked(read: Poll<io::Result<usize>>, len: usize) -> Poll<io::Result<usize>> {
-    match read {
-        Poll::Ready(Ok(n)) if n > len => Poll::Ready(Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("the transport claims to have read {n} bytes into {len}"),
-        ))),
-        Poll::Pending | Poll::Ready(_) => read,
     }
 }
 
@@ -807,7 +766,7 @@ impl Lines<'_> {
         poll_fn(|cx| self.poll_line(cx)).await
     }
 
-    fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ReadError>>> {
+    fn poll_line(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Bytes, ReadError>>> {
         let answer = ready!(self.reader.poll_answer(cx, Request::Line));
         Poll::Ready(match answer {
             Ok(0) => None,

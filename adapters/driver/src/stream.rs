@@ -6,6 +6,7 @@ use bytes::Bytes;
 use millpond_core::{ReadError, Reader, Separator, Status, TransportError, WriteError};
 
 use crate::{
+    closed::Closed,
     cork::Cork,
     extra_info::ExtraInfo,
     mode::StreamMode,
@@ -506,6 +507,19 @@ impl Stream {
     /// As [`StreamWriter::is_closing`].
     pub fn is_closing(&self) -> bool {
         self.writer.is_closing()
+    }
+
+    /// As [`StreamWriter::closed`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes, as there.
+    pub fn closed(&self) -> Closed {
+        self.writer.closed()
     }
 
     /// As [`StreamWriter::wait_closed`].

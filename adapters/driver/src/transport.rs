@@ -8,7 +8,7 @@ use std::{
 use millpond_core::Writer;
 
 use crate::{
-    connection::Connection, extra_info::ExtraInfo, mode::StreamMode, os::SockRef,
+    closed::Closed, connection::Connection, extra_info::ExtraInfo, mode::StreamMode, os::SockRef,
     shutdown_notice::ShutdownRequested,
 };
 
@@ -71,7 +71,8 @@ impl Transport {
         }
     }
 
-    /// Whether the stream was closed or aborted, its transport has failed, or both halves are gone.
+    /// Whether the stream was closed or aborted, its transport has failed, or both halves are gone: as
+    /// [`StreamWriter::is_closing`](crate::StreamWriter::is_closing).
     ///
     /// ```
     /// let ((reader, writer), _peer) = millpond::pair();
@@ -81,7 +82,33 @@ impl Transport {
     /// assert!(transport.is_closing());
     /// ```
     pub fn is_closing(&self) -> bool {
-        self.inspect(Writer::is_closing).unwrap_or(true)
+        let connection = self.connection.upgrade();
+        connection.is_none_or(|connection| connection.is_closing())
+    }
+
+    /// As [`StreamWriter::closed`](crate::StreamWriter::closed).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes, as there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((reader, _writer), peer) = millpond::pair();
+    /// let transport = reader.transport();
+    /// drop(peer);
+    /// transport.closed().await?;
+    /// assert!(!transport.is_closing()); // this side can still say something
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn closed(&self) -> Closed {
+        Closed::of(self.connection.clone(), self.mode)
     }
 
     /// How many bytes were written and not yet taken by the transport, in both halves' name.

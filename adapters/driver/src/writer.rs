@@ -6,8 +6,8 @@ use bytes::Bytes;
 use millpond_core::{WriteError, Writer};
 
 use crate::{
-    connection::Connection, cork::Cork, extra_info::ExtraInfo, shutdown_notice::ShutdownRequested,
-    transport::Transport, turns::Turns, waiters::Waiting,
+    closed::Closed, connection::Connection, cork::Cork, extra_info::ExtraInfo,
+    shutdown_notice::ShutdownRequested, transport::Transport, turns::Turns, waiters::Waiting,
 };
 
 /// The send half of a stream: asyncio's `StreamWriter` on any runtime.
@@ -390,9 +390,14 @@ impl StreamWriter {
         self.connection.close();
     }
 
-    /// Whether the stream was closed or aborted, or its transport has failed.
+    /// Whether the stream was closed or aborted, or its transport has failed: by a reset of the peer for
+    /// instance.
     ///
-    /// `As in asyncio:` after [`write_eof`](Self::write_eof) alone it is not.
+    /// `As in asyncio:` after [`write_eof`](Self::write_eof) alone it is not, nor after the peer's end,
+    /// behind which this side can still write: [`at_eof`](crate::StreamReader::at_eof) knows of that.
+    /// `Differs from asyncio:` there the event loop reads in the background; here this looks, without
+    /// waiting, at what has come, and keeps it for the reader, up to its limit. To wait for the peer to
+    /// leave there is [`closed`](Self::closed).
     ///
     /// ```
     /// let ((_, mut writer), _peer) = millpond::pair();
@@ -401,7 +406,54 @@ impl StreamWriter {
     /// assert!(writer.is_closing());
     /// ```
     pub fn is_closing(&self) -> bool {
-        self.connection.inspect(Writer::is_closing)
+        self.connection.is_closing()
+    }
+
+    /// Waits until the peer has ended the stream: `Ok` for an orderly end, and the reason for any other
+    /// one. It ends as well when this side closes.
+    ///
+    /// It takes nothing: what comes meanwhile is kept for the reader, up to its limit. When so much is
+    /// kept, an end behind it is only seen after the reader has taken some. If the reader is gone, what
+    /// comes is dropped. What it gives borrows nothing, so that the stream can be used meanwhile.
+    ///
+    /// asyncio has no counterpart; there, such a task polls [`is_closing`](Self::is_closing) or
+    /// [`at_eof`](crate::StreamReader::at_eof).
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Transport`](crate::ReadError::Transport) if the peer has reset the connection, it has
+    /// failed otherwise, or this side has aborted the stream;
+    /// [`ReadError::Truncated`](crate::ReadError::Truncated) if it was cut off, as TLS can tell;
+    /// [`ReadError::WriteOnly`](crate::ReadError::WriteOnly) if nothing can come from the peer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: it only waits, and can be asked again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use std::{future::pending, pin::pin};
+    ///
+    /// use futures_util::future::{Either, select};
+    ///
+    /// let ((_reader, mut writer), peer) = millpond::pair();
+    /// let mut closed = writer.closed();
+    /// drop(peer);
+    ///
+    /// let work = async {
+    ///     writer.write(b"progress\n").ok();
+    ///     pending().await // for a long time
+    /// };
+    /// match select(pin!(work), &mut closed).await {
+    ///     Either::Left(((), _)) => unreachable!("it takes too long"),
+    ///     Either::Right((left, _)) => left?, // nobody waits for the result any more
+    /// }
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn closed(&self) -> Closed {
+        Closed::new(&self.connection)
     }
 
     /// Waits until the stream is closed: everything is delivered to the transport, and the

@@ -11,6 +11,9 @@ use crate::{
     setup::{Settings, Setup},
 };
 
+/// More connections than a socket is likely to be in the same mood for.
+const MOODS: usize = 50;
+
 /// Less than a close may take by default.
 const SOON: Duration = Duration::from_secs(29);
 
@@ -51,6 +54,29 @@ pub(crate) async fn what_arrived_before_close_can_still_be_read(mut setup: Setup
     assert_eq!(reader.read_line().await.unwrap(), "one\n");
     assert_eq!(reader.read_line().await.unwrap(), "two\n");
     assert_eq!(reader.read_line().await.unwrap(), "");
+}
+
+/// A socket may say that nothing has come though something has; that is not its every answer.
+pub(crate) async fn what_arrived_and_was_not_read_before_close_can_still_be_read(mut setup: Setup) {
+    let mut kept = Vec::new();
+    for _ in 0..MOODS {
+        let ((mut reader, mut writer), (far_reader, mut far_writer)) = setup.connect().await;
+        far_writer.write(b"1\n").unwrap();
+        setup.sleep(10).await;
+        writer.close();
+        writer.wait_closed().await.unwrap();
+        far_writer.write(b"too late\n").ok();
+        setup.sleep(10).await;
+        let read = reader.read_to_eof().await.unwrap();
+        assert!(b"1\n".starts_with(&read), "{read:?}");
+        assert!(reader.at_eof());
+        kept.push(read);
+        drop(far_reader);
+        if kept.last().is_some_and(|read| read == "1\n") {
+            return;
+        }
+    }
+    panic!("what had arrived is gone: {kept:?}");
 }
 
 pub(crate) async fn wait_closed_waits_for_the_peer_to_take_everything(mut setup: Setup) {

@@ -14,6 +14,7 @@ pub(crate) mod ending_tls;
 pub(crate) mod half_closing;
 pub(crate) mod handshakes;
 pub(crate) mod introspection;
+pub(crate) mod leaving;
 pub(crate) mod limits;
 pub(crate) mod opening;
 #[cfg(unix)]

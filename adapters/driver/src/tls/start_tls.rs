@@ -167,9 +167,9 @@ impl fmt::Debug for StartTls<'_> {
 }
 
 /// Puts TLS between the stream and its socket. Whatever goes wrong, or if this is dropped, the stream
-/// ends.
+/// ends. It has both halves, so that nobody reads or writes meanwhile.
 pub(crate) async fn upgrade(
-    reader: &mut StreamReader,
+    _reader: &mut StreamReader,
     writer: &mut StreamWriter,
     handshake: &Handshake,
     early: Bytes,
@@ -181,7 +181,8 @@ pub(crate) async fn upgrade(
     poll_fn(|cx| connection.poll_flushed(&mut waiting.ticket, cx))
         .await
         .map_err(stream)?;
-    let below = upgrade.take_socket().map_err(stream)?;
+    let (below, ahead) = upgrade.take_socket().map_err(stream)?;
+    let early = Bytes::from([&early[..], &ahead[..]].concat());
     let timeout = handshake.terms().handshake_timeout;
     let mut timer = connection.timer(timeout);
     let progress = Progress::new(&early);
@@ -202,7 +203,7 @@ pub(crate) async fn upgrade(
     .await;
     match shaken {
         Ok(socket) => {
-            reader.attach(upgrade.finish(Arc::new(socket)));
+            upgrade.finish(Arc::new(socket));
             writer.refresh();
             Ok(())
         }
