@@ -10,7 +10,7 @@ use std::{
 use millpond_core::ReadError;
 
 use crate::{
-    connection::Connection, mode::StreamMode, receiving::End, turns::Turns, waiters::Place,
+    connection::Connection, mode::StreamMode, receiving::End, turns::Turns, waiters::Ticket,
 };
 
 /// Ends when the peer has ended or reset the stream; made by
@@ -21,7 +21,7 @@ use crate::{
 pub struct Closed {
     connection: Weak<Connection>,
     mode: StreamMode,
-    place: Place,
+    ticket: Ticket,
     turns: Turns,
 }
 
@@ -34,14 +34,14 @@ impl Closed {
         Self {
             connection,
             mode,
-            place: Place::default(),
+            ticket: Ticket::default(),
             turns: Turns::default(),
         }
     }
 
     fn poll_end(&mut self, cx: &Context<'_>) -> Poll<End> {
         match self.connection.upgrade() {
-            Some(connection) => connection.poll_end(&mut self.place, &mut self.turns, cx),
+            Some(connection) => connection.poll_end(&mut self.ticket, &mut self.turns, cx),
             None => Poll::Ready(End::Eof), // by dropping both halves
         }
     }
@@ -64,7 +64,7 @@ impl Future for Closed {
 impl Drop for Closed {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.upgrade() {
-            connection.listening().forget(&mut self.place);
+            connection.listening().forget(&mut self.ticket);
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     socket::Socket,
     sync::{AtomicWaker, Mutex, MutexGuard},
     turns::Turns,
-    waiters::{Place, Waiters},
+    waiters::{Ticket, Waiters},
 };
 
 /// The read side of a connection.
@@ -102,13 +102,13 @@ impl Listening {
         watchers.wake();
     }
 
-    fn watch(&self, place: &mut Place, cx: &Context<'_>) {
-        let before = self.watchers().wait(place, cx);
+    fn watch(&self, ticket: &mut Ticket, cx: &Context<'_>) {
+        let before = self.watchers().wait(ticket, cx);
         drop(before);
     }
 
-    pub(crate) fn forget(&self, place: &mut Place) {
-        let watcher = self.watchers().leave(place);
+    pub(crate) fn forget(&self, ticket: &mut Ticket) {
+        let watcher = self.watchers().leave(ticket);
         drop(watcher);
     }
 
@@ -248,11 +248,11 @@ impl Connection {
     /// Waits for the end, whatever comes before it.
     pub(crate) fn poll_end(
         self: &Arc<Self>,
-        place: &mut Place,
+        ticket: &mut Ticket,
         turns: &mut Turns,
         cx: &Context<'_>,
     ) -> Poll<End> {
-        self.listening().watch(place, cx); // before looking
+        self.listening().watch(ticket, cx); // before looking
         loop {
             ready!(turns.poll_take(cx));
             match self.look() {
