@@ -217,8 +217,8 @@ fn a_handshake_that_takes_too_long_ends_the_stream_with_that_reason() {
                 .unwrap()
                 .unwrap_err();
             assert_eq!(error.kind(), ErrorKind::TimedOut);
-            let message = "the TLS handshake failed: the TLS handshake took longer than 7s";
-            assert_eq!(error.to_string(), message);
+            let never_began = matches!(error, TlsError::NeverBegan { .. });
+            assert_eq!(never_began, heard == 0, "{error}");
         }
         assert_eq!(scene.world.time() - before, timeout);
         let read = scene.run(client.read(1)).unwrap_err();

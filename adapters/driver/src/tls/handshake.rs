@@ -1,8 +1,6 @@
 //! A handshake, of either side.
 
 use std::{
-    error::Error,
-    fmt,
     future::poll_fn,
     io, mem,
     sync::{
@@ -15,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use futures_rustls::{
     TlsStream,
-    rustls::{self, ClientConfig, InvalidMessage, ServerConfig, pki_types::ServerName},
+    rustls::{ClientConfig, ServerConfig, pki_types::ServerName},
 };
 
 use millpond_core::TransportError;
@@ -23,10 +21,11 @@ use millpond_core::TransportError;
 use super::{
     Terms,
     error::TlsError,
+    failure,
     guard::{self, Guard},
     socket::TlsSocket,
 };
-use crate::{escape::Escaped, socket::Socket};
+use crate::{extra_info::Address, socket::Socket};
 
 /// As much as most clients say first.
 const FIRST: usize = 1024;
@@ -75,18 +74,32 @@ impl Progress {
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
-    /// Why there is no TLS, which has ended with `error`.
-    pub(super) fn explain(&self, error: TransportError) -> TlsError {
+    /// Why there is no TLS with this peer, which has ended with `error`.
+    pub(super) fn explain(&self, peer: String, error: TransportError) -> TlsError {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         let source = failed.clone().unwrap_or(error);
         match self.heard.load(Ordering::Relaxed) {
-            true => TlsError::Handshake { source },
-            false => TlsError::NeverBegan { source },
+            true => TlsError::Handshake { peer, source },
+            false => TlsError::NeverBegan { peer, source },
         }
     }
 }
 
 impl Handshake {
+    /// Whom it is with: by name, if that is to be verified, and by address, if it is known.
+    pub(super) fn peer(&self, address: Option<&Address>) -> String {
+        let name = match self {
+            Self::Client { name, .. } => Some(name.to_str()),
+            Self::Server { .. } => None,
+        };
+        match (name, address) {
+            (Some(name), Some(address)) => format!("{name} ({address})"),
+            (Some(name), None) => name.into_owned(),
+            (None, Some(address)) => address.to_string(),
+            (None, None) => "the peer".to_owned(),
+        }
+    }
+
     pub(super) fn terms(&self) -> &Terms {
         match self {
             Self::Client { terms, .. } | Self::Server { terms, .. } => terms,
@@ -186,60 +199,12 @@ async fn flushing<T>(
     match shaken.await? {
         Ok(stream) => Ok(stream),
         Err((error, guard)) => {
-            let error = TransportError::from(NoTls::explain(with_plain_names(error)));
+            let error = TransportError::from(failure::explain(error));
             if error.kind() == io::ErrorKind::InvalidData {
                 progress.fail(error.clone()); // however long the alert takes
                 let _ = guard.send_alert().await; // the failure is why
             }
             Err(error.into())
         }
-    }
-}
-
-/// The names in a certificate are the peer's own words, which rustls repeats as they are.
-fn with_plain_names(error: io::Error) -> io::Error {
-    use rustls::{CertificateError::NotValidForNameContext, Error::InvalidCertificate};
-    let of_tls = error.get_ref().and_then(|it| it.downcast_ref());
-    let Some(InvalidCertificate(NotValidForNameContext {
-        expected,
-        presented,
-    })) = of_tls
-    else {
-        return error;
-    };
-    let names = presented.iter().map(|name| Escaped(name.as_bytes()));
-    let plain = NotValidForNameContext {
-        expected: expected.clone(),
-        presented: names.map(|name| name.to_string()).collect(),
-    };
-    io::Error::new(error.kind(), InvalidCertificate(plain))
-}
-
-/// The commonest mistake in words: one side speaks TLS, and the other does not.
-#[derive(Debug)]
-struct NoTls(rustls::Error);
-
-impl NoTls {
-    fn explain(error: io::Error) -> io::Error {
-        use rustls::Error::InvalidMessage as Invalid;
-        match error.get_ref().and_then(|it| it.downcast_ref()) {
-            Some(Invalid(InvalidMessage::InvalidContentType)) => {
-                let wrong = Self(Invalid(InvalidMessage::InvalidContentType));
-                io::Error::new(error.kind(), wrong)
-            }
-            Some(_) | None => error,
-        }
-    }
-}
-
-impl fmt::Display for NoTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("what the peer has sent is not TLS")
-    }
-}
-
-impl Error for NoTls {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0)
     }
 }

@@ -4,6 +4,7 @@ mod acceptor;
 mod config;
 mod connector;
 mod error;
+mod failure;
 mod guard;
 mod handshake;
 mod info;

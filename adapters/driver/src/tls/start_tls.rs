@@ -208,8 +208,10 @@ pub(crate) async fn upgrade(
             Ok(())
         }
         Err(error) => {
-            let error = progress.explain(error.into());
-            if let TlsError::Handshake { source } | TlsError::NeverBegan { source } = &error {
+            let peer = handshake.peer(writer.extra_info().peer_addr.as_ref());
+            let error = progress.explain(peer, error.into());
+            if let TlsError::Handshake { source, .. } | TlsError::NeverBegan { source, .. } = &error
+            {
                 upgrade.fail(source.clone());
             }
             Err(error)
@@ -220,6 +222,6 @@ pub(crate) async fn upgrade(
 fn too_late(timeout: std::time::Duration) -> io::Error {
     io::Error::new(
         io::ErrorKind::TimedOut,
-        format!("the TLS handshake took longer than {timeout:?}"),
+        format!("no TLS within the handshake_timeout of {timeout:?}"),
     )
 }

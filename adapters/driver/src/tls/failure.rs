@@ -1,0 +1,161 @@
+//! Why a handshake failed, in words that say what to do.
+
+use std::{error::Error, fmt, io};
+
+use futures_rustls::rustls::{self, AlertDescription, CertificateError, InconsistentKeys};
+
+use crate::escape::Escaped;
+
+/// What rustls or the socket says, with what it means in front.
+#[derive(Debug)]
+struct Explained {
+    meaning: &'static str,
+    error: io::Error,
+}
+
+/// A handshake has failed with this.
+pub(super) fn explain(error: io::Error) -> io::Error {
+    let error = with_plain_names(error);
+    let meaning = match of_rustls(&error) {
+        Some(error) => meaning(error),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Some("the peer hung up during the handshake")
+        }
+        None => None,
+    };
+    match meaning {
+        Some(meaning) => io::Error::new(error.kind(), Explained { meaning, error }),
+        None => error,
+    }
+}
+
+/// What rustls refuses of a certificate and a key that are this side's own.
+pub(super) fn of_identity(error: &rustls::Error) -> String {
+    use rustls::Error::{InconsistentKeys as Inconsistent, InvalidCertificate};
+    let meaning = if let Inconsistent(InconsistentKeys::KeyMismatch) = error {
+        "the key is not that of the certificate"
+    } else if let InvalidCertificate(_) = error {
+        "the certificate cannot be read"
+    } else {
+        "the key cannot be used"
+    };
+    format!("{meaning} ({error})")
+}
+
+/// rustls's own error, wherever in this one it is.
+pub(super) fn of_rustls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = if let Some(error) = error.downcast_ref::<Explained>() {
+            Some(&error.error)
+        } else if let Some(error) = error.downcast_ref::<io::Error>() {
+            // Its source is not what is in it, but the source of that.
+            error.get_ref().map(|inner| inner as _)
+        } else {
+            error.source()
+        };
+    }
+    None
+}
+
+/// Only for those that can be helped.
+#[expect(clippy::wildcard_enum_match_arm, reason = "rustls has said the rest")]
+fn meaning(error: &rustls::Error) -> Option<&'static str> {
+    use rustls::{Error as Tls, InvalidMessage};
+    match error {
+        Tls::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            Some("what the peer has sent is not TLS")
+        }
+        Tls::InvalidCertificate(wrong) => of_certificate(wrong),
+        Tls::AlertReceived(alert) => of_alert(*alert),
+        Tls::NoCertificatesPresented => {
+            Some("the peer has no certificate, and require_client_certificate wants one")
+        }
+        Tls::NoApplicationProtocol => of_alert(AlertDescription::NoApplicationProtocol),
+        Tls::PeerIncompatible(_) => of_alert(AlertDescription::HandshakeFailure),
+        _ => None,
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "rustls has said the rest")]
+fn of_certificate(wrong: &CertificateError) -> Option<&'static str> {
+    use CertificateError as Wrong;
+    match wrong {
+        Wrong::UnknownIssuer => Some(
+            "the peer's certificate is from nobody whom this side trusts: add_root of a TlsConnector, or \
+             require_client_certificate of a TlsAcceptor, says whom to trust",
+        ),
+        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => Some(
+            "the peer's certificate is that of another host: server_hostname says which to expect",
+        ),
+        Wrong::Expired | Wrong::ExpiredContext { .. } => {
+            Some("the peer's certificate has expired, or the clock of this machine is wrong")
+        }
+        Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
+            Some("the peer's certificate is not valid yet, or the clock of this machine is wrong")
+        }
+        _ => None,
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "rustls has said the rest")]
+fn of_alert(alert: AlertDescription) -> Option<&'static str> {
+    use AlertDescription as Alert;
+    match alert {
+        Alert::CertificateRequired => {
+            Some("the peer wants a certificate: client_certificate of a TlsConnector gives one")
+        }
+        Alert::BadCertificate
+        | Alert::CertificateExpired
+        | Alert::CertificateRevoked
+        | Alert::CertificateUnknown
+        | Alert::UnknownCA
+        | Alert::UnsupportedCertificate => {
+            Some("the peer does not accept the certificate of this side")
+        }
+        Alert::UnrecognisedName => {
+            Some("the peer has no certificate for this name: server_hostname gives another one")
+        }
+        Alert::NoApplicationProtocol => {
+            Some("the peer speaks none of the protocols that alpn names")
+        }
+        Alert::HandshakeFailure | Alert::InsufficientSecurity | Alert::ProtocolVersion => {
+            Some("both sides have no version of TLS, or no cipher, in common")
+        }
+        _ => None,
+    }
+}
+
+/// The names in a certificate are the peer's own words, which rustls repeats as they are.
+fn with_plain_names(error: io::Error) -> io::Error {
+    use rustls::{CertificateError::NotValidForNameContext, Error::InvalidCertificate};
+    let of_tls = error.get_ref().and_then(|it| it.downcast_ref());
+    let Some(InvalidCertificate(NotValidForNameContext {
+        expected,
+        presented,
+    })) = of_tls
+    else {
+        return error;
+    };
+    let names = presented.iter().map(|name| Escaped(name.as_bytes()));
+    let plain = NotValidForNameContext {
+        expected: expected.clone(),
+        presented: names.map(|name| name.to_string()).collect(),
+    };
+    io::Error::new(error.kind(), InvalidCertificate(plain))
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.meaning, self.error)
+    }
+}
+
+impl Error for Explained {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
