@@ -304,3 +304,58 @@ impl fmt::Debug for HandlerError {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millpond_core::TransportError;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Outer(fmt::Error);
+
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("outer")
+        }
+    }
+
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    fn chain(error: &dyn Error) -> Vec<String> {
+        let mut texts = vec![error.to_string()];
+        let mut next = error.source();
+        while let Some(error) = next {
+            texts.push(error.to_string());
+            next = error.source();
+        }
+        texts
+    }
+
+    /// Whatever a handler or a runtime fails with is said once, and what is behind it is not lost.
+    #[test]
+    fn a_cause_is_in_the_text_and_the_chain_goes_on_behind_it() {
+        let chains = |error: &dyn Error, text: &str| {
+            assert_eq!(chain(error), [text, &fmt::Error.to_string()]);
+        };
+        let failed = |error: BoxError| HandlerError {
+            peer_addr: Some(Address::from(([127, 0, 0, 1], 80))),
+            cause: HandlerErrorCause::Failed(error),
+        };
+        let handler = "the handler of 127.0.0.1:80 failed: outer";
+        let error = failed(Outer(fmt::Error).into());
+        chains(&error, handler);
+        assert_eq!(format!("{error:?}"), format!("HandlerError({error})"));
+
+        let io = || io::Error::other(Outer(fmt::Error));
+        let error = failed(TransportError::from(io()).into());
+        chains(&error, handler);
+        let error = OpenError::Adopt { source: io() };
+        chains(&error, "the socket cannot be used: outer");
+        chains(&io::Error::from(error), "the socket cannot be used: outer");
+    }
+}

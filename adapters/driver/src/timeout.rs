@@ -48,7 +48,7 @@ pub async fn timeout<F: IntoFuture>(
 /// Something took longer than it may. It converts into [`io::Error`] as `TimedOut`.
 ///
 /// See [`timeout`] for an example.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct TimedOut {
     /// How long it may take.
@@ -57,7 +57,15 @@ pub struct TimedOut {
 
 impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it took longer than {:?}", self.after)
+        write!(f, "timed out after {:?}", self.after)
+    }
+}
+
+impl fmt::Debug for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TimedOut")
+            .field(&format_args!("{self}"))
+            .finish()
     }
 }
 

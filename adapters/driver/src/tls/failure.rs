@@ -13,11 +13,18 @@ struct Explained {
     error: io::Error,
 }
 
-/// A handshake has failed with this.
-pub(super) fn explain(error: io::Error) -> io::Error {
+/// Whose handshake it is.
+#[derive(Clone, Copy)]
+pub(super) enum Side {
+    Client,
+    Server,
+}
+
+/// A handshake of this side has failed with this.
+pub(super) fn explain(side: Side, error: io::Error) -> io::Error {
     let error = with_plain_names(error);
     let meaning = match of_rustls(&error) {
-        Some(error) => meaning(error),
+        Some(error) => meaning(side, error),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             Some("the peer hung up during the handshake")
         }
@@ -63,13 +70,13 @@ pub(super) fn of_rustls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rust
 
 /// Only for those that can be helped.
 #[expect(clippy::wildcard_enum_match_arm, reason = "rustls has said the rest")]
-fn meaning(error: &rustls::Error) -> Option<&'static str> {
+fn meaning(side: Side, error: &rustls::Error) -> Option<&'static str> {
     use rustls::{Error as Tls, InvalidMessage};
     match error {
         Tls::InvalidMessage(InvalidMessage::InvalidContentType) => {
             Some("what the peer has sent is not TLS")
         }
-        Tls::InvalidCertificate(wrong) => of_certificate(wrong),
+        Tls::InvalidCertificate(wrong) => of_certificate(side, wrong),
         Tls::AlertReceived(alert) => of_alert(*alert),
         Tls::NoCertificatesPresented => {
             Some("the peer has no certificate, and require_client_certificate wants one")
@@ -81,13 +88,18 @@ fn meaning(error: &rustls::Error) -> Option<&'static str> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "rustls has said the rest")]
-fn of_certificate(wrong: &CertificateError) -> Option<&'static str> {
+fn of_certificate(side: Side, wrong: &CertificateError) -> Option<&'static str> {
     use CertificateError as Wrong;
     match wrong {
-        Wrong::UnknownIssuer => Some(
-            "the peer's certificate is from nobody whom this side trusts: add_root of a TlsConnector, or \
-             require_client_certificate of a TlsAcceptor, says whom to trust",
-        ),
+        Wrong::UnknownIssuer => Some(match side {
+            Side::Client => {
+                "nobody whom this side trusts has signed the peer's certificate: add_root trusts one more"
+            }
+            Side::Server => {
+                "nobody whom this side trusts has signed the peer's certificate: \
+                 require_client_certificate says whom it trusts"
+            }
+        }),
         Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => Some(
             "the peer's certificate is that of another host: server_hostname says which to expect",
         ),
@@ -112,6 +124,7 @@ fn of_alert(alert: AlertDescription) -> Option<&'static str> {
         | Alert::CertificateExpired
         | Alert::CertificateRevoked
         | Alert::CertificateUnknown
+        | Alert::DecryptError
         | Alert::UnknownCA
         | Alert::UnsupportedCertificate => {
             Some("the peer does not accept the certificate of this side")

@@ -21,7 +21,7 @@ use millpond_core::TransportError;
 use super::{
     Terms,
     error::TlsError,
-    failure,
+    failure::{self, Side},
     guard::{self, Guard},
     socket::TlsSocket,
 };
@@ -92,10 +92,13 @@ impl Handshake {
             Self::Client { name, .. } => Some(name.to_str()),
             Self::Server { .. } => None,
         };
+        let ip = address.and_then(Address::tcp).map(|it| it.ip().to_string());
         match (name, address) {
-            (Some(name), Some(address)) => format!("{name} ({address})"),
+            (Some(name), Some(address)) if ip.as_deref() != Some(&*name) => {
+                format!("{name} ({address})")
+            }
+            (_, Some(address)) => address.to_string(),
             (Some(name), None) => name.into_owned(),
-            (None, Some(address)) => address.to_string(),
             (None, None) => "the peer".to_owned(),
         }
     }
@@ -131,13 +134,13 @@ impl Handshake {
             Self::Client { config, name, .. } => {
                 let connector = futures_rustls::TlsConnector::from(config.clone());
                 let shaking = connector.connect(name.clone(), guard).into_fallible();
-                let stream = flushing(&*below, &progress, shaking).await?;
+                let stream = flushing(&*below, Side::Client, &progress, shaking).await?;
                 (stream.into(), Some(name.to_str().into_owned()))
             }
             Self::Server { config, .. } => {
                 let acceptor = futures_rustls::TlsAcceptor::from(config.clone());
                 let shaking = acceptor.accept(guard).into_fallible();
-                let stream = flushing(&*below, &progress, shaking).await?;
+                let stream = flushing(&*below, Side::Server, &progress, shaking).await?;
                 (stream.into(), None)
             }
         };
@@ -185,6 +188,7 @@ fn is_worth_a_session(received: &[u8]) -> bool {
 /// wrong is told.
 async fn flushing<T>(
     below: &dyn Socket,
+    side: Side,
     progress: &Progress,
     shaking: impl Future<Output = Result<T, (io::Error, Guard)>>,
 ) -> io::Result<T> {
@@ -199,7 +203,7 @@ async fn flushing<T>(
     match shaken.await? {
         Ok(stream) => Ok(stream),
         Err((error, guard)) => {
-            let error = TransportError::from(failure::explain(error));
+            let error = TransportError::from(failure::explain(side, error));
             if error.kind() == io::ErrorKind::InvalidData {
                 progress.fail(error.clone()); // however long the alert takes
                 let _ = guard.send_alert().await; // the failure is why

@@ -168,6 +168,7 @@ impl Runtime for MadeUp {
             match lookup.host.as_deref().unwrap() {
                 "both.example" => Ok([BLACK_HOLE, REFUSES, ANSWERS_V6].map(parsed).to_vec()),
                 "empty.example" => Ok(Vec::new()),
+                "hanging.example" => future::pending().await,
                 _ => Err(io::Error::other("no such host")),
             }
         })

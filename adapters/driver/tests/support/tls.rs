@@ -11,8 +11,8 @@ use std::{
 };
 
 use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Runtime, Socket,
-    Spawn, StdListener, StdSocket, Stream, TlsAcceptor, TlsConnector,
+    Address, Bound, BoxFuture, ConnectOptions, ExtraInfo, ListenOptions, Listener, Lookup, Runtime,
+    Socket, Spawn, StdListener, StdSocket, Stream, TlsAcceptor, TlsConnector,
     rustls::{
         ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection,
         SupportedProtocolVersion,
@@ -26,6 +26,10 @@ use millpond::{
 use super::{Alarm, world::World};
 
 pub const NAME: &str = "example.org";
+
+/// Where the ends of a wire are.
+pub const SERVER: &str = "192.0.2.1:443";
+pub const CLIENT: &str = "192.0.2.9:50000";
 
 /// More than anything here needs.
 const MAX_POLLS: usize = 100_000;
@@ -355,6 +359,15 @@ impl Socket for End {
     fn abort(&self) {
         self.wire.change(self.writes, |lane| lane.reset = true);
     }
+
+    fn extra_info(&self) -> ExtraInfo {
+        let mut info = ExtraInfo::default();
+        info.peer_addr = Some(match self.writes {
+            Way::ToServer => SERVER.parse::<SocketAddr>().unwrap().into(),
+            Way::ToClient => CLIENT.parse::<SocketAddr>().unwrap().into(),
+        });
+        info
+    }
 }
 
 impl Drop for End {
@@ -413,9 +426,13 @@ pub fn open_with(
     socket: Box<dyn Socket>,
     set: impl FnOnce(millpond::Connect) -> millpond::Connect,
 ) -> Stream {
-    let runtime = Arc::new(Wired(world.clone(), Mutex::new(Some(socket))));
-    let connecting = set(millpond::connect(runtime, "192.0.2.1:1"));
+    let connecting = set(millpond::connect(wired(world, socket), SERVER));
     finish(world, connecting.into_future()).unwrap()
+}
+
+/// A runtime whose one connection is this socket.
+pub fn wired(world: &World, socket: Box<dyn Socket>) -> Arc<dyn Runtime> {
+    Arc::new(Wired(world.clone(), Mutex::new(Some(socket))))
 }
 
 pub fn open(world: &World, socket: Box<dyn Socket>) -> Stream {
