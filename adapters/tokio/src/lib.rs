@@ -268,9 +268,11 @@ impl Runtime for Tokio {
         Box::pin(tokio::time::sleep(duration))
     }
 
-    /// tokio's time can be paused, for tests.
+    /// tokio's time can be paused, for tests. In the destructors of a thread's locals, where streams may
+    /// be dropped, nothing can be entered any more: there it is the system's.
     fn now(&self) -> Instant {
-        let _inside = self.handle.enter();
+        let ends = Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed());
+        let _inside = (!ends).then(|| self.handle.enter());
         tokio::time::Instant::now().into_std()
     }
 }
