@@ -68,6 +68,7 @@ mod writer;
 
 pub use error::{ReadError, TransportError, Truncated, WriteError};
 pub use happy_eyeballs::{CONNECTION_ATTEMPT_DELAY, HappyEyeballs, Race, interleave};
+pub use queue::Spent;
 pub use reader::{Reader, ReaderParts, Request, Status};
 pub use separator::{EmptySeparator, Separator};
 pub use writer::{Transmit, Writer};

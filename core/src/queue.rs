@@ -1,6 +1,8 @@
 //! Bytes that wait to be sent: small writes gathered, large ones kept as they are.
 
-use alloc::collections::VecDeque;
+use alloc::{collections::VecDeque, vec::Vec};
+
+use core::mem;
 
 use bytes::{Buf, Bytes};
 
@@ -8,6 +10,36 @@ use crate::buffer::Buffer;
 
 /// From this size on, a chunk of its own costs less than copying it.
 pub(crate) const OWN_CHUNK: usize = 8 * 1024;
+
+/// What was queued without being copied, and is not needed any more.
+///
+/// Memory of the program's own (`Bytes::from_owner`) runs its code when it is dropped. So whoever holds
+/// a lock keeps this until it is released; everybody else can leave it alone.
+///
+/// ```
+/// # use millpond_core::{Spent, Writer};
+/// use bytes::Bytes;
+///
+/// let mut writer = Writer::new();
+/// writer.write_bytes(Bytes::from(vec![0; 100_000]))?;
+/// let mut later = Spent::default();
+/// later.append(writer.sent(60_000));
+/// later.append(writer.sent(40_000));
+/// // ... the lock is released ...
+/// drop(later);
+/// # Ok::<(), millpond_core::WriteError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Spent(Vec<Bytes>);
+
+impl Spent {
+    /// Keeps `other`, too.
+    ///
+    /// See [`Spent`] for an example.
+    pub fn append(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+}
 
 pub(crate) struct Queue {
     /// Comes before `gathered`. Invariant: no chunk is empty.
@@ -58,28 +90,31 @@ impl Queue {
         self.chunks.iter().map(Bytes::as_ref).chain(gathered)
     }
 
-    pub(crate) fn remove(&mut self, n: usize) {
+    pub(crate) fn remove(&mut self, n: usize) -> Spent {
         let len = self.len;
         assert!(n <= len, "sent {n} bytes, but only {len} were queued");
         self.len -= n;
         let mut left = n;
+        let mut spent = Spent::default();
         while let Some(chunk) = self.chunks.front_mut() {
             if left < chunk.len() {
                 chunk.advance(left);
-                return;
+                return spent;
             }
             left -= chunk.len();
-            self.chunks.pop_front();
+            spent.0.extend(self.chunks.pop_front());
         }
         self.gathered.consume(left);
         if self.is_empty() {
             self.clear();
         }
+        spent
     }
 
     /// Forgets everything and gives the memory back.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::new();
+    pub(crate) fn clear(&mut self) -> Spent {
+        let before = mem::replace(self, Self::new());
+        Spent(before.chunks.into())
     }
 }
 

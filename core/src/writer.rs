@@ -8,7 +8,7 @@ use crate::{
     DEFAULT_HIGH_WATER, Event,
     error::{TransportError, WriteError},
     flow::Flow,
-    queue::Queue,
+    queue::{Queue, Spent},
 };
 
 /// The next thing for the transport to do. See [`Writer`] for an example.
@@ -362,7 +362,7 @@ impl Writer {
         }
     }
 
-    /// Drops the queue and resets the connection.
+    /// Drops the queue, by returning what is not to be dropped under a lock, and resets the connection.
     ///
     /// It does nothing when the stream is closed already, or its transport has failed.
     ///
@@ -375,13 +375,13 @@ impl Writer {
     /// assert_eq!(writer.queued(), 0);
     /// # Ok::<(), millpond_core::WriteError>(())
     /// ```
-    pub fn abort(&mut self) {
+    pub fn abort(&mut self) -> Spent {
         match self.end {
             End::Open | End::Finishing | End::Finished | End::Closing => {
                 self.end = End::Aborting;
-                self.forget_queue();
+                self.forget_queue()
             }
-            End::Aborting | End::Closed { .. } | End::Failed(_) => {}
+            End::Aborting | End::Closed { .. } | End::Failed(_) => Spent::default(),
         }
     }
 
@@ -509,7 +509,8 @@ impl Writer {
         self.queue.chunks()
     }
 
-    /// The transport has taken the first `n` bytes of the queue.
+    /// The transport has taken the first `n` bytes of the queue. Returns what is not to be dropped under
+    /// a lock.
     ///
     /// # Panics
     ///
@@ -518,9 +519,10 @@ impl Writer {
     /// # Examples
     ///
     /// See [`Writer`].
-    pub fn sent(&mut self, n: usize) {
-        self.queue.remove(n);
+    pub fn sent(&mut self, n: usize) -> Spent {
+        let spent = self.queue.remove(n);
         self.shrunk();
+        spent
     }
 
     /// The [`Shutdown`](Transmit::Shutdown), [`Close`](Transmit::Close) or
@@ -545,7 +547,8 @@ impl Writer {
         };
     }
 
-    /// The transport has failed: the queue is dropped, and every later write reports the failure.
+    /// The transport has failed: the queue is dropped, and every later write reports the failure. Returns
+    /// what is not to be dropped under a lock.
     ///
     /// It is ignored once the stream is closed or has failed.
     ///
@@ -555,11 +558,12 @@ impl Writer {
     /// writer.fail(TransportError::new("reset"));
     /// assert!(matches!(writer.write(b"x"), Err(WriteError::Transport(_))));
     /// ```
-    pub fn fail(&mut self, error: impl Into<TransportError>) {
-        if !self.is_closed() {
-            self.end = End::Failed(error.into());
-            self.forget_queue();
+    pub fn fail(&mut self, error: impl Into<TransportError>) -> Spent {
+        if self.is_closed() {
+            return Spent::default();
         }
+        self.end = End::Failed(error.into());
+        self.forget_queue()
     }
 
     /// The change of back-pressure since the last call: [`Event::PauseWriting`] and
@@ -596,21 +600,54 @@ impl Writer {
         }
     }
 
-    fn forget_queue(&mut self) {
-        self.queue.clear();
+    fn forget_queue(&mut self) -> Spent {
+        let spent = self.queue.clear();
         self.flow.resume();
+        spent
     }
 }
 
 /// How much is queued, how much may be, and how the stream stands.
-impl fmt::Debug for Writer {
+impl Writer {
+    /// What is printed of the writer, to be printed later: an error and a formatter may be the
+    /// program's and do anything, which nobody wants under a lock.
+    ///
+    /// ```
+    /// # use millpond_core::Writer;
+    /// let writer = Writer::new();
+    /// assert_eq!(format!("{:?}", writer.snapshot()), format!("{writer:?}"));
+    /// ```
+    pub fn snapshot(&self) -> impl fmt::Debug + use<> {
+        Snapshot {
+            queued: self.queued(),
+            watermarks: self.watermarks(),
+            paused: self.is_paused(),
+            end: self.end.clone(),
+        }
+    }
+}
+
+struct Snapshot {
+    queued: usize,
+    watermarks: (usize, usize),
+    paused: bool,
+    end: End,
+}
+
+impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writer")
-            .field("queued", &self.queued())
-            .field("watermarks", &self.watermarks())
-            .field("paused", &self.is_paused())
+            .field("queued", &self.queued)
+            .field("watermarks", &self.watermarks)
+            .field("paused", &self.paused)
             .field("end", &self.end)
             .finish()
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.snapshot().fmt(f)
     }
 }
 

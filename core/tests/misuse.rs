@@ -702,9 +702,9 @@ fn what_is_written_too_late_is_refused_and_not_queued() {
     let ends: [(Finish, WriteError); 4] = [
         (|writer, _| writer.write_eof(), WriteError::Finished),
         (|writer, _| writer.close(), WriteError::Closed),
-        (|writer, _| writer.abort(), WriteError::Closed),
+        (|writer, _| drop(writer.abort()), WriteError::Closed),
         (
-            |writer, failure| writer.fail(failure.clone()),
+            |writer, failure| drop(writer.fail(failure.clone())),
             WriteError::Transport(failure.clone()),
         ),
     ];

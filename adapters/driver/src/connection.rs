@@ -3,13 +3,14 @@
 use std::{
     fmt,
     io::{self, IoSlice},
+    mem,
     sync::{Arc, PoisonError},
     task::{Context, Poll, Wake, Waker, ready},
     time::Duration,
 };
 
 use bytes::{Buf, Bytes};
-use millpond_core::{Event, Transmit, TransportError, WriteError, Writer};
+use millpond_core::{Event, Spent, Transmit, TransportError, WriteError, Writer};
 
 use crate::{
     background::Background,
@@ -87,6 +88,8 @@ struct Sending {
     corks: usize,
     /// The connection's.
     activity: Option<Arc<Activity>>,
+    /// To be dropped once the lock is released.
+    spent: Spent,
     /// Those who wait for the queue to shrink or for the end.
     waiters: Waiters,
 }
@@ -145,6 +148,7 @@ pub(crate) struct Closing {
 struct Afterwards {
     waiters: Wakers,
     closed: Option<Arc<dyn Socket>>,
+    spent: Spent,
 }
 
 impl Connection {
@@ -190,6 +194,7 @@ impl Connection {
                 direction,
                 corks: 0,
                 waiters: Waiters::default(),
+                spent: Spent::default(),
             }),
         };
         Arc::new(connection)
@@ -244,10 +249,14 @@ impl Connection {
 
     pub(crate) fn write_bytes(self: &Arc<Self>, mut data: Bytes) -> Result<(), WriteError> {
         self.check_direction()?;
+        // What is copied is dropped without the lock: it may be the program's own memory.
         self.change(|change, cx| {
             let sent = change.try_send(cx, &[IoSlice::new(&data)])?;
             data.advance(sent);
-            change.sending.core.write_bytes(data)
+            match data.len() < LARGE {
+                true => change.sending.core.write(&data),
+                false => change.sending.core.write_bytes(mem::take(&mut data)),
+            }
         })
     }
 
@@ -322,7 +331,7 @@ impl Connection {
     }
 
     pub(crate) fn abort(self: &Arc<Self>) {
-        self.change(|change, _| change.sending.core.abort());
+        drop(self.change(|change, _| change.sending.core.abort()));
     }
 
     /// Waits until everything that was written is with the system. What has gone wrong is the core's
@@ -490,7 +499,7 @@ impl Connection {
     /// The read side was told that the transport has failed.
     pub(crate) fn fail(&self, error: TransportError) {
         let mut sending = self.lock();
-        sending.core.fail(error);
+        sending.fail(error);
         let afterwards = sending.settle();
         drop(sending);
         self.finish(afterwards);
@@ -524,7 +533,7 @@ impl Connection {
         error: impl Into<TransportError>,
         last: impl FnOnce(&dyn Socket),
     ) {
-        sending.core.fail(error);
+        sending.fail(error);
         let socket = sending.socket.take();
         let afterwards = sending.settle();
         drop(sending);
@@ -564,6 +573,7 @@ impl Connection {
             self.listening.wake_all();
         }
         afterwards.waiters.wake();
+        drop(afterwards.spent);
     }
 
     fn release(&self, socket: Arc<dyn Socket>, aborted: bool) {
@@ -769,7 +779,7 @@ impl Change<'_> {
                     break;
                 }
                 Poll::Ready(Ok(n)) => {
-                    sending.core.sent(n.min(held_back));
+                    sending.spent.append(sending.core.sent(n.min(held_back)));
                     let n = n.saturating_sub(held_back);
                     sent += n;
                     sent_of_first += n;
@@ -782,7 +792,7 @@ impl Change<'_> {
                 }
                 Poll::Ready(Err(error)) => {
                     let error = TransportError::from(error);
-                    sending.core.fail(error.clone());
+                    sending.fail(error.clone());
                     return Err(WriteError::Transport(error));
                 }
             }
@@ -845,7 +855,7 @@ impl Sending {
                 Transmit::Data(_) => {
                     let sent = poll_write_all(&**socket, cx, core.chunks(), core.queued());
                     ready!(sent).map(|n| {
-                        core.sent(n);
+                        self.spent.append(core.sent(n));
                         touch(self.activity.as_deref());
                     })
                 }
@@ -876,20 +886,27 @@ impl Sending {
                 }
             };
             if let Err(error) = result {
-                core.fail(error);
+                self.spent.append(core.fail(error));
             }
         }
         if core.error().is_none() && socket.wants_flush() {
             if let Err(error) = ready!(socket.poll_flush(cx)) {
-                core.fail(error);
+                self.spent.append(core.fail(error));
             }
         }
         Poll::Ready(())
     }
 
+    fn fail(&mut self, error: impl Into<TransportError>) {
+        self.spent.append(self.core.fail(error));
+    }
+
     /// After a change: who is to be woken, and is the socket to be closed?
     fn settle(&mut self) -> Afterwards {
-        let mut afterwards = Afterwards::default();
+        let mut afterwards = Afterwards {
+            spent: mem::take(&mut self.spent),
+            ..Afterwards::default()
+        };
         let resumed = self.core.poll_event() == Some(Event::ResumeWriting);
         if resumed || self.core.queued() == 0 || self.core.is_closing() {
             afterwards.waiters = self.waiters.take();
@@ -988,6 +1005,7 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Connection");
         self.describe(&mut debug);
-        self.inspect(|core| debug.field("writer", core).finish())
+        let writer = self.inspect(Writer::snapshot);
+        debug.field("writer", &writer).finish()
     }
 }

@@ -619,8 +619,8 @@ impl fmt::Debug for StreamWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("StreamWriter");
         self.connection.describe(&mut debug);
-        self.connection
-            .inspect(|core| debug.field("core", core).finish())
+        let core = self.connection.inspect(Writer::snapshot);
+        debug.field("core", &core).finish()
     }
 }
 

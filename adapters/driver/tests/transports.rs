@@ -3,16 +3,19 @@
 mod support;
 
 use std::{
+    error::Error,
+    fmt::{self, Write as _},
     io::{self, ErrorKind, IoSlice},
     pin::pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, Mutex, atomic::Ordering, mpsc},
     task::{Context, Poll, Wake, Waker},
+    thread,
     time::Duration,
 };
 
 use futures_lite::future::{block_on, poll_once};
 use millpond::{
-    BoxFuture, Bytes, ReadError, StreamOptions, StreamReader, StreamWriter, WriteError,
+    BoxFuture, Bytes, ReadError, StreamOptions, StreamReader, StreamWriter, Transport, WriteError,
 };
 
 use crate::support::{Alarm, Kept, Scripted, fails, ready};
@@ -21,7 +24,7 @@ fn no_spawning(_: BoxFuture<'static, ()>) {
     panic!("nothing is left for the background");
 }
 
-fn kind<T: std::fmt::Debug>(result: Result<T, impl Into<io::Error>>) -> ErrorKind {
+fn kind<T: fmt::Debug>(result: Result<T, impl Into<io::Error>>) -> ErrorKind {
     result.unwrap_err().into().kind()
 }
 
@@ -302,8 +305,8 @@ fn a_read_that_waits_is_woken_when_the_stream_is_closed_or_aborted() {
     for abort in [false, true] {
         let socket = Scripted::new([], []);
         let (mut reader, mut writer) = socket.open(no_spawning);
-        let reading = std::thread::spawn(move || block_on(reader.read(1)));
-        std::thread::sleep(Duration::from_millis(20));
+        let reading = thread::spawn(move || block_on(reader.read(1)));
+        thread::sleep(Duration::from_millis(20));
         if abort {
             writer.abort();
         } else {
@@ -643,4 +646,111 @@ fn nothing_is_sent_early_for_a_wait_that_was_given_up() {
     assert_eq!(writer.queued(), 9);
     drop(cork);
     assert_eq!(writer.queued(), 0);
+}
+
+/// Asks the transport on another thread, so that a lock that is held is a failure and no standstill.
+fn look_at(transport: &Transport) {
+    let (transport, (looked, has_looked)) = (transport.clone(), mpsc::channel());
+    thread::spawn(move || looked.send(transport.queued()));
+    let looked = has_looked.recv_timeout(Duration::from_secs(20));
+    looked.expect("no lock is held");
+}
+
+/// Memory of the program's whose destructor uses the stream that it was written to.
+struct Looks(Vec<u8>, Transport);
+
+impl AsRef<[u8]> for Looks {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        look_at(&self.1);
+    }
+}
+
+#[test]
+fn no_lock_is_held_while_what_was_written_is_dropped() {
+    for (len, how) in (0..4).flat_map(|how| [(10, how), (10_000, how)]) {
+        let options = StreamOptions::new().watermarks(0, 0);
+        let ((_reader, mut writer), (mut peer, _peer_writer)) = options.pair(1);
+        let looks = Looks(vec![b'x'; len], writer.transport());
+        writer.write(b"busy").unwrap();
+        writer.write_bytes(Bytes::from_owner(looks)).unwrap();
+        match how {
+            0 => drop(block_on(peer.read_exactly(4 + len)).unwrap()),
+            1 => writer.abort(),
+            2 => writer.transport().abort(),
+            _ => drop(peer), // writing fails
+        }
+    }
+}
+
+#[test]
+fn a_transport_can_be_printed_into_its_own_stream() {
+    struct Own<'a>(&'a mut StreamWriter);
+    impl fmt::Write for Own<'_> {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0.write(text.as_bytes()).map_err(|_| fmt::Error)
+        }
+    }
+    let ((reader, mut writer), (mut peer, _peer_writer)) = millpond::pair();
+    let transport = writer.transport();
+    write!(Own(&mut writer), "{transport:?} {reader:?}").unwrap();
+    writer.close();
+    let printed = block_on(peer.read_to_eof()).unwrap();
+    assert!(printed.starts_with(b"Transport { connection: Connection"));
+}
+
+#[test]
+fn no_lock_is_held_while_an_error_is_printed() {
+    /// The stream's own failure, which looks at the stream.
+    #[derive(Default)]
+    struct Curious(Mutex<Option<Transport>>);
+    impl fmt::Debug for Curious {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            look_at(&self.0.lock().unwrap().take().unwrap());
+            f.write_str("curious")
+        }
+    }
+    impl fmt::Display for Curious {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            fmt::Debug::fmt(self, f)
+        }
+    }
+    impl Error for Curious {}
+
+    let curious: &'static Curious = Box::leak(Box::default());
+    let socket = Scripted::new([], [Poll::Ready(Err(io::Error::other(curious)))]);
+    let (_, mut writer) = socket.open(no_spawning);
+    writer.write(b"fails").unwrap_err();
+    for printed in [
+        &writer as &dyn fmt::Debug,
+        &writer.transport(),
+        &writer.cork(),
+    ] {
+        *curious.0.lock().unwrap() = Some(writer.transport());
+        assert!(format!("{printed:?}").contains("curious"));
+    }
+}
+
+#[test]
+fn a_close_of_what_is_gone_already_is_no_failure_and_every_other_is() {
+    for error in [
+        ErrorKind::NotConnected,
+        ErrorKind::BrokenPipe,
+        ErrorKind::ConnectionReset,
+        ErrorKind::Other,
+    ] {
+        let socket = Scripted::new([], []);
+        *socket.close_error.lock().unwrap() = Some(error);
+        let (_, mut writer) = socket.open(no_spawning);
+        writer.close();
+        let closed = block_on(writer.wait_closed());
+        assert_eq!(socket.closes.load(Ordering::Relaxed), 1);
+        let failure = closed.err().map(|failure| io::Error::from(failure).kind());
+        assert_eq!(failure, (error != ErrorKind::NotConnected).then_some(error));
+    }
 }

@@ -30,6 +30,8 @@ pub struct Scripted {
     /// Wakers that the write side was polled with.
     pub write_wakers: Mutex<Vec<Waker>>,
     pub closes: AtomicUsize,
+    /// What every close fails with, if it does.
+    pub close_error: Mutex<Option<ErrorKind>>,
     pub aborts: AtomicUsize,
 }
 
@@ -112,7 +114,8 @@ impl Socket for Handle {
 
     fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.closes.fetch_add(1, Ordering::Relaxed);
-        Poll::Ready(Ok(()))
+        let error = *self.0.close_error.lock().unwrap();
+        Poll::Ready(error.map_or(Ok(()), |kind| Err(kind.into())))
     }
 
     fn abort(&self) {
