@@ -329,7 +329,10 @@ macro_rules! __servers {
             shutting_down {
                 a_server_without_connections_is_shut_down_at_once,
                 what_busy_handlers_write_is_delivered_by_a_shutdown,
-                handlers_that_wait_for_their_client_are_ended_by_the_second_stage,
+                handlers_that_wait_for_a_next_request_are_ended_at_once,
+                a_handler_in_the_middle_of_a_request_gets_the_time,
+                a_client_that_has_never_said_anything_is_not_waited_for,
+                idle_handlers_that_are_left_alone_are_ended_by_the_second_stage,
                 handlers_that_wait_for_ever_are_cancelled_and_reported,
                 a_client_that_takes_nothing_does_not_hold_up_a_shutdown,
                 a_shutdown_can_be_dropped_at_any_await_and_called_again,
@@ -394,6 +397,7 @@ macro_rules! __runtime {
                 a_server_that_never_started_can_be_closed,
                 a_stream_server_can_be_bound_started_and_closed_again_and_again,
                 a_stream_server_serves_for_ever_and_can_be_closed_then,
+                a_stream_server_is_closed_while_it_serves_for_ever,
                 all_addresses_of_hosts_get_the_same_port_and_each_is_taken_once,
                 an_empty_host_is_all_interfaces,
                 an_address_of_another_machine_is_left_out_if_one_is_left,
@@ -459,6 +463,10 @@ macro_rules! __system {
                 a_path_is_taken_from_the_dead_and_not_from_the_living,
                 #[cfg(unix)]
                 only_a_path_of_its_own_is_removed,
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                backlogs_are_what_they_should_be,
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                the_mode_of_a_path_is_what_was_asked_for,
             }
             pipes {
                 #[cfg(unix)]

@@ -301,7 +301,7 @@ fn talk_to_client_of_stream_server<H: Harness>(
             let directory = tempfile::tempdir().unwrap();
             let (sender, results) = mpsc::unbounded();
             let target = place.listen(&directory);
-            let mut server = StreamServer::new(runtime.clone(), target, move |stream| {
+            let server = StreamServer::new(runtime.clone(), target, move |stream| {
                 let (reader, writer) = stream.into_split();
                 report(conversation(reader, writer), &sender)
             });

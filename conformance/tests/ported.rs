@@ -15,10 +15,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_channel::{mpsc, oneshot};
+use futures_util::{FutureExt, StreamExt, future::join};
 use millpond::{
-    Address, BoxFuture, ReadError, Runtime, Server, Shutdown, Socket, StartServer, Stream,
-    StreamMode, StreamOptions, StreamReader, StreamServer, StreamWriter, TransportError,
-    WriteError, connect, fed,
+    Address, BoxFuture, HandlerErrorCause, ReadError, Runtime, Server, Shutdown, Socket,
+    StartServer, Stream, StreamMode, StreamOptions, StreamReader, StreamServer, StreamWriter,
+    TransportError, WriteError, connect, fed,
     millpond_core::{Reader, Request, Separator, Status},
     open_connection, start_server,
 };
@@ -307,7 +309,7 @@ mod reader {
             let (mut feeder, mut reader) = fed();
             let error = TransportError::new("it broke");
             let failing = async { feeder.fail(error.clone()) };
-            let (line, ()) = futures_util::future::join(reader.read_line(), failing).await;
+            let (line, ()) = join(reader.read_line(), failing).await;
             assert_eq!(line, Err(ReadError::Transport(error)));
             Ok(())
         })
@@ -403,7 +405,7 @@ mod debug {
     #[test]
     fn repr_of_a_stream_server() -> Tested {
         run(async {
-            let mut server = StreamServer::new(smol(), ANY_PORT, echo_on_a_stream);
+            let server = StreamServer::new(smol(), ANY_PORT, echo_on_a_stream);
             assert!(format!("{server:?}").contains("server: None"));
             server.bind().await?;
             assert!(format!("{server:?}").contains("serving: false"));
@@ -427,21 +429,40 @@ mod withdrawn {
         Ok(stream.wait_closed().await?)
     }
 
+    /// A client closes the server, which is served for ever meanwhile.
+    async fn is_closed_by_a_client(server: StreamServer) -> Tested {
+        server.start_serving().await?;
+        let client = async {
+            ask(&server.sockets()[0]).await?;
+            Ok::<_, Box<dyn Error>>(server.close().await)
+        };
+        let (served, shutdown) = join(server.serve_forever(), client).await;
+        served?;
+        let shutdown = shutdown?;
+        assert_eq!((shutdown.cancelled, shutdown.left), (0, 0));
+        assert!(!server.is_bound());
+        Ok(())
+    }
+
     #[test]
     fn stream_server() -> Tested {
-        run(async {
-            let mut server = StreamServer::new(smol(), ANY_PORT, echo_on_a_stream);
-            server.start_serving().await?;
-            ask(&server.sockets()[0]).await?;
-            server.close().await;
-            Ok(())
-        })
+        let server = StreamServer::new(smol(), ANY_PORT, echo_on_a_stream);
+        run(is_closed_by_a_client(server))
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn unix_stream_server() -> Tested {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("echo");
+        let server = millpond::UnixStreamServer::new(smol(), &*path, echo_on_a_stream);
+        run(is_closed_by_a_client(server))
     }
 
     #[test]
     fn stream_server_bind() -> Tested {
         run(async {
-            let mut server = StreamServer::new(smol(), ANY_PORT, echo_on_a_stream);
+            let server = StreamServer::new(smol(), ANY_PORT, echo_on_a_stream);
             assert!(!server.is_bound());
             assert!(server.sockets().is_empty());
             server.bind().await?;
@@ -462,7 +483,7 @@ mod withdrawn {
     #[test]
     fn stream_server_start_serving() -> Tested {
         run(async {
-            let mut server = StreamServer::new(smol(), ANY_PORT, echo_on_a_stream);
+            let server = StreamServer::new(smol(), ANY_PORT, echo_on_a_stream);
             assert!(!server.is_serving());
             server.start_serving().await?;
             assert!(server.is_bound() && server.is_serving());
@@ -475,44 +496,59 @@ mod withdrawn {
         })
     }
 
-    /// A server whose handler waits for a client that says nothing, and what the client reads when
-    /// `end` is through with the server.
+    type Read = Result<millpond::Bytes, ReadError>;
+
+    /// A server is ended while its handler waits for a next line: what that reads then, and the client.
     async fn ended_by(
-        end: impl AsyncFnOnce(&mut StreamServer) -> Shutdown,
-    ) -> Result<(Shutdown, Result<millpond::Bytes, ReadError>), Box<dyn Error>> {
-        let handler = async |mut stream: Stream| -> io::Result<()> {
-            stream.write_all(b"here\n").await?;
-            // The end of the stream, or a failure.
-            let _ = stream.read_to_eof().await;
-            Ok(())
+        end: impl AsyncFnOnce(&StreamServer) -> Shutdown,
+    ) -> Result<(Shutdown, Read, Read), Box<dyn Error>> {
+        let (report, mut reports) = mpsc::unbounded();
+        let (proceed, fut2) = oneshot::channel::<()>();
+        let fut2 = fut2.shared();
+        let handler = move |mut stream: Stream| {
+            let (report, fut2) = (report.clone(), fut2.clone());
+            async move {
+                let data = stream.read_exactly(4).await;
+                report.unbounded_send(data).unwrap();
+                fut2.await.unwrap();
+                report.unbounded_send(stream.read_line().await).unwrap();
+            }
         };
-        let mut server = StreamServer::new(smol(), ANY_PORT, handler)
-            .shutdown_timeout(Duration::from_millis(50));
+        let server = StreamServer::new(smol(), ANY_PORT, handler);
         server.start_serving().await?;
         let mut client = super::connect(smol(), &server.sockets()[0]).await?;
-        assert_eq!(client.read_line().await?, "here\n");
-        let shutdown = end(&mut server).await;
+        client.write_all(b"data").await?;
+        assert_eq!(reports.next().await.expect("fut1")?, "data");
+        proceed.send(()).unwrap();
+        let (shutdown, read) = join(end(&server), client.read_line()).await;
         assert!(!server.is_bound());
-        Ok((shutdown, client.read_to_eof().await))
+        Ok((shutdown, reports.next().await.expect("the end"), read))
     }
 
     #[test]
     fn stream_server_close() -> Tested {
         run(async {
-            let (shutdown, end) = ended_by(async |server| server.close().await).await?;
+            let began = Instant::now();
+            let (shutdown, handler, client) = ended_by(async |server| server.close().await).await?;
             assert_eq!((shutdown.cancelled, shutdown.left), (0, 0));
-            assert_eq!(end?, "");
+            assert_eq!(handler?, "");
+            assert_eq!(client?, "");
+            // Not by the second stage.
+            assert_eq!(shutdown.closed, 0);
+            assert!(began.elapsed() < Duration::from_secs(60));
             Ok(())
         })
     }
 
+    /// There, both sides read the end; here both learn that they were reset.
     #[test]
     fn stream_server_abort() -> Tested {
         run(async {
-            let (shutdown, end) = ended_by(async |server| server.abort().await).await?;
+            let (shutdown, handler, client) = ended_by(async |server| server.abort().await).await?;
             assert_eq!(shutdown.left, 0);
-            let Err(ReadError::Transport(error)) = end else {
-                panic!("{end:?}");
+            assert!(handler.is_err(), "{handler:?}");
+            let Err(ReadError::Transport(error)) = client else {
+                panic!("{client:?}");
             };
             assert_eq!(error.kind(), ErrorKind::ConnectionReset);
             Ok(())
@@ -522,19 +558,29 @@ mod withdrawn {
     #[test]
     fn stream_shutdown_hung_task() -> Tested {
         run(async {
-            let handler = async |mut stream: Stream| {
-                let _ = stream.write(b"here\n");
-                std::future::pending::<()>().await;
+            let (report, mut reports) = mpsc::unbounded();
+            let handler = move |mut stream: Stream| {
+                let report = report.clone();
+                async move {
+                    let data = stream.read_exactly(4).await;
+                    report.unbounded_send(data).unwrap();
+                    let mut ticks = smol::Timer::interval(Duration::from_millis(10));
+                    while ticks.next().await.is_some() {}
+                }
             };
-            let mut server = StreamServer::new(smol(), ANY_PORT, handler)
-                .shutdown_timeout(Duration::from_millis(50));
+            let (cancelled, mut failed) = mpsc::unbounded();
+            let server = StreamServer::new(smol(), ANY_PORT, handler)
+                .shutdown_timeout(Duration::from_millis(300))
+                .on_handler_error(move |error| cancelled.unbounded_send(error.cause).unwrap());
             server.start_serving().await?;
             let mut client = super::connect(smol(), &server.sockets()[0]).await?;
-            assert_eq!(client.read_line().await?, "here\n");
-            let started = Instant::now();
-            let shutdown = server.close().await;
+            client.write_all(b"data").await?;
+            assert_eq!(reports.next().await.expect("fut1")?, "data");
+            let (shutdown, end) = join(server.close(), client.read_line()).await;
             assert_eq!((shutdown.cancelled, shutdown.left), (1, 0));
-            assert!(started.elapsed() < Duration::from_secs(10));
+            assert_eq!(end?, "");
+            let cause = failed.next().await.expect("cancelled");
+            assert!(matches!(cause, HandlerErrorCause::Cancelled), "{cause:?}");
             Ok(())
         })
     }

@@ -986,6 +986,11 @@ pub(crate) fn behind<'a>(bufs: &'a [IoSlice<'a>], mut n: usize) -> impl Iterator
 }
 
 impl Connection {
+    /// Whether the peer's end was seen, or a failure of reading.
+    pub(crate) fn has_seen_the_end(&self) -> bool {
+        self.receiving().has_ended()
+    }
+
     /// Adds what is worth knowing of the connection to the description of a half.
     pub(crate) fn describe(&self, debug: &mut fmt::DebugStruct<'_, '_>) {
         if self.mode != StreamMode::ReadWrite {

@@ -219,6 +219,26 @@ pub struct HandlerError {
     pub peer_addr: Option<Address>,
     /// What happened.
     pub cause: HandlerErrorCause,
+    pub(crate) client_has_left: bool,
+}
+
+impl HandlerError {
+    /// Whether its client has reset the connection, left it in the middle, or fallen silent, and the
+    /// handler has failed of that. Every client can bring this about, so it is not printed by default.
+    ///
+    /// ```no_run
+    /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
+    /// let server = millpond::start_server(runtime, "127.0.0.1:8888", async |_, _| {});
+    /// let server = server.on_handler_error(|error| {
+    ///     if !error.client_has_left() {
+    ///         eprintln!("{error}");
+    ///     }
+    /// });
+    /// # Ok(()) }
+    /// ```
+    pub fn client_has_left(&self) -> bool {
+        self.client_has_left
+    }
 }
 
 /// What became of a handler.
@@ -305,6 +325,21 @@ impl fmt::Debug for HandlerError {
     }
 }
 
+/// An error, what caused it, what caused that, and so on.
+pub(crate) fn chain<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| cause_of(*error))
+}
+
+fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>() {
+        // Its source is not what is in it, but the source of that.
+        Some(error) => error.get_ref().map(|inner| inner as _),
+        None => error.source(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use millpond_core::TransportError;
@@ -345,6 +380,7 @@ mod tests {
         let failed = |error: BoxError| HandlerError {
             peer_addr: Some(Address::from(([127, 0, 0, 1], 80))),
             cause: HandlerErrorCause::Failed(error),
+            client_has_left: false,
         };
         let handler = "the handler of 127.0.0.1:80 failed: outer";
         let error = failed(Outer(fmt::Error).into());

@@ -22,6 +22,7 @@ use crate::{
     options::Opened,
     os,
     reader::StreamReader,
+    report,
     serving::{Handling, Serving},
     socket::Socket,
     sync::{
@@ -129,7 +130,16 @@ impl Running {
         };
         if let Some(cause) = cause {
             let peer_addr = connection.extra_info().peer_addr.clone();
-            self.serving.report(HandlerError { peer_addr, cause });
+            let client_has_left = match &cause {
+                HandlerErrorCause::Failed(error) => report::client_has_left(connection, &**error),
+                HandlerErrorCause::Idle { .. } => true,
+                HandlerErrorCause::Cancelled | HandlerErrorCause::Panicked(_) => false,
+            };
+            self.serving.report(HandlerError {
+                peer_addr,
+                cause,
+                client_has_left,
+            });
         }
         let mut waiting = Waiting::new(connection);
         poll_fn(|cx| {

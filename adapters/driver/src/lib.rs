@@ -104,6 +104,7 @@ mod places;
 mod progress;
 mod reader;
 mod receiving;
+mod report;
 mod runtime;
 mod scratch;
 mod server;

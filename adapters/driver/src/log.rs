@@ -6,13 +6,16 @@ use crate::error::HandlerError;
 
 pub(crate) fn handler_error(error: &HandlerError) {
     #[cfg(feature = "tracing")]
-    tracing::error!(%error, "a handler did not end well");
+    match error.client_has_left() {
+        true => tracing::debug!(%error, "client left"),
+        false => tracing::error!(%error, "handler failed"),
+    }
     let _ = error;
 }
 
 pub(crate) fn handshake_error(error: &dyn fmt::Display) {
     #[cfg(feature = "tracing")]
-    tracing::debug!(%error, "a client did not get through the handshake");
+    tracing::debug!(%error, "TLS handshake failed");
     let _ = error;
 }
 

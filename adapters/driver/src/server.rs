@@ -110,8 +110,12 @@ impl Server {
     /// See [`Server`].
     pub async fn serve_forever(&self) -> Result<(), OpenError> {
         self.serving.start()?;
-        self.serving.closed().await;
+        self.closed().await;
         Ok(())
+    }
+
+    pub(crate) async fn closed(&self) {
+        self.serving.closed().await;
     }
 }
 
@@ -182,6 +186,10 @@ impl Server {
     /// closes the streams of those that have not; cancels those that go on nevertheless.
     ///
     /// asyncio has no counterpart, but [`StreamServer::close`](crate::StreamServer::close) of 3.8.
+    ///
+    /// Handlers that wait for a next request see the end of the stream at once, unless
+    /// [`end_idle_on_shutdown`](crate::StartServer::end_idle_on_shutdown) says otherwise, and each can
+    /// wait for [`shutdown_requested`](crate::StreamWriter::shutdown_requested).
     ///
     /// Each of the last three stages may take as long as
     /// [`shutdown_timeout`](crate::StartServer::shutdown_timeout), and takes no longer than it needs.

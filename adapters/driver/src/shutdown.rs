@@ -1,6 +1,6 @@
 //! Shutting a server down, stage by stage.
 
-use crate::{connection::Connection, serving::Serving, shutdown_notice::IdleReads};
+use crate::{connection::Connection, serving::Serving};
 
 /// How a server's shutdown begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,7 +44,7 @@ impl Serving {
                 self.for_each_client(Connection::abort);
             }
             Shutting::Down => {
-                self.for_each_client(|client| client.begin_shutdown(IdleReads::Wait));
+                self.for_each_client(|client| client.begin_shutdown(self.config.idle_reads));
                 if self.ended_in_time().await {
                     return shutdown;
                 }

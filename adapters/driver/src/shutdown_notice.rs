@@ -25,6 +25,15 @@ pub(crate) enum IdleReads {
     End,
 }
 
+impl IdleReads {
+    pub(crate) fn ended(end: bool) -> Self {
+        match end {
+            true => Self::End,
+            false => Self::Wait,
+        }
+    }
+}
+
 /// Whether a graceful shutdown has begun, and those who wait for it.
 #[derive(Default)]
 pub(crate) struct ShutdownNotice {

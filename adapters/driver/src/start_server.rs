@@ -3,8 +3,8 @@
 use std::{
     fmt,
     future::IntoFuture,
-    io::{self, Write},
-    sync::Arc,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -15,9 +15,11 @@ use crate::{
     options::{StreamOptions, stream_options},
     os,
     reader::StreamReader,
+    report,
     runtime::{BoxFuture, Runtime},
     server::Server,
     serving::{Config, Handler},
+    shutdown_notice::IdleReads,
     socket::Bound,
     socket_options::{KeepAlive, ListenOptions, socket_options},
     std_socket::StdListener,
@@ -238,8 +240,9 @@ macro_rules! server_options {
         }
 
         /// What to do when a client does not get through the handshake of TLS: nothing by default, as
-        /// in asyncio, since anybody can call, or an event if the feature `tracing` is on. It is given
-        /// the client's address.
+        /// in asyncio, since anybody can call, or an event of level `DEBUG` if the feature `tracing` is
+        /// on. It is given the client's address, and hears of every one: also of those that never began
+        /// ([`TlsError::NeverBegan`](crate::TlsError::NeverBegan)), as probes do.
         ///
         /// ```no_run
         /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>, tls: millpond::TlsAcceptor) -> std::io::Result<()> {
@@ -269,8 +272,12 @@ macro_rules! server_options {
 
             /// How many connections may wait to be accepted; 100 by default, as in asyncio. The
             /// system may cut it.
+            ///
+            /// `Differs from asyncio:` a socket that was given and listens already keeps its backlog,
+            /// unless one is asked for here. Systems other than Linux, Android and FreeBSD do not say
+            /// whether it listens, and it gets the default there.
             backlog(backlog: u32) => "backlog(1024)",
-            |plan| plan.config.backlog = backlog;
+            |plan| plan.backlog = Some(backlog);
 
             /// Whether a port can be listened on again at once after a server closed
             /// (`SO_REUSEADDR`); `true` by default, as in asyncio, but `false` on Windows, where it
@@ -287,6 +294,15 @@ macro_rules! server_options {
             /// the one that was made; `true` by default, as in asyncio since Python 3.13.
             cleanup_socket(cleanup: bool) => "cleanup_socket(false)",
             |plan| plan.listen.cleanup_socket = cleanup;
+
+            /// The mode of the path of a unix socket: `0o600` lets processes of the same user connect
+            /// alone. It holds from the first moment on, and whatever the umask is; by default the mode
+            /// is what the umask leaves of `0o777`, as in asyncio. It is for paths on Linux and Android,
+            /// and an error elsewhere.
+            ///
+            /// asyncio has no counterpart.
+            unix_mode(mode: u32) => "unix_mode(0o600)",
+            |plan| plan.listen.unix_mode = Some(mode);
 
             /// The most connections there may be at once; not bounded by default. While there are so
             /// many that are served or not closed yet, nobody is accepted, and those who call wait in
@@ -316,9 +332,27 @@ macro_rules! server_options {
             "shutdown_timeout(std::time::Duration::from_secs(5))",
             |plan| plan.config.shutdown_timeout = timeout;
 
+            /// Whether a [shutdown](crate::Server::shutdown) ends at once what waits for a next request:
+            /// `true` by default. Then a read that has to wait while nothing is buffered sees the end of
+            /// the stream, behind everything that has come until then, and so does each such read
+            /// afterwards; a handler in the middle of a request gets the time. With TLS, clients who have
+            /// not begun their handshake are ended, too.
+            ///
+            /// With `false` clients may go on asking until their streams are closed by the second stage.
+            /// Either way, a handler can wait for
+            /// [`shutdown_requested`](crate::StreamWriter::shutdown_requested).
+            ///
+            /// asyncio has no counterpart.
+            end_idle_on_shutdown(end: bool) => "end_idle_on_shutdown(false)",
+            |plan| plan.config.idle_reads = crate::shutdown_notice::IdleReads::ended(end);
+
             /// What to do with a handler that failed, panicked or had to be cancelled. By default it
             /// is one line on standard error, as asyncio's exception handler writes, or an event if
             /// the feature `tracing` is on.
+            ///
+            /// This hears of every one. By default, one whose
+            /// [client has left](crate::HandlerError::client_has_left) is not printed, and an event of
+            /// level `DEBUG`: anybody could fill a log with those.
             #[doc(alias = "set_exception_handler")]
             on_handler_error(report: impl Fn(HandlerError) + Send + Sync + 'static) =>
             "on_handler_error(|error| eprintln!(\"{error}\"))",
@@ -367,6 +401,10 @@ impl StartServer {
     /// Whether it accepts from the start; `true` by default. Otherwise
     /// [`Server::start_serving`] or [`Server::serve_forever`] begins with it.
     ///
+    /// Until then, connecting to a port is refused. A unix socket at a path listens already, so that
+    /// no other server takes the path for one that a dead server has left: who connects waits to be
+    /// accepted.
+    ///
     /// ```no_run
     /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
     /// let starting = millpond::start_server(runtime, "127.0.0.1:80", async |_, _| {});
@@ -380,7 +418,7 @@ impl StartServer {
         self
     }
 
-    async fn start(mut self) -> Result<Server, OpenError> {
+    async fn start(self) -> Result<Server, OpenError> {
         let server = self.plan.bind().await?;
         if self.start_serving {
             server.start_serving()?;
@@ -423,10 +461,13 @@ where
 /// Where a server is to listen, and how.
 pub(crate) struct Plan {
     runtime: Arc<dyn Runtime>,
-    target: Target<StdListener>,
+    /// A socket that was given is taken out once.
+    target: Mutex<Target<StdListener>>,
     pub(crate) family: Option<Family>,
     pub(crate) flags: i32,
     pub(crate) listen: ListenOptions,
+    /// If one was asked for.
+    pub(crate) backlog: Option<u32>,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) config: Config,
 }
@@ -439,10 +480,11 @@ impl Plan {
     ) -> Self {
         Self {
             runtime,
-            target,
+            target: Mutex::new(target),
             family: None,
             flags: 0,
             listen: ListenOptions::default(),
+            backlog: None,
             tls: None,
             config: Config {
                 options: StreamOptions::new(),
@@ -451,22 +493,19 @@ impl Plan {
                 max_connections: usize::MAX,
                 max_lingering: MAX_LINGERING,
                 shutdown_timeout: SHUTDOWN_TIMEOUT,
+                idle_reads: IdleReads::End,
                 tls: None,
                 handler,
                 on_handshake_error: Arc::new(|_, _| ()),
-                on_handler_error: Arc::new(|error| print(&error)),
-                on_accept_error: Arc::new(|error| {
-                    print(&format_args!(
-                        "no connection can be accepted for now: {error}"
-                    ));
-                }),
+                on_handler_error: Arc::new(|error| report::handler_error(&error)),
+                on_accept_error: Arc::new(report::accept_error),
             },
         }
     }
 
     /// Takes the addresses, but lets nobody connect yet. Addresses can be taken again once they are
     /// free, a socket that was given only once.
-    pub(crate) async fn bind(&mut self) -> Result<Server, OpenError> {
+    pub(crate) async fn bind(&self) -> Result<Server, OpenError> {
         self.check()?;
         let tls = match &self.tls {
             Some(acceptor) => Some(acceptor.handshake()?),
@@ -478,21 +517,30 @@ impl Plan {
             protocol: None,
             passive: true,
         };
-        let target = self.target.take();
+        let target = self.target().take();
         let bound = match target.resolve(&*self.runtime, &query).await? {
             Resolved::Socket(listener) => {
                 listener.check()?;
-                vec![os::bound(self.runtime.clone(), listener)]
+                let runtime = self.runtime.clone();
+                vec![match self.backlog {
+                    None => os::handed_over(runtime, listener),
+                    Some(_) => os::bound(runtime, listener),
+                }]
             }
             Resolved::Addresses(addresses) => self.bind_each(&addresses, false)?,
             Resolved::Host(addresses) => self.bind_host(&addresses)?,
         };
         let config = Config {
             sockets: self.listen.socket.clone(),
+            backlog: self.backlog.unwrap_or(BACKLOG),
             tls,
             ..self.config.clone()
         };
         Ok(Server::new(self.runtime.clone(), config, bound))
+    }
+
+    fn target(&self) -> MutexGuard<'_, Target<StdListener>> {
+        self.target.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn check(&self) -> Result<(), OpenError> {
@@ -503,7 +551,22 @@ impl Plan {
                 "it is 0, so nobody could connect",
             ));
         }
+        if let Some(mode) = self.listen.unix_mode {
+            self.check_mode(mode)?;
+        }
         Ok(())
+    }
+
+    /// A mode that would not hold must not look as if it did.
+    fn check_mode(&self, mode: u32) -> Result<(), OpenError> {
+        let reason = if mode > 0o777 {
+            "it has more than the nine bits of who may do what"
+        } else if !self.target().is_path() {
+            "only the path of a unix socket has one"
+        } else {
+            return Ok(());
+        };
+        Err(OpenError::option("unix_mode", reason))
     }
 
     /// The addresses of a host. If the system is to choose the port, it is the same for all.
@@ -559,19 +622,10 @@ fn port(address: &Address) -> Option<u16> {
     address.tcp().map(|address| address.port())
 }
 
-/// Where there is no other place to tell.
-fn print(event: &dyn fmt::Display) {
-    if !cfg!(feature = "tracing") {
-        // In one piece, because others may write there, too; and if it cannot be written, there is
-        // nobody to tell.
-        let _ = io::stderr().write_all(format!("millpond: {event}\n").as_bytes());
-    }
-}
-
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Plan")
-            .field("target", &self.target)
+            .field("target", &*self.target())
             .field("listen", &self.listen)
             .field("options", &self.config.options)
             .finish_non_exhaustive()

@@ -1,6 +1,12 @@
 //! A server as an object that can be bound, started and closed again and again.
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::lock;
 
 use crate::{
     error::{HandlerError, OpenError},
@@ -21,7 +27,8 @@ use crate::{
 /// asyncio's `StreamServer` of 3.8. Its handlers get a [`Stream`].
 ///
 /// It has the settings of [`start_server`](crate::start_server), and does the same. Dropping it stops
-/// it from accepting.
+/// it from accepting. Everything but setting up needs a shared reference only, so that it can be closed
+/// from elsewhere while [`serve_forever`](Self::serve_forever) is awaited.
 ///
 /// # Examples
 ///
@@ -37,7 +44,7 @@ use crate::{
 /// }
 ///
 /// # async fn example(runtime: Arc<dyn Runtime>) -> io::Result<()> {
-/// let mut server = StreamServer::new(runtime, "127.0.0.1:0", echo).limit(1 << 20);
+/// let server = StreamServer::new(runtime, "127.0.0.1:0", echo).limit(1 << 20);
 /// server.bind().await?; // nobody can connect yet
 /// println!("serving on {}", server.sockets()[0]);
 /// server.start_serving().await?;
@@ -48,7 +55,9 @@ use crate::{
 #[must_use = "dropping a server stops it from accepting"]
 pub struct StreamServer {
     plan: Plan,
-    server: Option<Server>,
+    /// Held by the one that takes the addresses, so that nobody else takes them again meanwhile.
+    binding: lock::Mutex<()>,
+    server: Mutex<Option<Arc<Server>>>,
 }
 
 /// A [`StreamServer`] on a unix socket: its target is the path; asyncio's `UnixStreamServer` of 3.8.
@@ -60,7 +69,7 @@ pub struct StreamServer {
 ///
 /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
 /// let path = Path::new("/run/motd.sock");
-/// let mut server = UnixStreamServer::new(runtime, path, async |mut stream| {
+/// let server = UnixStreamServer::new(runtime, path, async |mut stream| {
 ///     stream.write(b"be excellent to each other\n")
 /// });
 /// server.serve_forever().await?;
@@ -86,7 +95,8 @@ impl StreamServer {
         let handler = boxed(move |reader, writer| handler(Stream::from((reader, writer))));
         Self {
             plan: Plan::new(runtime, target.into(), handler),
-            server: None,
+            binding: lock::Mutex::new(()),
+            server: Mutex::new(None),
         }
     }
 
@@ -99,7 +109,8 @@ impl StreamServer {
 /// Beginning and ending.
 impl StreamServer {
     /// Takes the addresses, if it has not yet; nobody can connect before
-    /// [`start_serving`](Self::start_serving).
+    /// [`start_serving`](Self::start_serving), but to the path of a unix socket, where who connects
+    /// waits to be accepted.
     ///
     /// `As in asyncio:` a server that was closed can be bound again, but not to a socket that it was
     /// given.
@@ -117,46 +128,74 @@ impl StreamServer {
     /// # Examples
     ///
     /// See [`StreamServer`].
-    pub async fn bind(&mut self) -> Result<(), OpenError> {
+    pub async fn bind(&self) -> Result<(), OpenError> {
         self.bound().await.map(drop)
     }
 
-    async fn bound(&mut self) -> Result<&Server, OpenError> {
-        let server = match self.server.take() {
+    async fn bound(&self) -> Result<Arc<Server>, OpenError> {
+        let _binding = self.binding.lock().await;
+        let server = match self.server() {
             Some(server) => server,
-            None => self.plan.bind().await?,
+            None => {
+                let server = Arc::new(self.plan.bind().await?);
+                *self.lock() = Some(server.clone());
+                server
+            }
         };
-        let server = self.server.insert(server);
         match server.is_closed() {
             false => Ok(server),
             true => Err(OpenError::Closed),
         }
     }
 
+    async fn started(&self) -> Result<Arc<Server>, OpenError> {
+        let server = self.bound().await?;
+        match server.start_serving() {
+            Ok(()) => Ok(server),
+            Err(error) => {
+                self.unbind(&server);
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets a server that is closed, unless there is another one by now.
+    fn unbind(&self, server: &Arc<Server>) {
+        let forgotten = self.lock().take_if(|it| Arc::ptr_eq(it, server));
+        drop(forgotten);
+    }
+
+    fn server(&self) -> Option<Arc<Server>> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Server>>> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether it has taken its addresses.
     ///
     /// ```no_run
-    /// # async fn example(mut server: millpond::StreamServer) -> std::io::Result<()> {
+    /// # async fn example(server: millpond::StreamServer) -> std::io::Result<()> {
     /// assert!(!server.is_bound());
     /// server.bind().await?;
     /// assert!(server.is_bound());
     /// # Ok(()) }
     /// ```
     pub fn is_bound(&self) -> bool {
-        let server = self.server.as_ref();
-        server.is_some_and(|server| !server.is_closed())
+        self.server().is_some_and(|server| !server.is_closed())
     }
 
     /// Whether it accepts connections.
     ///
     /// ```no_run
-    /// # async fn example(mut server: millpond::StreamServer) -> std::io::Result<()> {
+    /// # async fn example(server: millpond::StreamServer) -> std::io::Result<()> {
     /// server.start_serving().await?;
     /// assert!(server.is_serving());
     /// # Ok(()) }
     /// ```
     pub fn is_serving(&self) -> bool {
-        self.server.as_ref().is_some_and(Server::is_serving)
+        self.server().is_some_and(|server| server.is_serving())
     }
 
     /// The addresses that it has taken; none if it is not bound.
@@ -164,8 +203,9 @@ impl StreamServer {
     /// `Differs from asyncio:` they are not the sockets themselves.
     ///
     /// See [`StreamServer`] for an example.
-    pub fn sockets(&self) -> &[Address] {
-        self.server.as_ref().map_or(&[], Server::sockets)
+    pub fn sockets(&self) -> Vec<Address> {
+        self.server()
+            .map_or_else(Vec::new, |server| server.sockets().to_vec())
     }
 
     /// Binds, if need be, and begins to accept, if it does not yet.
@@ -181,15 +221,12 @@ impl StreamServer {
     /// # Examples
     ///
     /// See [`StreamServer`].
-    pub async fn start_serving(&mut self) -> Result<(), OpenError> {
-        let started = self.bound().await?.start_serving();
-        if started.is_err() {
-            self.server = None;
-        }
-        started
+    pub async fn start_serving(&self) -> Result<(), OpenError> {
+        self.started().await.map(drop)
     }
 
-    /// Binds and begins to accept, if need be, and goes on until it is dropped.
+    /// Binds and begins to accept, if need be, and goes on until the server is closed, which another
+    /// task must do, or this is dropped.
     ///
     /// # Errors
     ///
@@ -201,10 +238,20 @@ impl StreamServer {
     ///
     /// # Examples
     ///
-    /// See [`UnixStreamServer`].
-    pub async fn serve_forever(&mut self) -> Result<(), OpenError> {
-        self.start_serving().await?;
-        self.bound().await?.serve_forever().await
+    /// ```no_run
+    /// # async fn example(server: millpond::StreamServer, stop: impl Future) -> std::io::Result<()> {
+    /// let stopping = async {
+    ///     stop.await; // a signal, for instance
+    ///     server.close().await
+    /// };
+    /// let (served, shutdown) = futures_util::future::join(server.serve_forever(), stopping).await;
+    /// # served?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn serve_forever(&self) -> Result<(), OpenError> {
+        let server = self.started().await?;
+        server.closed().await;
+        Ok(())
     }
 
     /// Ends it in good order and in bounded time, as [`Server::shutdown`] does. Then it is not bound.
@@ -219,12 +266,12 @@ impl StreamServer {
     /// # Examples
     ///
     /// See [`StreamServer`].
-    pub async fn close(&mut self) -> Shutdown {
-        let Some(server) = &self.server else {
+    pub async fn close(&self) -> Shutdown {
+        let Some(server) = self.server() else {
             return Shutdown::default();
         };
         let shutdown = server.shutdown().await;
-        self.server = None;
+        self.unbind(&server);
         shutdown
     }
 
@@ -232,7 +279,7 @@ impl StreamServer {
     /// [`shutdown_timeout`](Self::shutdown_timeout). Then it is not bound.
     ///
     /// ```no_run
-    /// # async fn example(mut server: millpond::StreamServer) {
+    /// # async fn example(server: millpond::StreamServer) {
     /// server.abort().await;
     /// assert!(!server.is_bound());
     /// # }
@@ -241,12 +288,12 @@ impl StreamServer {
     /// # Cancel safety
     ///
     /// Yes: it does not accept any more then, and can be aborted again.
-    pub async fn abort(&mut self) -> Shutdown {
-        let Some(server) = &self.server else {
+    pub async fn abort(&self) -> Shutdown {
+        let Some(server) = self.server() else {
             return Shutdown::default();
         };
         let shutdown = server.abort().await;
-        self.server = None;
+        self.unbind(&server);
         shutdown
     }
 
@@ -258,7 +305,7 @@ impl StreamServer {
     /// # }
     /// ```
     pub fn close_clients(&self) {
-        if let Some(server) = &self.server {
+        if let Some(server) = self.server() {
             server.close_clients();
         }
     }
@@ -271,7 +318,7 @@ impl StreamServer {
     /// # }
     /// ```
     pub fn abort_clients(&self) {
-        if let Some(server) = &self.server {
+        if let Some(server) = self.server() {
             server.abort_clients();
         }
     }
@@ -281,7 +328,7 @@ impl fmt::Debug for StreamServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamServer")
             .field("plan", &self.plan)
-            .field("server", &self.server)
+            .field("server", &self.server())
             .finish()
     }
 }

@@ -275,6 +275,19 @@ impl<S> Target<S> {
         }
     }
 
+    /// Whether it is the path of a unix socket, and no abstract address.
+    pub(crate) fn is_path(&self) -> bool {
+        match &self.0 {
+            Kind::Path(path) => path.as_os_str().as_encoded_bytes().first() != Some(&0),
+            Kind::Hosts(..)
+            | Kind::Text(_)
+            | Kind::Addresses(_)
+            | Kind::Socket(_)
+            | Kind::Unnamed
+            | Kind::Used => false,
+        }
+    }
+
     /// The name or address of the host, if it is one.
     pub(crate) fn host(&self) -> Option<String> {
         match &self.0 {

@@ -495,7 +495,7 @@ fn an_address_that_cannot_be_listened_on_closes_the_server() {
 #[test]
 fn a_stream_server_that_could_not_listen_can_try_again() {
     let world = World::default();
-    let mut server = StreamServer::new(world.runtime(), TAKEN, async |_: Stream| {});
+    let server = StreamServer::new(world.runtime(), TAKEN, async |_: Stream| {});
     for _ in 0..2 {
         world.run(server.bind()).unwrap();
         assert!(server.is_bound());
@@ -510,7 +510,7 @@ fn a_stream_server_that_could_not_listen_can_try_again() {
 #[test]
 fn a_stream_server_whose_close_was_dropped_must_be_closed_before_it_is_bound_again() {
     let world = World::default();
-    let mut server = StreamServer::new(world.runtime(), address(1), async |_: Stream| {
+    let server = StreamServer::new(world.runtime(), address(1), async |_: Stream| {
         pending::<()>().await;
     })
     .on_handler_error(|_| {});

@@ -34,7 +34,7 @@ async fn obey(world: World, mut reader: StreamReader, mut writer: StreamWriter) 
     use millpond::Runtime;
     let line = reader.read_line().await?;
     match &line[..] {
-        b"" => {}
+        b"" | b"half a li" => {}
         b"work\n" => {
             world.sleep(2 * SECOND).await;
             writer.write(b"done\n")?;
@@ -118,16 +118,21 @@ fn a_server_without_connections_is_shut_down_at_once() {
 #[test]
 fn each_kind_of_handler_is_ended_by_its_stage_and_no_later() {
     // What the handler does, when it has ended, and what that took.
-    let kinds: [(&[u8], Duration, [usize; 3]); 5] = [
-        (b"work\n", 2 * SECOND, [0, 0, 0]),
-        (b"", STAGE, [1, 0, 0]),
-        (b"busy at the end\n", STAGE + 2 * SECOND, [1, 0, 0]),
-        (b"stubborn\n", 2 * STAGE, [1, 1, 0]),
-        (b"drain\n", 2 * STAGE, [1, 1, 0]),
+    let kinds: [(bool, &[u8], Duration, [usize; 3]); 9] = [
+        (true, b"work\n", 2 * SECOND, [0, 0, 0]),
+        (true, b"", Duration::ZERO, [0, 0, 0]),
+        (true, b"half a li", STAGE, [1, 0, 0]),
+        (true, b"busy at the end\n", 2 * SECOND, [0, 0, 0]),
+        (true, b"stubborn\n", 2 * STAGE, [1, 1, 0]),
+        (true, b"drain\n", 2 * STAGE, [1, 1, 0]),
+        (false, b"work\n", 2 * SECOND, [0, 0, 0]),
+        (false, b"", STAGE, [1, 0, 0]),
+        (false, b"busy at the end\n", STAGE + 2 * SECOND, [1, 0, 0]),
     ];
-    for (line, time, counts) in kinds {
+    for (end_idle, line, time, counts) in kinds {
         let world = World::default();
-        let (server, reports) = serve(&world);
+        let (starting, reports) = starting(&world);
+        let server = world.serve(starting.end_idle_on_shutdown(end_idle));
         let peer = call(&world, b"");
         peer.take(0);
         peer.send(line);
@@ -171,7 +176,8 @@ fn who_waits_for_a_shutdown_is_woken_when_the_stream_is_gone_instead() {
 #[test]
 fn all_kinds_of_handlers_are_ended_together() {
     let world = World::default();
-    let (server, reports) = serve(&world);
+    let (starting, reports) = starting(&world);
+    let server = world.serve(starting.end_idle_on_shutdown(false));
     let worker = call(&world, b"work\n");
     let idle = call(&world, b"");
     let stubborn = call(&world, b"stubborn\n");
@@ -181,6 +187,31 @@ fn all_kinds_of_handlers_are_ended_together() {
     assert!(idle.received_end() && !idle.was_reset());
     assert!(stubborn.received_end());
     assert_eq!(*reports.lock().unwrap(), ["cancelled"]);
+}
+
+#[test]
+fn what_had_come_before_a_shutdown_is_answered_and_then_the_handler_ends() {
+    let world = World::default();
+    let server = start_server(
+        world.runtime(),
+        address(1),
+        async |mut reader: StreamReader, mut writer: StreamWriter| {
+            loop {
+                let line = reader.read_line().await?;
+                if line.is_empty() {
+                    return io::Result::Ok(());
+                }
+                writer.write(&line)?;
+            }
+        },
+    );
+    let server = world.serve(server);
+    let peer = world.call();
+    // Nobody has polled the handler since.
+    peer.send(b"one\ntwo\n");
+    assert_eq!(shut_down(&world, &server), (Duration::ZERO, [0, 0, 0]));
+    assert_eq!(peer.received(), b"one\ntwo\n");
+    assert!(peer.received_end() && !peer.was_reset());
 }
 
 #[test]

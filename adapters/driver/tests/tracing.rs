@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use millpond::start_server;
+use millpond::{StreamReader, start_server};
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
@@ -55,6 +55,28 @@ impl Visit for Error {
             self.0 = format!("{value:?}");
         }
     }
+}
+
+#[test]
+fn a_client_that_resets_its_connection_is_an_event_for_who_looks_closely() {
+    let events = Events::default();
+    let seen = events.clone();
+    tracing::subscriber::with_default(events, || {
+        let world = World::default();
+        let handler = async |mut reader: StreamReader, _| reader.read_line().await.map(drop);
+        let _server = world.serve(start_server(world.runtime(), address(1), handler));
+        world.call().fail(io::ErrorKind::ConnectionReset);
+        world.settle();
+    });
+    let seen = seen.0.lock().unwrap();
+    let [(level, failed)] = &seen[..] else {
+        panic!("{seen:?}");
+    };
+    assert_eq!(*level, Level::DEBUG);
+    assert!(
+        failed.contains("the handler of an unknown peer failed"),
+        "{failed}"
+    );
 }
 
 #[test]

@@ -5,19 +5,28 @@
 mod support;
 
 use std::{
+    collections::BTreeSet,
     fs,
+    future::IntoFuture,
     io::{self, ErrorKind},
-    os::unix::{
-        fs::{MetadataExt, symlink},
-        net::{UnixDatagram, UnixListener, UnixStream},
+    net::Ipv4Addr,
+    os::{
+        fd::OwnedFd,
+        unix::{
+            fs::{MetadataExt, PermissionsExt, symlink},
+            net::{UnixDatagram, UnixListener, UnixStream},
+        },
     },
     path::{Path, PathBuf},
-    sync::{Arc, Barrier},
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
-use millpond::{Address, Bound, ListenOptions, Listener, os};
+use millpond::{Address, Bound, ListenOptions, Listener, OpenError, StdListener, Target, os};
 use socket2::{Domain, SockAddr, Socket, Type};
 use support::plain::{self, Plain, accepts};
 use tempfile::TempDir;
@@ -295,5 +304,147 @@ fn of_two_that_start_at_once_one_gets_the_path() {
         assert_reachable(&path, &*winners[0]);
         drop(winners);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}
+
+/// Looks at a path all the time, and gives each mode that it has had.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn watch(path: PathBuf, over: Arc<AtomicBool>) -> thread::JoinHandle<BTreeSet<u32>> {
+    thread::spawn(move || {
+        let mut seen = BTreeSet::new();
+        while !over.load(Ordering::Acquire) {
+            if let Ok(metadata) = fs::symlink_metadata(&path) {
+                seen.insert(metadata.mode() & 0o777);
+            }
+        }
+        seen
+    })
+}
+
+/// In a process of its own, because of its umask: all that this thread and the watcher do is said by
+/// the environment.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn the_mode_of_a_path_holds_from_the_first_moment_on_whatever_the_umask_is() {
+    const INSIDE: &str = "MILLPOND_TEST_UMASK_IS_SET";
+    if std::env::var_os(INSIDE).is_none() {
+        let test = "the_mode_of_a_path_holds_from_the_first_moment_on_whatever_the_umask_is";
+        for umask in ["000", "022", "077", "777"] {
+            let status = std::process::Command::new("sh")
+                .args(["-c", "umask $1; exec \"$0\" --exact $2"])
+                .arg(std::env::current_exe().unwrap())
+                .args([umask, test])
+                .env(INSIDE, umask)
+                .status();
+            assert!(status.unwrap().success(), "umask {umask}");
+        }
+        return;
+    }
+    let directory = PathBuf::from("/tmp").join(format!("millpond-mode-{}", std::process::id()));
+    // Whatever the umask takes from it.
+    fs::create_dir(&directory).unwrap();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
+    let path = directory.join("socket");
+    for mode in [0o600, 0o660, 0o666, 0o777, 0o000] {
+        let mut options = ListenOptions::default();
+        options.unix_mode = Some(mode);
+        let over = Arc::new(AtomicBool::new(false));
+        let watcher = watch(path.clone(), over.clone());
+        for _ in 0..200 {
+            let bound = bind_with(&path, &options).unwrap();
+            let now = fs::symlink_metadata(&path).unwrap().mode() & 0o777;
+            assert_eq!(now, mode, "{now:o} instead of {mode:o}");
+            drop(bound);
+        }
+        over.store(true, Ordering::Release);
+        let seen = watcher.join().unwrap();
+        assert!(
+            seen.iter().all(|seen| seen & !mode == 0),
+            "{seen:?} for {mode}"
+        );
+    }
+    fs::remove_dir(&directory).unwrap();
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn a_path_without_a_mode_has_what_the_umask_leaves() {
+    let (_directory, path) = place();
+    let theirs = path.with_file_name("theirs");
+    let _std = UnixListener::bind(&theirs).unwrap();
+    let _ours = bind(&path).unwrap();
+    let mode = |path: &Path| fs::symlink_metadata(path).unwrap().mode();
+    assert_eq!(mode(&path), mode(&theirs));
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn a_mode_is_only_for_paths_and_has_nine_bits() {
+    let (_directory, path) = place();
+    let refused = |target: Target<StdListener>, mode: u32| {
+        let server = millpond::start_server(Arc::new(Plain), target, async |_, _| {});
+        let server = futures_lite::future::block_on(server.unix_mode(mode).into_future());
+        let error = server.unwrap_err();
+        let OpenError::Option { name, .. } = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(name, "unix_mode");
+    };
+    refused((Ipv4Addr::LOCALHOST, 0).into(), 0o600);
+    refused(Path::new("\0abstract").into(), 0o600);
+    refused((&*path).into(), 0o1600);
+    refused(UnixListener::bind(&path).unwrap().into(), 0o600);
+}
+
+/// As many as can connect while nobody accepts.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn room(path: &Path) -> usize {
+    let mut waiting = Vec::new();
+    loop {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        match socket.connect(&SockAddr::unix(path).unwrap()) {
+            Ok(()) => waiting.push(socket),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return waiting.len(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// A listening socket with this backlog, or one that is only bound.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn given(path: &Path, backlog: Option<i32>) -> StdListener {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    socket.bind(&SockAddr::unix(path).unwrap()).unwrap();
+    if let Some(backlog) = backlog {
+        socket.listen(backlog).unwrap();
+    }
+    StdListener::try_from(OwnedFd::from(socket)).unwrap()
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn a_socket_that_listens_keeps_its_backlog_unless_one_is_asked_for() {
+    // What it has before, what is asked for, and what it has then.
+    let cases = [
+        (Some(3), None, 3),
+        (Some(200), None, 200),
+        (Some(3), Some(7), 7),
+        (Some(200), Some(7), 7),
+        (None, None, 100),
+        (None, Some(7), 7),
+    ];
+    for (before, asked, expected) in cases {
+        let (_directory, path) = place();
+        let listener = given(&path, before);
+        let server = millpond::start_server(Arc::new(Plain), listener, async |_, _| {});
+        let server = match asked {
+            Some(backlog) => server.backlog(backlog),
+            None => server,
+        };
+        let server = futures_lite::future::block_on(server.into_future()).unwrap();
+        // Linux lets one more wait than the backlog says.
+        assert_eq!(room(&path), expected + 1, "{before:?}, {asked:?}");
+        drop(server);
     }
 }

@@ -126,12 +126,28 @@ fn a_server_with_idle_clients_shuts_down_in_time() {
     rough(|sim| {
         sim.no_leaks().run(async {
             let server = start_server("127.0.0.1:7", echo).shutdown_timeout(SECOND);
-            let server = server.await.unwrap();
+            let server = server.end_idle_on_shutdown(false).await.unwrap();
             let client = open_connection("127.0.0.1:7").await.unwrap();
             world().sleep(SECOND).await;
             let began = world().now();
             assert_eq!(server.shutdown().await.closed, 1);
             assert!(world().now() - began <= SECOND * 3);
+            drop(client);
+        });
+    });
+}
+
+/// The same, where they need not be waited for at all.
+#[test]
+fn a_server_with_idle_clients_shuts_down_at_once() {
+    rough(|sim| {
+        sim.no_leaks().run(async {
+            let server = start_server("127.0.0.1:7", echo).await.unwrap();
+            let client = open_connection("127.0.0.1:7").await.unwrap();
+            world().sleep(SECOND).await;
+            let began = world().now();
+            assert_eq!(server.shutdown().await.closed, 0);
+            assert!(world().now() - began <= SECOND);
             drop(client);
         });
     });

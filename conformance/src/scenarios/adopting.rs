@@ -5,6 +5,10 @@ use std::{io, net::Ipv4Addr, time::Duration};
 use millpond::{Address, ListenOptions};
 
 // Those that share more with others of their topic than with these.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use super::binding::{
+    backlogs_are_what_they_should_be, the_mode_of_a_path_is_what_was_asked_for,
+};
 use super::opening::{assert_connects, echo, start};
 pub(crate) use super::{
     binding::a_socket_that_was_given_can_be_bound_only_once,

@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{FutureExt, future::join_all};
+use futures_util::{
+    FutureExt,
+    future::{join, join_all},
+};
 use millpond::{
     Address, Family, HandlerErrorCause, OpenError, Server, Stream, StreamReader, StreamServer,
     StreamWriter,
@@ -109,7 +112,7 @@ pub(crate) async fn a_server_that_never_started_can_be_closed(setup: Setup) {
 }
 
 pub(crate) async fn a_stream_server_can_be_bound_started_and_closed_again_and_again(setup: Setup) {
-    let mut server = stream_server(&setup, 0).limit(7);
+    let server = stream_server(&setup, 0).limit(7);
     assert!(!server.is_bound() && server.sockets().is_empty());
     assert_eq!(server.close().await.closed, 0);
     for _ in 0..3 {
@@ -138,7 +141,7 @@ pub(crate) async fn a_stream_server_can_be_bound_started_and_closed_again_and_ag
 }
 
 pub(crate) async fn a_stream_server_serves_for_ever_and_can_be_closed_then(setup: Setup) {
-    let mut server = stream_server(&setup, 0);
+    let server = stream_server(&setup, 0);
     setup.stays_pending(server.serve_forever()).await;
     assert!(server.is_serving());
     let address = server.sockets()[0].clone();
@@ -161,9 +164,112 @@ pub(crate) async fn a_stream_server_serves_for_ever_and_can_be_closed_then(setup
     assert_refuses(&setup, &address).await;
 }
 
+pub(crate) async fn a_stream_server_is_closed_while_it_serves_for_ever(setup: Setup) {
+    let server = StreamServer::new(
+        setup.runtime.clone(),
+        (Ipv4Addr::LOCALHOST, 0),
+        async |mut stream: Stream| -> io::Result<()> {
+            loop {
+                let line = stream.read_line().await?;
+                if line.is_empty() {
+                    return Ok(());
+                }
+                stream.write(&line)?;
+            }
+        },
+    );
+    server.start_serving().await.unwrap();
+    let address = server.sockets()[0].clone();
+    let client = async {
+        let (mut reader, mut writer) = setup.open(&address).await.unwrap();
+        writer.write(b"hello\n").unwrap();
+        assert_eq!(reader.read_line().await.unwrap(), "hello\n");
+        // Nothing more is asked for, so nobody waits for it.
+        let shutdown = server.close().await;
+        assert_eq!((shutdown.closed, shutdown.cancelled), (0, 0));
+        assert_eq!(reader.read_to_eof().await.unwrap(), "");
+    };
+    let (served, ()) = join(server.serve_forever(), client).await;
+    served.unwrap();
+    assert!(!server.is_bound());
+    assert_refuses(&setup, &address).await;
+}
+
+/// How many can connect to a path while nobody accepts.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+async fn room(setup: &Setup, path: &std::path::Path) -> usize {
+    let address = Address::Unix(Some(path.to_owned()));
+    let options = millpond::ConnectOptions::default();
+    let mut waiting = Vec::new();
+    loop {
+        match setup.runtime.connect(&address, &options).await {
+            Ok(socket) => waiting.push(socket),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return waiting.len(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// That of a socket that was given stays, and is 100 otherwise. The server has a client, and accepts
+/// no other one.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) async fn backlogs_are_what_they_should_be(mut setup: Setup) {
+    use millpond::{StdListener, Target, os};
+    for (given, asked, expected) in [
+        (Some(3), None, 3),
+        (Some(3), Some(7), 7),
+        (None, None, 100),
+        (None, Some(7), 7),
+    ] {
+        let path = setup.new_path();
+        let target: Target<StdListener> = match given {
+            None => (&*path).into(),
+            Some(backlog) => {
+                let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+                os::SockRef::from(&listener).listen(backlog).unwrap();
+                listener.into()
+            }
+        };
+        let server = setup.serve_at(
+            target,
+            async |mut reader: StreamReader, mut writer: StreamWriter| {
+                writer.write(b"hello\n").unwrap();
+                let _ended = reader.read_to_eof().await;
+            },
+        );
+        let server = server.max_connections(1);
+        let server = match asked {
+            Some(backlog) => server.backlog(backlog),
+            None => server,
+        };
+        let server = server.await.unwrap();
+        let (mut reader, _writer) = setup.open(&*path).await.unwrap();
+        assert_eq!(reader.read_line().await.unwrap(), "hello\n");
+        // Linux lets one more wait than the backlog says.
+        assert_eq!(
+            room(&setup, &path).await,
+            expected + 1,
+            "{given:?}, {asked:?}"
+        );
+        drop(server);
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) async fn the_mode_of_a_path_is_what_was_asked_for(mut setup: Setup) {
+    use std::os::unix::fs::PermissionsExt;
+    for mode in [0o600, 0o666] {
+        let path = setup.new_path();
+        let server = setup.serve_at(&*path, echo).unix_mode(mode).await.unwrap();
+        let now = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(now & 0o777, mode);
+        assert_echoes(&setup, &server.sockets()[0]).await;
+    }
+}
+
 pub(crate) async fn a_socket_that_was_given_can_be_bound_only_once(setup: Setup) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut server = StreamServer::new(setup.runtime.clone(), listener, echo_stream);
+    let server = StreamServer::new(setup.runtime.clone(), listener, echo_stream);
     server.start_serving().await.unwrap();
     assert_echoes(&setup, &server.sockets()[0].clone()).await;
     server.close().await;

@@ -7,12 +7,14 @@ use std::{
     time::Duration,
 };
 
-use futures_channel::mpsc;
+use futures_channel::{mpsc, oneshot};
 use futures_util::{
-    StreamExt,
+    FutureExt, StreamExt,
     future::{Either, join_all, select},
 };
-use millpond::{HandlerErrorCause, Server, StartServer, StreamReader, StreamWriter};
+use millpond::{
+    ConnectOptions, HandlerErrorCause, Server, StartServer, StreamReader, StreamWriter,
+};
 
 use crate::{data, polling::interrupted, setup::Setup};
 
@@ -35,7 +37,10 @@ async fn obey(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<
             b"" => return Ok(()),
             b"much\n" => writer.write(&MUCH)?,
             b"return\n" => return Ok(()),
-            b"stubborn\n" => pending().await,
+            b"stubborn\n" => {
+                writer.write(&line)?;
+                pending().await
+            }
             line => writer.write(line)?,
         }
     }
@@ -54,6 +59,20 @@ async fn client(setup: &Setup, server: &Server, line: &[u8]) -> (StreamReader, S
     writer.write(b"hello\n").unwrap();
     assert_eq!(reader.read_line().await.unwrap(), "hello\n");
     writer.write(line).unwrap();
+    (reader, writer)
+}
+
+/// A client whose handler never ends, and has begun with that.
+async fn stubborn_client(setup: &Setup, server: &Server) -> (StreamReader, StreamWriter) {
+    let (mut reader, writer) = client(setup, server, b"stubborn\n").await;
+    assert_eq!(reader.read_line().await.unwrap(), "stubborn\n");
+    (reader, writer)
+}
+
+/// A client that has the first byte of much, and whose handler has returned or is about to.
+async fn client_of_much(setup: &Setup, server: &Server) -> (StreamReader, StreamWriter) {
+    let (mut reader, writer) = client(setup, server, b"much\nreturn\n").await;
+    assert_eq!(reader.read_exactly(1).await.unwrap(), MUCH[..1]);
     (reader, writer)
 }
 
@@ -82,23 +101,87 @@ pub(crate) async fn a_server_without_connections_is_shut_down_at_once(mut setup:
 
 pub(crate) async fn what_busy_handlers_write_is_delivered_by_a_shutdown(mut setup: Setup) {
     let server = serve(&mut setup, LONG).await.unwrap();
-    let (mut reader, mut writer) = client(&setup, &server, b"much\nreturn\n").await;
+    let (mut reader, mut writer) = client_of_much(&setup, &server).await;
     writer.write(&[b'x'; 1000]).unwrap(); // never read
     let shutting = setup.spawn(async move {
         let shutdown = server.shutdown().await;
         (shutdown.closed, shutdown.cancelled, shutdown.left)
     });
     let got = read_slowly(&setup, &mut reader).await;
-    data::assert_same(&got, &MUCH);
+    data::assert_same(&got, &MUCH[1..]);
     assert_eq!(shutting.await, (0, 0, 0));
 }
 
-pub(crate) async fn handlers_that_wait_for_their_client_are_ended_by_the_second_stage(
+pub(crate) async fn handlers_that_wait_for_a_next_request_are_ended_at_once(mut setup: Setup) {
+    let server = serve(&mut setup, LONG).await.unwrap();
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        clients.push(client(&setup, &server, b"").await);
+    }
+    let began = setup.runtime.now();
+    let shutdown = server.shutdown().await;
+    assert!(setup.runtime.now() - began < LONG);
+    assert_eq!(
+        (shutdown.closed, shutdown.cancelled, shutdown.left),
+        (0, 0, 0)
+    );
+    for (reader, _) in &mut clients {
+        assert_eq!(reader.read_to_eof().await.unwrap(), "");
+    }
+}
+
+/// Over TLS, it has not begun its handshake.
+pub(crate) async fn a_client_that_has_never_said_anything_is_not_waited_for(mut setup: Setup) {
+    let server = serve(&mut setup, LONG).await.unwrap();
+    let options = ConnectOptions::default();
+    let connecting = setup.runtime.connect(&server.sockets()[0], &options);
+    let socket = connecting.await.unwrap();
+    setup.until_there_are(1, &server).await;
+    let began = setup.runtime.now();
+    let shutdown = server.shutdown().await;
+    assert!(setup.runtime.now() - began < LONG);
+    assert_eq!((shutdown.closed, shutdown.cancelled), (0, 0));
+    drop(socket);
+}
+
+/// It answers, and ends when it comes back for the next one.
+pub(crate) async fn a_handler_in_the_middle_of_a_request_gets_the_time(mut setup: Setup) {
+    let (begun, mut begins) = mpsc::unbounded();
+    let (finish, finished) = oneshot::channel::<()>();
+    let finished = finished.shared();
+    let server = setup.serve(move |mut reader: StreamReader, mut writer: StreamWriter| {
+        let (begun, finished) = (begun.clone(), finished.clone());
+        async move {
+            loop {
+                let line = reader.read_line().await?;
+                if line.is_empty() {
+                    return io::Result::Ok(());
+                }
+                begun.unbounded_send(()).unwrap();
+                finished.clone().await.unwrap();
+                writer.write(&line)?;
+            }
+        }
+    });
+    let server = server.shutdown_timeout(LONG).await.unwrap();
+    let (mut reader, mut writer) = setup.client(&server).await;
+    writer.write(b"a request\n").unwrap();
+    begins.next().await.unwrap();
+    let shutting = setup.spawn(async move { server.shutdown().await });
+    setup.sleep(10).await;
+    finish.send(()).unwrap();
+    assert_eq!(reader.read_to_eof().await.unwrap(), "a request\n");
+    let shutdown = shutting.await;
+    assert_eq!((shutdown.closed, shutdown.cancelled), (0, 0));
+}
+
+pub(crate) async fn idle_handlers_that_are_left_alone_are_ended_by_the_second_stage(
     mut setup: Setup,
 ) {
     // A machine may be too busy for a stage once in a while.
     for _ in 0..10 {
-        let server = serve(&mut setup, STAGE).await.unwrap();
+        let server = serve(&mut setup, STAGE).end_idle_on_shutdown(false);
+        let server = server.await.unwrap();
         let mut clients = Vec::new();
         for _ in 0..10 {
             clients.push(client(&setup, &server, b"").await);
@@ -123,7 +206,7 @@ pub(crate) async fn handlers_that_wait_for_ever_are_cancelled_and_reported(mut s
         report.unbounded_send(error.cause).unwrap();
     });
     let server = server.await.unwrap();
-    let (mut reader, _writer) = client(&setup, &server, b"stubborn\n").await;
+    let (mut reader, _writer) = stubborn_client(&setup, &server).await;
     let began = setup.runtime.now();
     let shutdown = server.shutdown().await;
     assert!(setup.runtime.now() - began >= 2 * STAGE);
@@ -136,7 +219,7 @@ pub(crate) async fn handlers_that_wait_for_ever_are_cancelled_and_reported(mut s
 
 pub(crate) async fn a_client_that_takes_nothing_does_not_hold_up_a_shutdown(mut setup: Setup) {
     let server = serve(&mut setup, STAGE).close_timeout(LONG).await.unwrap();
-    let (mut reader, _writer) = client(&setup, &server, b"much\nreturn\n").await;
+    let (mut reader, _writer) = client_of_much(&setup, &server).await;
     let shutdown = server.shutdown().await;
     assert_eq!((shutdown.closed, shutdown.cancelled), (1, 1));
     server.wait_closed().await; // in a moment, though a busy machine may need more than a stage
@@ -148,7 +231,7 @@ pub(crate) async fn a_client_that_takes_nothing_does_not_hold_up_a_shutdown(mut 
 pub(crate) async fn a_shutdown_can_be_dropped_at_any_await_and_called_again(mut setup: Setup) {
     for times in 1..4 {
         let server = serve(&mut setup, STAGE).await.unwrap();
-        let (mut reader, _writer) = client(&setup, &server, b"stubborn\n").await;
+        let (mut reader, _writer) = stubborn_client(&setup, &server).await;
         let _dropped = interrupted(times, || {}, server.shutdown()).await;
         assert!(!server.is_serving());
         server.shutdown().await;
@@ -202,19 +285,19 @@ pub(crate) async fn a_server_can_be_shut_down_in_a_flood_of_connections(mut setu
 
 pub(crate) async fn wait_closed_waits_for_a_slow_client_to_get_everything(mut setup: Setup) {
     let server = serve(&mut setup, LONG).await.unwrap();
-    let (mut reader, _writer) = client(&setup, &server, b"much\nreturn\n").await;
+    let (mut reader, _writer) = client_of_much(&setup, &server).await;
     server.close();
     setup.stays_pending(server.wait_closed()).await;
     let waiting = setup.spawn(async move { server.wait_closed().await });
     let got = read_slowly(&setup, &mut reader).await;
-    data::assert_same(&got, &MUCH);
+    data::assert_same(&got, &MUCH[1..]);
     waiting.await;
 }
 
 /// What a handler has not read does not destroy what it wrote, even if more comes all the time.
 pub(crate) async fn a_slow_client_that_keeps_sending_gets_everything(mut setup: Setup) {
     let server = serve(&mut setup, LONG).await.unwrap();
-    let (mut reader, mut writer) = client(&setup, &server, b"much\nreturn\n").await;
+    let (mut reader, mut writer) = client_of_much(&setup, &server).await;
     let inside = setup.runtime.clone();
     let sending = setup.spawn(async move {
         // It sends on until long after the server has closed its side.
@@ -226,7 +309,7 @@ pub(crate) async fn a_slow_client_that_keeps_sending_gets_everything(mut setup: 
         }
     });
     let got = read_slowly(&setup, &mut reader).await;
-    data::assert_same(&got, &MUCH);
+    data::assert_same(&got, &MUCH[1..]);
     sending.await;
 }
 

@@ -305,7 +305,7 @@ pub(crate) async fn a_stream_and_its_server_have_the_same_settings(setup: Setup)
     }
     let localhost = ("127.0.0.1", 0);
     let server = StreamServer::new(setup.runtime.clone(), localhost, handler);
-    let mut server = server.tls(certificates::acceptor());
+    let server = server.tls(certificates::acceptor());
     server.start_serving().await.unwrap();
     let address = server.sockets()[0].tcp().unwrap();
     let connecting = millpond::connect(setup.runtime.clone(), address);

@@ -199,7 +199,7 @@ async fn talk_to_client(talk: Talk) {
             sender.unbounded_send(result).unwrap();
         }
     });
-    let mut server = match begin {
+    let server = match begin {
         Begin::AtOnce => server.tls(tls),
         Begin::Later => server,
     };

@@ -104,7 +104,7 @@ impl Setup {
         let (sender, mut results) = mpsc::unbounded();
         let version = self.version;
         let target = (Ipv4Addr::LOCALHOST, 0);
-        let mut server = StreamServer::new(self.runtime.clone(), target, move |stream: Stream| {
+        let server = StreamServer::new(self.runtime.clone(), target, move |stream: Stream| {
             let tls = stream.extra_info().tls.clone().unwrap();
             assert_eq!(tls.protocol, version.name());
             assert_eq!(tls.server_name.as_deref(), Some("localhost"));

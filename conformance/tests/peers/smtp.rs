@@ -62,7 +62,7 @@ fn a_mail_arrives<H: Harness>(name: &'static str, program: &str, client: fn(&mut
             let (sender, mut mails) = mpsc::unbounded();
             let tls = certificates.acceptor();
             let target = (Ipv4Addr::LOCALHOST, 0);
-            let mut server = StreamServer::new(runtime.clone(), target, move |stream: Stream| {
+            let server = StreamServer::new(runtime.clone(), target, move |stream: Stream| {
                 let sender = sender.clone();
                 serve(stream, tls.clone(), move |mail| {
                     sender.unbounded_send(mail).unwrap()

@@ -56,7 +56,7 @@ fn main() -> io::Result<()> {
     run(args.runtime, async |runtime| {
         let tls = tls::acceptor_for_localhost(&args.ca)?;
         let mailbox = Mailbox::default();
-        let mut server = StreamServer::new(runtime, (args.host, args.port), move |stream| {
+        let server = StreamServer::new(runtime, (args.host, args.port), move |stream| {
             let mailbox = mailbox.clone();
             serve(stream, tls.clone(), move |mail| mailbox.deliver(mail))
         })

@@ -42,7 +42,7 @@ fn main() -> io::Result<()> {
     let args = Args::parse();
     run(args.runtime, async |runtime| {
         let tls = tls::acceptor_for_localhost(&args.ca)?;
-        let mut server = StreamServer::new(runtime, (args.host, args.port), handle_echo)
+        let server = StreamServer::new(runtime, (args.host, args.port), handle_echo)
             .tls(tls)
             .on_handshake_error(|_, error| println!("Refused: {error}"));
         server.start_serving().await?;

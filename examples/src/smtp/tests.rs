@@ -43,7 +43,7 @@ fn start_serving() -> (TlsConnector, Mailbox) {
     let (connector, acceptor) = tls::localhost();
     let mailbox = Mailbox::default();
     let delivered = mailbox.clone();
-    let mut server = StreamServer::new(world().runtime(), ADDRESS, move |stream| {
+    let server = StreamServer::new(world().runtime(), ADDRESS, move |stream| {
         let delivered = delivered.clone();
         serve(stream, acceptor.clone(), move |mail| {
             delivered.lock().unwrap().push(mail)

@@ -92,7 +92,22 @@ pub fn bind(
 /// }
 /// ```
 pub fn bound(runtime: Arc<dyn Runtime>, listener: StdListener) -> Box<dyn Bound> {
-    Box::new(Taken { runtime, listener })
+    Box::new(Taken {
+        runtime,
+        listener,
+        keeps_backlog: false,
+    })
+}
+
+/// As [`bound`], but one that listens already goes on with the backlog that it has. Where the system
+/// does not say whether it listens, it gets the one that is asked for.
+pub(crate) fn handed_over(runtime: Arc<dyn Runtime>, listener: StdListener) -> Box<dyn Bound> {
+    let keeps_backlog = listens(&listener);
+    Box::new(Taken {
+        runtime,
+        listener,
+        keeps_backlog,
+    })
 }
 
 /// An address that is taken.
@@ -100,6 +115,8 @@ struct Taken {
     runtime: Arc<dyn Runtime>,
     /// Bound; whether it listens is not known to the runtime yet.
     listener: StdListener,
+    /// It listens already, with a backlog that somebody has chosen.
+    keeps_backlog: bool,
 }
 
 impl Bound for Taken {
@@ -108,11 +125,23 @@ impl Bound for Taken {
     }
 
     fn listen(self: Box<Self>, backlog: u32) -> io::Result<Box<dyn Listener>> {
-        // The system cuts what is too large.
-        let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
-        SockRef::from(&self.listener).listen(backlog)?;
+        if !self.keeps_backlog {
+            // The system cuts what is too large.
+            let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
+            SockRef::from(&self.listener).listen(backlog)?;
+        }
         self.runtime.adopt_listener(self.listener)
     }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+fn listens(listener: &StdListener) -> bool {
+    SockRef::from(listener).is_listener().unwrap_or(false)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+fn listens(_: &StdListener) -> bool {
+    false
 }
 
 fn bind_tcp(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {

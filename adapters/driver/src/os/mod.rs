@@ -12,9 +12,12 @@ mod resolve;
 mod send;
 mod stream;
 #[cfg(unix)]
+mod unix_mode;
+#[cfg(unix)]
 mod unix_path;
 
 pub use address::{RawHandle, extra_info, local_addr};
+pub(crate) use bind::handed_over;
 pub use bind::{bind, bound};
 #[cfg(unix)]
 pub(crate) use configure::{StreamKind, stream_kind};

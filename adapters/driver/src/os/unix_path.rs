@@ -30,7 +30,7 @@ use std::{
 
 use socket2::{Domain, Socket, Type};
 
-use super::{address::of_path, configure::set_buffers};
+use super::{address::of_path, configure::set_buffers, unix_mode};
 use crate::{
     extra_info::Address,
     socket::{self, Bound, Listener},
@@ -99,6 +99,9 @@ pub(super) fn bind(path: &Path, options: &ListenOptions) -> io::Result<(Socket, 
     for _ in 0..ROUNDS {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         set_buffers(&socket, &options.socket)?;
+        if let Some(mode) = options.unix_mode {
+            unix_mode::before_bind(&socket, mode)?;
+        }
         let began = Instant::now();
         match socket.bind(&address) {
             Ok(()) => {}
@@ -109,6 +112,9 @@ pub(super) fn bind(path: &Path, options: &ListenOptions) -> io::Result<(Socket, 
             Err(error) => return Err(error),
         }
         if let Some(owned) = listen_in_time(&socket, path, options.cleanup_socket, began)? {
+            if let Some(mode) = options.unix_mode {
+                unix_mode::after_bind(path, mode)?;
+            }
             return Ok((socket, owned));
         }
     }

@@ -70,6 +70,11 @@ impl Progress {
         }
     }
 
+    /// Whether the peer has not said a byte.
+    pub(super) fn is_silent(&self) -> bool {
+        !self.heard.load(Ordering::Relaxed)
+    }
+
     fn fail(&self, error: TransportError) {
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
@@ -78,9 +83,9 @@ impl Progress {
     pub(super) fn explain(&self, peer: String, error: TransportError) -> TlsError {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         let source = failed.clone().unwrap_or(error);
-        match self.heard.load(Ordering::Relaxed) {
-            true => TlsError::Handshake { peer, source },
-            false => TlsError::NeverBegan { peer, source },
+        match self.is_silent() {
+            true => TlsError::NeverBegan { peer, source },
+            false => TlsError::Handshake { peer, source },
         }
     }
 }

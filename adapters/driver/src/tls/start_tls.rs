@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 
 use super::{
     TlsAcceptor, TlsConnector,
@@ -187,6 +188,7 @@ pub(crate) async fn upgrade(
     let mut timer = connection.timer(timeout);
     let progress = Progress::new(&early);
     let mut shaking = pin!(handshake.run(below, early, progress.clone()));
+    let mut shutdown = writer.shutdown_requested();
     let shaken = poll_fn(|cx| {
         // From elsewhere.
         if let Poll::Ready(closing) = connection.poll_closing(&mut waiting.ticket, cx) {
@@ -194,6 +196,11 @@ pub(crate) async fn upgrade(
         }
         if let Poll::Ready(result) = shaking.as_mut().poll(cx) {
             return Poll::Ready(result);
+        }
+        let is_shut_down = shutdown.poll_unpin(cx).is_ready();
+        if is_shut_down && connection.shutdown().ends_idle_reads() && progress.is_silent() {
+            let why = "the server is shutting down";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, why)));
         }
         match &mut timer {
             Some(timer) => timer.as_mut().poll(cx).map(|()| Err(too_late(timeout))),

@@ -47,7 +47,10 @@ impl Listener for Held {
 }
 
 impl Spawn for Plain {
-    fn spawn(&self, _: BoxFuture<'static, ()>) {}
+    /// It never runs; if it was dropped, a server would end with it.
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        std::mem::forget(task);
+    }
 }
 
 impl Runtime for Plain {

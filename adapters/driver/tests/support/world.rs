@@ -42,6 +42,8 @@ struct State {
     ended: bool,
     /// How many addresses were ever bound.
     bound: usize,
+    /// The backlog of each that was listened on.
+    backlogs: Vec<u32>,
 }
 
 struct Task {
@@ -263,6 +265,11 @@ impl World {
         self.lock().bound
     }
 
+    /// The backlog of each address that was listened on.
+    pub fn backlogs(&self) -> Vec<u32> {
+        self.lock().backlogs.clone()
+    }
+
     /// How many wait to be accepted.
     pub fn waiting(&self) -> usize {
         self.lock().gates.values().map(|it| it.waiting.len()).sum()
@@ -298,7 +305,8 @@ impl Bound for At {
         Listener::local_addr(self)
     }
 
-    fn listen(self: Box<Self>, _: u32) -> io::Result<Box<dyn Listener>> {
+    fn listen(self: Box<Self>, backlog: u32) -> io::Result<Box<dyn Listener>> {
+        self.0.lock().backlogs.push(backlog);
         match self.1.port() {
             80 => Ok(self),
             _ => Err(ErrorKind::AddrInUse.into()),
@@ -410,6 +418,7 @@ struct Both {
 struct Wire {
     sent: VecDeque<u8>,
     ended: bool,
+    failed: Option<ErrorKind>,
     received: Vec<u8>,
     received_end: bool,
     /// How much more the peer takes; `None` if it takes everything.
@@ -432,6 +441,11 @@ impl Peer {
 
     pub fn end(&self) {
         self.change(|wire| wire.ended = true);
+    }
+
+    /// What is read and written from now on fails so.
+    pub fn fail(&self, kind: ErrorKind) {
+        self.change(|wire| wire.failed = Some(kind));
     }
 
     /// Takes so many bytes, and then no more.
@@ -468,6 +482,9 @@ struct Line(Peer);
 impl Socket for Line {
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut wire = self.0.0.wire.lock().unwrap();
+        if let Some(kind) = wire.failed {
+            return Poll::Ready(Err(kind.into()));
+        }
         if wire.sent.is_empty() && !wire.ended {
             wire.wakers.push(cx.waker().clone());
             return Poll::Pending;
@@ -481,6 +498,9 @@ impl Socket for Line {
 
     fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let mut wire = self.0.0.wire.lock().unwrap();
+        if let Some(kind) = wire.failed {
+            return Poll::Ready(Err(kind.into()));
+        }
         let n = wire.room.map_or(buf.len(), |room| room.min(buf.len()));
         if n == 0 {
             wire.wakers.push(cx.waker().clone());

@@ -1,0 +1,85 @@
+//! What becomes of errors that a server has nobody to give to, if the program says nothing else.
+
+use std::{
+    error::Error,
+    fmt,
+    io::{self, Write},
+};
+
+use millpond_core::{ReadError, TransportError, WriteError};
+
+use crate::{
+    connection::Connection,
+    error::{HandlerError, chain},
+};
+
+/// A line for a handler that failed; none if its client has left, since anybody can fill a log so.
+pub(crate) fn handler_error(error: &HandlerError) {
+    if !error.client_has_left() {
+        print(error);
+    }
+}
+
+pub(crate) fn accept_error(error: &io::Error) {
+    print(&format_args!(
+        "no connection can be accepted for now: {error}"
+    ));
+}
+
+/// Where there is no other place to report to.
+fn print(event: &dyn fmt::Display) {
+    if !cfg!(feature = "tracing") {
+        let line = format!("millpond: {}\n", in_one_line(&event.to_string()));
+        // In one piece, because others may write there, too; and if it cannot be written, there is
+        // nobody to tell.
+        let _ = io::stderr().write_all(line.as_bytes());
+    }
+}
+
+/// A handler's error may repeat what its client has sent.
+fn in_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' | '\'' | '"' => line.push(character),
+            _ => line.extend(character.escape_debug()),
+        }
+    }
+    line
+}
+
+/// Whether a handler has failed of its client's leaving: the error is, or was caused by, what its stream
+/// says then, and the stream has in fact failed or ended so. It may have other streams, too.
+pub(crate) fn client_has_left(connection: &Connection, error: &(dyn Error + 'static)) -> bool {
+    let failure = connection.inspect(|core| core.error().map(TransportError::kind));
+    let has_failed = failure.is_some_and(is_of_leaving);
+    chain(error).any(|error| match error.downcast_ref() {
+        Some(ReadError::Incomplete { .. }) => connection.has_seen_the_end(),
+        Some(_) | None => has_failed && kind(error).is_some_and(is_of_leaving),
+    })
+}
+
+fn kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+    let read = error.downcast_ref().map(ReadError::kind);
+    let write = error.downcast_ref().map(WriteError::kind);
+    let transport = error.downcast_ref().map(TransportError::kind);
+    let io = error.downcast_ref().map(io::Error::kind);
+    read.or(write).or(transport).or(io)
+}
+
+/// Whether a client can bring this about by leaving or falling silent, of its own accord or because its
+/// network fails.
+fn is_of_leaving(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::TimedOut
+            | io::ErrorKind::UnexpectedEof
+    )
+}
