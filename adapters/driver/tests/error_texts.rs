@@ -137,6 +137,17 @@ fn options_that_cannot_be_used() {
     check(rows.map(|(error, text)| (error, ErrorKind::InvalidInput, "Option", text)));
 }
 
+#[cfg(not(feature = "idna"))]
+#[test]
+fn names_that_are_not_ascii_need_a_feature() {
+    check([(
+        not_opened_at("bücher.example:80"),
+        ErrorKind::InvalidInput,
+        "Option",
+        r#"option `host` cannot be used: "bücher.example" is not ASCII: give its form that begins with "xn--", or switch on the feature `idna`"#,
+    )]);
+}
+
 #[test]
 fn connections_that_cannot_be_opened() {
     let runtime = MadeUp::new;
