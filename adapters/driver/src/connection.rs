@@ -48,6 +48,9 @@ const LARGE: usize = 8 * 1024;
 /// closing takes it away from both.
 pub(crate) struct Connection {
     sending: Mutex<Sending>,
+    /// Whether a cork holds something back, so that a reader takes the lock only if there is a reason.
+    /// Written under the lock; it may say so for longer than it is true.
+    holds_something: AtomicBool,
     /// The one waker that the write side of the socket ever sees, so that it does not matter who
     /// polled it last. Rings `bell`.
     waker: Waker,
@@ -186,6 +189,7 @@ impl Connection {
             halves: AtomicUsize::new(2),
             activity: activity.clone(),
             shutdown: ShutdownNotice::default(),
+            holds_something: AtomicBool::new(false),
             sending: Mutex::new(Sending {
                 core,
                 activity,
@@ -413,7 +417,9 @@ impl Connection {
 
     /// Sends what a cork holds back.
     pub(crate) fn send_held_back(self: &Arc<Self>) {
-        self.send_held_back_in(self.begin_change());
+        if self.holds_something.load(Ordering::Acquire) {
+            self.send_held_back_in(self.begin_change());
+        }
     }
 
     fn send_held_back_in(self: &Arc<Self>, mut change: Change<'_>) {
@@ -472,6 +478,9 @@ impl Connection {
         if busy {
             change.sending.flusher = Flusher::Spawned;
         }
+        let holds_something = change.sending.is_held_back();
+        self.holds_something
+            .store(holds_something, Ordering::Release);
         let afterwards = change.sending.settle();
         drop(change);
         self.finish(afterwards);

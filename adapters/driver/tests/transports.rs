@@ -15,7 +15,8 @@ use std::{
 
 use futures_lite::future::{block_on, poll_once};
 use millpond::{
-    BoxFuture, Bytes, ReadError, StreamOptions, StreamReader, StreamWriter, Transport, WriteError,
+    BoxFuture, Bytes, ReadError, Socket, StreamOptions, StreamReader, StreamWriter, Transport,
+    WriteError,
 };
 
 use crate::support::{Alarm, Kept, Scripted, fails, ready};
@@ -753,4 +754,50 @@ fn a_close_of_what_is_gone_already_is_no_failure_and_every_other_is() {
         let failure = closed.err().map(|failure| io::Error::from(failure).kind());
         assert_eq!(failure, (error != ErrorKind::NotConnected).then_some(error));
     }
+}
+
+/// Takes nothing before it may.
+struct Slow {
+    is_writing: mpsc::Sender<()>,
+    may_go_on: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Socket for Slow {
+    fn poll_read(&self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        buf[0] = b'x';
+        ready(1)
+    }
+
+    fn poll_write(&self, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.is_writing.send(()).unwrap();
+        self.may_go_on.lock().unwrap().recv().unwrap();
+        ready(buf.len())
+    }
+
+    fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn a_reader_goes_on_while_a_write_is_under_way() {
+    let (is_writing, writing) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel();
+    let may_go_on = Mutex::new(may_go_on);
+    let slow = Slow {
+        is_writing,
+        may_go_on,
+    };
+    let (mut reader, mut writer) = StreamOptions::new().open(Box::new(slow), Arc::new(no_spawning));
+    let write = thread::spawn(move || writer.write(b"slow"));
+    writing.recv().unwrap();
+    let (read, has_read) = mpsc::channel();
+    thread::spawn(move || read.send(block_on(reader.read_exactly(3))));
+    let has_read = has_read.recv_timeout(Duration::from_secs(20));
+    assert_eq!(
+        has_read.expect("it takes no lock of the writer").unwrap(),
+        "xxx"
+    );
+    go_on.send(()).unwrap();
+    write.join().unwrap().unwrap();
 }

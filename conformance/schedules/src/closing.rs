@@ -1,6 +1,6 @@
 //! A connection that is closed while its peer still sends: it lingers, and ends.
 
-use millpond::open_connection;
+use millpond::{StreamOptions, open_connection};
 use shuttle::{future::block_on, thread};
 
 use crate::{
@@ -33,6 +33,44 @@ fn a_closed_connection_lingers_until_its_peer_has_ended() {
         drop(writer);
         peer.join().unwrap();
         reading.join().unwrap();
+        world.finish();
+    });
+}
+
+#[test]
+fn whoever_waits_for_the_peer_to_leave_and_whoever_reads_are_both_woken() {
+    explore(|| {
+        let world = World::new();
+        let ((mut reader, writer), (_peer_reader, mut peer_writer)) =
+            world.pair(&StreamOptions::new());
+        let closed = writer.closed();
+        let waiting = thread::spawn(move || block_on(closed));
+        let reading = thread::spawn(move || block_on(reader.read_to_eof()));
+        let given_up = writer.closed();
+        let looking = thread::spawn(move || drop(given_up));
+        block_on(peer_writer.write_all(b"the last")).unwrap();
+        peer_writer.close();
+        assert_eq!(reading.join().unwrap().unwrap(), "the last");
+        waiting.join().unwrap().unwrap();
+        looking.join().unwrap();
+        drop((writer, peer_writer));
+        world.finish();
+    });
+}
+
+#[test]
+fn an_abort_by_the_peer_wakes_both() {
+    explore(|| {
+        let world = World::new();
+        let ((mut reader, writer), (_peer_reader, mut peer_writer)) =
+            world.pair(&StreamOptions::new());
+        let closed = writer.closed();
+        let waiting = thread::spawn(move || block_on(closed));
+        let reading = thread::spawn(move || block_on(reader.read(1)));
+        peer_writer.abort();
+        assert!(reading.join().unwrap().is_err());
+        assert!(waiting.join().unwrap().is_err());
+        drop((writer, peer_writer));
         world.finish();
     });
 }
