@@ -4,13 +4,15 @@ use std::{
     io,
     sync::{Mutex, PoisonError},
     task::{Context, Poll},
+    thread,
 };
 
 use millpond::{ExtraInfo, Socket};
 
 type Deed = Box<dyn FnOnce() + Send>;
 
-/// Does something once, when a read has just found nothing, and has not yet said so.
+/// Does something once, when a read has just found nothing, and has not yet said so: on a thread of its
+/// own, as it would come from elsewhere.
 pub(crate) struct Meddler {
     inner: Box<dyn Socket>,
     deed: Mutex<Option<Deed>>,
@@ -34,7 +36,7 @@ impl Socket for Meddler {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .take();
-            deed.into_iter().for_each(|deed| deed());
+            deed.into_iter().for_each(|deed| drop(thread::spawn(deed)));
         }
         read
     }

@@ -140,6 +140,11 @@ impl Socket for Blocking {
         }
     }
 
+    /// The thread has to read it first, and might take what others want.
+    fn reads_at_once(&self) -> bool {
+        false
+    }
+
     fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(cx, &[IoSlice::new(buf)])
     }
@@ -454,6 +459,20 @@ mod tests {
         peer.write_all(b"x").unwrap();
         until(|| counts[1].0.load(Ordering::Relaxed) == 1);
         assert_eq!(counts[0].0.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn closing_and_looking_take_nothing_that_was_not_asked_for() {
+        let (blocking, mut peer) = pair(Direction::In);
+        let file = blocking.file.clone();
+        peer.write_all(b"for others").unwrap();
+        let no_spawning = |_: crate::BoxFuture<'static, ()>| panic!("nothing is written");
+        let (reader, mut writer) =
+            crate::StreamOptions::new().open(Box::new(blocking), Arc::new(no_spawning));
+        assert!(!reader.at_eof() && !writer.is_closing());
+        writer.close();
+        let mut rest = [0; 20];
+        assert_eq!((&*file).read(&mut rest).unwrap(), 10);
     }
 
     #[test]

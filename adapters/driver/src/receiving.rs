@@ -216,10 +216,16 @@ impl Connection {
 impl Connection {
     /// Reads what has come, without waiting, until there is no room for more. Gives what came last.
     pub(crate) fn read_ahead(self: &Arc<Self>) -> Poll<Received> {
-        if !self.mode().can_read() {
+        let receiving = self.receiving();
+        let mut left = receiving.limit;
+        let can_look = receiving
+            .socket
+            .as_ref()
+            .is_none_or(|it| it.reads_at_once());
+        drop(receiving);
+        if !self.mode().can_read() || !can_look {
             return Poll::Pending;
         }
-        let mut left = self.receiving().limit;
         loop {
             match self.look() {
                 // A reader that is gone has room for ever.

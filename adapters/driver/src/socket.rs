@@ -22,7 +22,8 @@ use crate::{
 /// A connected stream: the methods of [`AsyncRead`] and [`AsyncWrite`], on a shared reference, so
 /// that both directions work at once without a lock.
 ///
-/// Each direction is polled by one party at a time, and always with that party's current waker.
+/// Each direction is polled by one party at a time, and always with that party's current waker. While it
+/// is polled, nothing may be asked of the stream that it belongs to: that would wait for itself.
 /// A method should try the operation first and wait for readiness only when it would block.
 ///
 /// # Examples
@@ -78,6 +79,13 @@ pub trait Socket: Send + Sync + 'static {
     ///
     /// What the transport fails with.
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Whether [`poll_read`](Self::poll_read) gives what has come at once. Where it only sets a read
+    /// going, nothing is looked at ahead of a reader that has not asked: `close` keeps nothing,
+    /// `at_eof` and `is_closing` know what reads have come upon.
+    fn reads_at_once(&self) -> bool {
+        true
+    }
 
     /// Writes from `buf`, which is not empty; `Ok(0)` is taken for a failure.
     ///

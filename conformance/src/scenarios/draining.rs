@@ -1,6 +1,6 @@
 //! A writer waits for a reader that does not keep up.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use millpond::StreamReader;
 
@@ -80,8 +80,10 @@ pub(crate) async fn whoever_drains_is_woken_at_the_low_watermark(mut setup: Setu
     let (mut writer, mut reader) = setup.one_way_with(settings).await;
     setup.fill(&mut writer);
     let alarm = Alarm::default();
-    assert!(alarm.poll(writer.drain()).is_pending());
-    while writer.queued() > settings.low {
+    let transport = writer.transport();
+    let mut drained = pin!(writer.drain());
+    assert!(alarm.poll(drained.as_mut()).is_pending());
+    while transport.queued() > settings.low {
         reader.read(setup.place.unit() / 4).await.unwrap();
         yield_now().await;
     }
@@ -89,7 +91,7 @@ pub(crate) async fn whoever_drains_is_woken_at_the_low_watermark(mut setup: Setu
     while !alarm.has_rung() {
         setup.sleep(1).await;
     }
-    writer.drain().await.unwrap();
+    drained.await.unwrap();
 }
 
 pub(crate) async fn a_writer_that_drains_queues_one_write_above_the_high_watermark(
@@ -153,15 +155,17 @@ pub(crate) async fn watermarks_can_be_changed_while_writing_is_paused(mut setup:
     let (mut writer, mut reader) = setup.one_way_with(setup.tight()).await;
     let sent = setup.fill(&mut writer);
     let alarm = Alarm::default();
-    assert!(alarm.poll(writer.drain()).is_pending());
+    let transport = writer.transport();
+    let mut drained = Box::pin(writer.drain());
+    assert!(alarm.poll(drained.as_mut()).is_pending());
     // More than half of it is queued.
     let half = sent.len() / 2;
-    writer.set_watermarks(half, half);
-    assert_eq!(writer.watermarks(), (half, half));
-    assert!(!alarm.has_rung() && writer.is_paused());
-    writer.set_watermarks(sent.len(), sent.len());
-    assert!(alarm.has_rung() && !writer.is_paused());
-    writer.drain().await.unwrap();
+    transport.set_watermarks(half, half);
+    assert!(!alarm.has_rung() && transport.is_paused());
+    transport.set_watermarks(sent.len(), sent.len());
+    assert!(alarm.has_rung() && !transport.is_paused());
+    drained.await.unwrap();
+    assert_eq!(writer.watermarks(), (sent.len(), sent.len()));
 
     writer.set_watermarks(0, 0);
     assert!(writer.is_paused());
