@@ -20,13 +20,14 @@ pub enum Place {
     Narrow,
     /// A socket pair of the standard library.
     Sock,
-    /// A client and a server on loopback that begin TLS in the middle.
+    /// A client and a server on loopback that begin TLS in the middle, and know of each other that one
+    /// direction can end alone.
     StartTls,
     /// A client and a server on loopback.
     Tcp,
     /// A client and a server on loopback, with TLS from the first byte.
     Tls,
-    /// Like `Tls`, but TLS 1.2, which cannot end one direction alone.
+    /// Like `Tls`, but TLS 1.2.
     Tls12,
     /// A pair in memory that begins TLS.
     TlsMemory,
@@ -137,7 +138,7 @@ impl Place {
 
     /// Whether one direction can be ended while the other one goes on.
     pub(crate) fn half_closes(self) -> bool {
-        self != Self::Tls12
+        !matches!(self, Self::Tls | Self::Tls12 | Self::TlsMemory)
     }
 
     /// Whether it has not got what the scenario of this name is about.

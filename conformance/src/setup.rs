@@ -205,11 +205,11 @@ impl Setup {
             }
             Place::StartTls => {
                 let (near, far) = self.connect_to_server(settings).await;
-                start_tls(near, far).await
+                start_tls(near, far, true).await
             }
             Place::TlsMemory => {
                 let (near, far) = options.pair(PAIR_CAPACITY);
-                start_tls(near, far).await
+                start_tls(near, far, false).await
             }
             Place::Tcp | Place::Tls | Place::Tls12 => self.connect_to_server(settings).await,
             #[cfg(unix)]
@@ -330,11 +330,13 @@ impl Setup {
 }
 
 /// Begins TLS on both sides of a connection.
-async fn start_tls(near: Stream, far: Stream) -> (Stream, Stream) {
+async fn start_tls(near: Stream, far: Stream, half_close: bool) -> (Stream, Stream) {
     let ((mut near_reader, mut near_writer), (mut far_reader, mut far_writer)) = (near, far);
-    let client = near_writer.start_tls(&mut near_reader, certificates::connector());
+    let connector = certificates::connector().half_close(half_close);
+    let acceptor = certificates::acceptor().half_close(half_close);
+    let client = near_writer.start_tls(&mut near_reader, connector);
     let client = client.server_hostname("localhost");
-    let server = far_writer.start_tls(&mut far_reader, certificates::acceptor());
+    let server = far_writer.start_tls(&mut far_reader, acceptor);
     let (client, server) = join(client.into_future(), server.into_future()).await;
     client.unwrap();
     server.unwrap();

@@ -542,6 +542,7 @@ macro_rules! __tls {
                 a_certificate_that_is_no_good_is_refused,
                 the_systems_authorities_do_not_vouch_for_a_made_up_one,
                 a_client_shows_its_certificate_to_a_server_that_asks,
+                a_client_that_is_refused_is_told_so_though_it_only_writes,
                 a_protocol_is_agreed_on_or_there_is_none,
                 whole_configurations_are_taken_as_they_are,
                 both_sides_know_how_they_are_protected,
@@ -597,7 +598,10 @@ macro_rules! __tls {
                 a_truncation_can_be_taken_for_the_end,
                 a_read_that_waits_is_told_of_a_truncation,
                 an_end_that_the_peer_has_said_is_one_though_the_connection_is_cut,
-                one_direction_cannot_be_ended_before_tls_1_3,
+                one_direction_cannot_be_ended_alone_by_default,
+                the_peers_end_is_that_of_both_directions,
+                a_writer_that_never_reads_learns_of_the_peers_end,
+                a_writer_that_never_reads_learns_of_a_cut,
             }
         }
     };

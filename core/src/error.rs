@@ -82,8 +82,8 @@ pub enum ReadError {
 
 /// Why a [`Writer`](crate::Writer) does not take more data.
 ///
-/// Under the `std` feature it converts into [`std::io::Error`]: [`Finished`](Self::Finished) and
-/// [`Closed`](Self::Closed) as `BrokenPipe`, [`CapExceeded`](Self::CapExceeded) as `InvalidData`,
+/// Under the `std` feature it converts into [`std::io::Error`]: [`Finished`](Self::Finished),
+/// [`Closed`](Self::Closed) and [`PeerClosed`](Self::PeerClosed) as `BrokenPipe`, [`CapExceeded`](Self::CapExceeded) as `InvalidData`,
 /// [`Transport`](Self::Transport) with the kind of the transport's own error.
 ///
 /// ```
@@ -108,6 +108,9 @@ pub enum WriteError {
     Closed,
     /// The end of the stream was already announced with `write_eof`.
     Finished,
+    /// The peer has closed the stream, and with it this direction, too, as over TLS. What had arrived
+    /// before can still be read.
+    PeerClosed,
     /// The stream has no direction away from this side, as that of a pipe that is read from.
     ReadOnly,
     /// The transport failed; what was queued is lost. Every later call reports the same failure.
@@ -206,7 +209,7 @@ impl WriteError {
     /// ```
     pub fn kind(&self) -> std::io::ErrorKind {
         match self {
-            Self::Finished | Self::Closed => std::io::ErrorKind::BrokenPipe,
+            Self::Finished | Self::Closed | Self::PeerClosed => std::io::ErrorKind::BrokenPipe,
             Self::ReadOnly => std::io::ErrorKind::Unsupported,
             Self::CapExceeded { .. } => std::io::ErrorKind::InvalidData,
             Self::Transport(error) => error.kind(),
@@ -307,6 +310,9 @@ impl fmt::Display for WriteError {
             ),
             Self::Closed => f.write_str("nothing can be written after close or abort"),
             Self::Finished => f.write_str("nothing can be written after write_eof"),
+            Self::PeerClosed => {
+                f.write_str("nothing can be written after the peer has closed the stream")
+            }
             Self::ReadOnly => f.write_str("the stream is read-only"),
             Self::Transport(error) => write!(f, "the transport failed: {error}"),
         }
@@ -354,6 +360,7 @@ impl fmt::Debug for WriteError {
             Self::CapExceeded { .. } => "CapExceeded",
             Self::Closed => "Closed",
             Self::Finished => "Finished",
+            Self::PeerClosed => "PeerClosed",
             Self::ReadOnly => "ReadOnly",
             Self::Transport(_) => "Transport",
         };
@@ -390,7 +397,11 @@ impl Error for WriteError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Transport(error) => error.source(),
-            Self::CapExceeded { .. } | Self::Finished | Self::Closed | Self::ReadOnly => None,
+            Self::CapExceeded { .. }
+            | Self::Finished
+            | Self::PeerClosed
+            | Self::Closed
+            | Self::ReadOnly => None,
         }
     }
 }

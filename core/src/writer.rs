@@ -35,9 +35,9 @@ pub enum Transmit<'a> {
 ///   Open ──write_eof──▶ Finishing ──ended──▶ Finished        any ──fail──▶ Failed
 ///     │                     │                    │
 ///     └────────close────────┴─────────close──────┴─▶ Closing ──ended──▶ Closed
-///                                                       │                 ▲
-///     any but Closed and Failed ──abort──▶ Aborting ◀─abort               │
-///                                              └───────────ended──────────┘
+///                    (or peer_closed)                   │
+///     any but Closed and Failed ──abort──▶ Aborting ◀─abort
+///                                              └───────────ended──────▶ Aborted
 /// ```
 ///
 /// The application writes; the transport carries out what [`poll_transmit`](Self::poll_transmit)
@@ -90,15 +90,25 @@ enum End {
     Open,
     /// `write_eof` was asked for, and the queue comes first.
     Finishing,
-    /// `close` was asked for, and the queue comes first.
-    Closing,
+    /// Both directions are to be closed, and the queue comes first.
+    Closing {
+        by: Side,
+    },
     /// The peer has been told that this was all.
     Finished,
     Aborting,
     Closed {
-        aborted: bool,
+        by: Side,
     },
+    Aborted,
     Failed(TransportError),
+}
+
+/// Who has closed both directions.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Side {
+    This,
+    Peer,
 }
 
 /// Construction and settings.
@@ -298,7 +308,12 @@ impl Writer {
         match &self.end {
             End::Open => Ok(()),
             End::Finishing | End::Finished => Err(WriteError::Finished),
-            End::Closing | End::Aborting | End::Closed { .. } => Err(WriteError::Closed),
+            End::Closing { by: Side::Peer } | End::Closed { by: Side::Peer } => {
+                Err(WriteError::PeerClosed)
+            }
+            End::Closing { .. } | End::Aborting | End::Closed { .. } | End::Aborted => {
+                Err(WriteError::Closed)
+            }
             End::Failed(error) => Err(WriteError::Transport(error.clone())),
         }
     }
@@ -357,8 +372,14 @@ impl Writer {
     /// ```
     pub fn close(&mut self) {
         match self.end {
-            End::Open | End::Finishing | End::Finished => self.end = End::Closing,
-            End::Closing | End::Aborting | End::Closed { .. } | End::Failed(_) => {}
+            End::Open | End::Finishing | End::Finished => {
+                self.end = End::Closing { by: Side::This };
+            }
+            End::Closing { .. }
+            | End::Aborting
+            | End::Closed { .. }
+            | End::Aborted
+            | End::Failed(_) => {}
         }
     }
 
@@ -377,11 +398,11 @@ impl Writer {
     /// ```
     pub fn abort(&mut self) -> Spent {
         match self.end {
-            End::Open | End::Finishing | End::Finished | End::Closing => {
+            End::Open | End::Finishing | End::Finished | End::Closing { .. } => {
                 self.end = End::Aborting;
                 self.forget_queue()
             }
-            End::Aborting | End::Closed { .. } | End::Failed(_) => Spent::default(),
+            End::Aborting | End::Closed { .. } | End::Aborted | End::Failed(_) => Spent::default(),
         }
     }
 
@@ -392,7 +413,7 @@ impl Writer {
         self.flow.is_paused()
     }
 
-    /// Whether the stream was closed or aborted, or its transport has failed.
+    /// Whether the stream was closed or aborted, or by the peer, or its transport has failed.
     ///
     /// ```
     /// # use millpond_core::Writer;
@@ -405,7 +426,11 @@ impl Writer {
     pub fn is_closing(&self) -> bool {
         match self.end {
             End::Open | End::Finishing | End::Finished => false,
-            End::Closing | End::Aborting | End::Closed { .. } | End::Failed(_) => true,
+            End::Closing { .. }
+            | End::Aborting
+            | End::Closed { .. }
+            | End::Aborted
+            | End::Failed(_) => true,
         }
     }
 
@@ -420,7 +445,7 @@ impl Writer {
     /// assert!(writer.is_closed());
     /// ```
     pub fn is_closed(&self) -> bool {
-        matches!(self.end, End::Closed { .. } | End::Failed(_))
+        matches!(self.end, End::Closed { .. } | End::Aborted | End::Failed(_))
     }
 
     /// Whether the stream was aborted, so that what was queued is lost. A failure of the transport
@@ -433,7 +458,23 @@ impl Writer {
     /// assert!(writer.is_aborted());
     /// ```
     pub fn is_aborted(&self) -> bool {
-        matches!(self.end, End::Aborting | End::Closed { aborted: true })
+        matches!(self.end, End::Aborting | End::Aborted)
+    }
+
+    /// Whether the stream was [closed by the peer](Self::peer_closed), so that nothing more can be
+    /// written.
+    ///
+    /// ```
+    /// # use millpond_core::Writer;
+    /// let mut writer = Writer::new();
+    /// writer.close();
+    /// assert!(!writer.is_peer_closed());
+    /// ```
+    pub fn is_peer_closed(&self) -> bool {
+        matches!(
+            self.end,
+            End::Closing { by: Side::Peer } | End::Closed { by: Side::Peer }
+        )
     }
 
     /// How many bytes wait to be sent.
@@ -464,10 +505,11 @@ impl Writer {
             End::Failed(error) => Some(error),
             End::Open
             | End::Finishing
-            | End::Closing
+            | End::Closing { .. }
             | End::Finished
             | End::Aborting
-            | End::Closed { .. } => None,
+            | End::Closed { .. }
+            | End::Aborted => None,
         }
     }
 }
@@ -485,9 +527,9 @@ impl Writer {
         }
         match self.end {
             End::Finishing => Some(Transmit::Shutdown),
-            End::Closing => Some(Transmit::Close),
+            End::Closing { .. } => Some(Transmit::Close),
             End::Aborting => Some(Transmit::Abort),
-            End::Open | End::Finished | End::Closed { .. } | End::Failed(_) => None,
+            End::Open | End::Finished | End::Closed { .. } | End::Aborted | End::Failed(_) => None,
         }
     }
 
@@ -539,12 +581,30 @@ impl Writer {
         assert!(self.queue.is_empty(), "the queue is sent before the end");
         self.end = match self.end {
             End::Finishing => End::Finished,
-            End::Closing => End::Closed { aborted: false },
-            End::Aborting => End::Closed { aborted: true },
-            End::Open | End::Finished | End::Closed { .. } | End::Failed(_) => {
+            End::Closing { by } => End::Closed { by },
+            End::Aborting => End::Aborted,
+            End::Open | End::Finished | End::Closed { .. } | End::Aborted | End::Failed(_) => {
                 panic!("an end was reported that was not asked for")
             }
         };
+    }
+
+    /// The peer has closed the stream, which ends both directions where none ends alone, as over TLS:
+    /// what is queued is sent, then the stream is closed, and later writes say why.
+    ///
+    /// It is ignored once this side has closed or aborted the stream, or the transport has failed.
+    ///
+    /// ```
+    /// # use millpond_core::{Transmit, WriteError, Writer};
+    /// let mut writer = Writer::new();
+    /// writer.peer_closed();
+    /// assert_eq!(writer.write(b"x"), Err(WriteError::PeerClosed));
+    /// assert_eq!(writer.poll_transmit(), Some(Transmit::Close));
+    /// ```
+    pub fn peer_closed(&mut self) {
+        if !self.is_closing() {
+            self.end = End::Closing { by: Side::Peer };
+        }
     }
 
     /// The transport has failed: the queue is dropped, and every later write reports the failure. Returns

@@ -345,7 +345,7 @@ impl Connection {
         ticket: &mut Ticket,
         cx: &Context<'_>,
     ) -> Poll<Result<(), WriteError>> {
-        let mut change = self.begin_change();
+        let mut change = self.begin_wait();
         let sending = &mut *change.sending;
         let socket = sending.socket.as_ref();
         let flushed = !socket.is_some_and(|socket| socket.wants_flush());
@@ -371,7 +371,7 @@ impl Connection {
         cx: &Context<'_>,
         done: impl FnOnce(&Writer) -> Poll<T>,
     ) -> Poll<T> {
-        let change = self.begin_change();
+        let change = self.begin_wait();
         let answer = done(&change.sending.core);
         self.wait_for(&answer, change, ticket, cx);
         answer
@@ -453,6 +453,11 @@ impl Connection {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The peer has said something: it may be the end of this side's direction, too.
+    pub(crate) fn hear(self: &Arc<Self>) {
+        drop(self.begin_wait());
+    }
+
     fn begin_change(&self) -> Change<'_> {
         let hold = Hold::new();
         Change {
@@ -460,6 +465,20 @@ impl Connection {
             busy: false,
             _hold: hold,
         }
+    }
+
+    /// For somebody who is about to wait: what the peer has said may be the answer. Without news nobody
+    /// is woken, or those who wait would wake each other for ever.
+    fn begin_wait(self: &Arc<Self>) -> Change<'_> {
+        let mut change = self.begin_change();
+        if !change
+            .sending
+            .has_news(&mut Context::from_waker(&self.waker))
+        {
+            return change;
+        }
+        self.finish_change(change);
+        self.begin_change()
     }
 
     /// Makes a change under the lock, then sees to it that what follows is done, now or by the
@@ -767,6 +786,7 @@ impl Change<'_> {
         bufs: &[IoSlice<'_>],
     ) -> Result<usize, WriteError> {
         let len = bufs.iter().map(|buf| buf.len()).sum();
+        self.sending.hear(cx);
         self.accept(cx, len)?;
         let sending = &mut *self.sending;
         let left_to_flusher = self.busy || sending.flusher == Flusher::Spawned;
@@ -847,6 +867,28 @@ impl Sending {
         self.corks > 0 && self.core.queued() > 0 && self.flusher == Flusher::None
     }
 
+    /// Whether the peer has said something, or there is something to be said to it.
+    fn has_news(&mut self, cx: &mut Context<'_>) -> bool {
+        let heard = self.hear(cx);
+        let socket = self.socket.as_ref();
+        heard || self.flusher == Flusher::None && socket.is_some_and(|it| it.wants_flush())
+    }
+
+    /// Heeds what the peer has said to whoever writes. Whether it has.
+    fn hear(&mut self, cx: &mut Context<'_>) -> bool {
+        // The end has its own look, at what matters to it.
+        if self.core.is_closing() {
+            return false;
+        }
+        let socket = self.socket.as_ref();
+        match socket.map_or(Poll::Pending, |socket| socket.poll_peer_closed(cx)) {
+            Poll::Pending => return false,
+            Poll::Ready(Ok(())) => self.core.peer_closed(),
+            Poll::Ready(Err(error)) => self.fail(error),
+        }
+        true
+    }
+
     /// Not what is too much, nor what somebody waits for, nor what nothing can follow.
     fn holds_back(&self) -> bool {
         let more_may_come = self.core.writable().is_ok();
@@ -855,6 +897,7 @@ impl Sending {
 
     /// Does what the core says until it says nothing, or the socket is busy.
     fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.hear(cx);
         let Some(socket) = &self.socket else {
             return Poll::Ready(());
         };

@@ -57,6 +57,7 @@
 //! | the stream is cut off, as TLS can tell | [`ReadError::Truncated`] |
 //! | the transport fails | [`ReadError::Transport`] after what had arrived, [`WriteError::Transport`] |
 //! | writing after `write_eof`, `close` or `abort` | [`WriteError::Finished`], [`WriteError::Closed`] |
+//! | writing after the peer has closed the stream, as TLS can tell | [`WriteError::PeerClosed`] |
 //! | a limit of 0, watermarks the wrong way round, a path that is too long, an address without port | [`OpenError::Option`], which names it, before the network is touched; for [`StreamOptions`] a panic |
 //! | a host that cannot be resolved | [`OpenError::Resolve`] |
 //! | nobody answers, or too late | [`OpenError::Connect`] with each address and why, [`OpenError::TimedOut`] |

@@ -373,9 +373,10 @@ impl Connection {
         match &asked.received {
             Poll::Ready(Received::Bytes(_)) => self.touch(),
             Poll::Ready(Received::End(end)) if asked.is_news => {
-                if let End::Failed(error) = end {
+                match end {
                     // Both directions have failed, and the system tells only one of them.
-                    self.fail(error.clone());
+                    End::Failed(error) => self.fail(error.clone()),
+                    End::Eof => self.hear(), // it may be the end of both
                 }
                 self.listening().wake_all();
             }

@@ -129,6 +129,20 @@ pub trait Socket: Send + Sync + 'static {
     /// What the transport fails with.
     fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// What the peer has said to whoever writes, though nobody reads: `Ok` if it has closed the stream
+    /// and with it this side's direction, too, an error if it has refused what it was sent.
+    ///
+    /// It is asked before each write, each wait for one and each end, and does not wait; what it gives
+    /// once it gives again. While what has been received waits to be read it need not look for more.
+    /// Of most sockets only reading tells, so the default says nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the transport has failed with.
+    fn poll_peer_closed(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
     /// Prepares for a reset: dropping the socket, which follows, should not deliver anything more.
     fn abort(&self) {
         if let Some(socket) = self.system_socket() {

@@ -18,7 +18,8 @@ use crate::{
 /// much calls it after each write, or uses [`write_all`](Self::write_all).
 ///
 /// Dropping the writer ends the stream as [`write_eof`](Self::write_eof) does: what is queued is
-/// delivered, then the peer sees the end, and the reader goes on. [`close`](Self::close) ends both
+/// delivered, then the peer sees the end, and the reader goes on; where no direction
+/// [ends alone](Self::can_write_eof), it ends with the reader. [`close`](Self::close) ends both
 /// directions, and so does dropping the second of both halves. `Differs from asyncio:` that is an
 /// orderly end, and nothing warns of it.
 ///
@@ -51,7 +52,8 @@ impl StreamWriter {
     ///
     /// [`WriteError::Finished`] after [`write_eof`](Self::write_eof), [`WriteError::Closed`] after
     /// [`close`](Self::close) or [`abort`](Self::abort), [`WriteError::Transport`] if the transport
-    /// has failed. `Differs from asyncio:` a failure is told by the next write at the latest.
+    /// has failed, [`WriteError::PeerClosed`] if the peer has closed a stream with TLS.
+    /// `Differs from asyncio:` a failure is told by the next write at the latest.
     ///
     /// [`WriteError::CapExceeded`] if more would be queued than
     /// [`write_cap`](crate::StreamOptions::write_cap) allows; then nothing of `data` is sent or
@@ -177,7 +179,7 @@ impl StreamWriter {
     /// # Errors
     ///
     /// [`WriteError::Transport`] if the transport has failed, [`WriteError::Closed`] if the stream
-    /// was aborted.
+    /// was aborted, [`WriteError::PeerClosed`] if the peer has closed a stream with TLS.
     ///
     /// # Cancel safety
     ///
@@ -317,6 +319,7 @@ impl StreamWriter {
                 connection.poll_until(&mut waiting.ticket, cx, |core| match core.error() {
                     Some(error) => Poll::Ready(Err(WriteError::Transport(error.clone()))),
                     None if core.is_aborted() => Poll::Ready(Err(WriteError::Closed)),
+                    None if core.is_peer_closed() => Poll::Ready(Err(WriteError::PeerClosed)),
                     None if done(core) => Poll::Ready(Ok(())),
                     None => Poll::Pending,
                 });
@@ -332,6 +335,9 @@ impl StreamWriter {
 /// Ending.
 impl StreamWriter {
     /// Whether [`write_eof`](Self::write_eof) can end this direction and leave the other one open.
+    ///
+    /// `As in asyncio:` over TLS it is false, because few peers go on behind an end. Between those that
+    /// know each other it can be allowed: `TlsConnector::half_close` and `TlsAcceptor::half_close`.
     ///
     /// ```
     /// let ((_, writer), _peer) = millpond::pair();
@@ -391,10 +397,10 @@ impl StreamWriter {
     }
 
     /// Whether the stream was closed or aborted, or its transport has failed: by a reset of the peer for
-    /// instance.
+    /// instance. Over TLS, whether the peer has closed it, too.
     ///
-    /// `As in asyncio:` after [`write_eof`](Self::write_eof) alone it is not, nor after the peer's end,
-    /// behind which this side can still write: [`at_eof`](crate::StreamReader::at_eof) knows of that.
+    /// `As in asyncio:` after [`write_eof`](Self::write_eof) alone it is not, nor after the peer's end
+    /// where this side can still write behind it: [`at_eof`](crate::StreamReader::at_eof) knows of that.
     /// `Differs from asyncio:` there the event loop reads in the background; here this looks, without
     /// waiting, at what has come, and keeps it for the reader, up to its limit. To wait for the peer to
     /// leave there is [`closed`](Self::closed).

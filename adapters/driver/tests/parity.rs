@@ -177,8 +177,10 @@ fn tls() -> Vec<String> {
         there![item TlsAcceptor, item TlsConnector, item TlsInfo],
         there![
             method StartTls::hand_over_buffered,
+            method TlsAcceptor::half_close,
             method TlsAcceptor::handshake_timeout,
             method TlsConnector::dangerously_without_verification,
+            method TlsConnector::half_close,
             method TlsConnector::handshake_timeout,
         ],
         there![
@@ -424,6 +426,7 @@ fn information_and_errors() -> Vec<String> {
             variant StreamMode::Write,
             variant SystemHandle::Pipe,
             variant SystemHandle::Socket,
+            variant WriteError::PeerClosed,
             variant WriteError::ReadOnly,
         ],
         there![

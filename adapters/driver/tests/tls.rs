@@ -17,7 +17,8 @@ fn tls() -> (TlsAcceptor, TlsConnector) {
     let certificate: CertificateDer<'static> = made.cert.der().clone();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
     let acceptor = TlsAcceptor::new(vec![certificate.clone()], key);
-    (acceptor, TlsConnector::with_roots([certificate]))
+    let connector = TlsConnector::with_roots([certificate]);
+    (acceptor.half_close(true), connector.half_close(true))
 }
 
 fn streams() -> (Stream, Stream) {

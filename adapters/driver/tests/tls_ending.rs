@@ -4,18 +4,24 @@
 
 mod support;
 
-use std::{io::ErrorKind, pin::pin};
+use std::{
+    io::{self, ErrorKind, Write},
+    pin::pin,
+    sync::Mutex,
+    task::{Context, Poll, ready},
+};
 
 use futures_util::future::join;
-use millpond::{Info, ReadError, WriteError};
+use millpond::{Info, ReadError, Socket, TlsAcceptor, TlsConnector, WriteError};
 use support::tls::{
-    NAME, Pace, Scene, VERSIONS, Version, Way, finish, identity, open_with, poll_on, secure, tls,
+    NAME, Pace, Scene, VERSIONS, Version, Way, against_raw, finish, half_closing, identity, open,
+    open_with, poll_on, secure, tls,
 };
 
 #[test]
-fn one_direction_ends_alone_with_tls_1_3() {
+fn one_direction_ends_alone_with_tls_1_3_between_those_who_know_each_other() {
     let scene = Scene::new();
-    let (mut client, mut server) = scene.secured(Version::Tls13);
+    let (mut client, mut server) = scene.secured_with(&half_closing(Version::Tls13));
     assert!(client.can_write_eof() && server.can_write_eof());
     client.write(b"question").unwrap();
     client.write_eof().unwrap();
@@ -35,20 +41,187 @@ fn one_direction_ends_alone_with_tls_1_3() {
 }
 
 #[test]
-fn one_direction_does_not_end_alone_with_tls_1_2() {
+fn one_direction_does_not_end_alone_by_default_nor_ever_with_tls_1_2() {
+    for sides in [
+        tls(Version::Tls12).clone(),
+        half_closing(Version::Tls12),
+        tls(Version::Tls13).clone(),
+    ] {
+        goes_on_though_no_direction_can_end_alone(&sides);
+    }
+}
+
+fn goes_on_though_no_direction_can_end_alone(sides: &(TlsAcceptor, TlsConnector)) {
     let scene = Scene::new();
-    let (mut client, mut server) = scene.secured(Version::Tls12);
+    let (mut client, mut server) = scene.secured_with(sides);
     for stream in [&mut client, &mut server] {
         assert!(!stream.can_write_eof());
         let error = stream.write_eof().unwrap_err();
         let message = "this direction cannot be ended alone: close the stream";
         assert!(error.to_string().contains(message), "{error}");
-        assert_eq!(std::io::Error::from(error).kind(), ErrorKind::Unsupported);
+        assert_eq!(io::Error::from(error).kind(), ErrorKind::Unsupported);
         // It goes on.
         assert!(!stream.is_closing());
     }
     client.write(b"still here\n").unwrap();
     assert_eq!(scene.run(server.read_line()).unwrap(), "still here\n");
+}
+
+/// Both versions, and one direction of those that could end alone, but were not told to.
+#[test]
+fn the_peers_end_is_that_of_both_directions() {
+    for version in VERSIONS {
+        for reads in [false, true] {
+            let case = format!("{version:?} {reads}");
+            let scene = Scene::new();
+            let (mut client, mut raw, _server) = against_raw(&scene, version);
+            raw.session.writer().write_all(b"bye").unwrap();
+            if !reads {
+                raw.speak();
+                assert_eq!(scene.run(client.read(9)).unwrap(), "bye");
+            }
+            raw.session.send_close_notify();
+            raw.speak();
+            if reads {
+                assert_eq!(scene.run(client.read_to_eof()).unwrap(), "bye");
+                assert!(client.is_closing(), "{case}");
+            }
+            assert_eq!(
+                client.write(b"too late"),
+                Err(WriteError::PeerClosed),
+                "{case}"
+            );
+            assert!(client.is_closing(), "{case}");
+            assert_eq!(
+                scene.run(client.drain()),
+                Err(WriteError::PeerClosed),
+                "{case}"
+            );
+            scene.run(client.flush()).unwrap();
+            scene.run(client.wait_closed()).unwrap();
+            assert_eq!(scene.run(client.read(1)).unwrap(), "");
+            // Its goodbye is answered, and nothing else.
+            assert_eq!(raw.go_on(), b"", "{case}");
+            let state = raw.session.process_new_packets().unwrap();
+            assert!(state.peer_has_closed(), "{case}");
+            assert!(scene.wire.has_ended(Way::ToServer), "{case}");
+        }
+    }
+}
+
+#[test]
+fn what_is_queued_when_the_peer_ends_leaves_before_the_goodbye() {
+    for version in VERSIONS {
+        let scene = Scene::new();
+        let (mut client, mut raw, _server) = against_raw(&scene, version);
+        scene.wire.pace(Way::ToServer, Pace::Busy);
+        let sent = vec![7; 1_000_000];
+        client.write(&sent).unwrap();
+        raw.session.send_close_notify();
+        raw.speak();
+        assert_eq!(scene.run(client.read(1)).unwrap(), "");
+        assert!(client.is_closing() && client.queued() > 0);
+        scene.wire.pace(Way::ToServer, Pace::Free);
+        scene.run(client.wait_closed()).unwrap();
+        assert!(raw.go_on() == sent, "{version:?}");
+        let state = raw.session.process_new_packets().unwrap();
+        assert!(state.peer_has_closed(), "{version:?}");
+    }
+}
+
+/// A cut is no end, whoever sees it first.
+#[test]
+fn a_cut_that_a_writer_sees_first_is_truncated() {
+    for version in VERSIONS {
+        let scene = Scene::new();
+        let (mut client, _raw, _server) = against_raw(&scene, version);
+        scene.wire.end(Way::ToClient);
+        let Err(WriteError::Transport(error)) = client.write(b"?") else {
+            panic!("it is written");
+        };
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+        assert_eq!(scene.run(client.read(1)), Err(ReadError::Truncated));
+    }
+}
+
+/// What the socket below keeps back is flushed by nobody but TLS.
+#[test]
+fn the_goodbye_arrives_through_a_socket_that_keeps_back_what_it_is_given() {
+    for version in VERSIONS {
+        for pace in [Pace::Free, Pace::Bytewise, Pace::Room(3), Pace::Random(5)] {
+            let scene = Scene::new();
+            let [client, server] = scene.wire.ends();
+            let mut client = open(&scene.world, Box::new(KeepsBack::new(client)));
+            let mut server = open(&scene.world, server);
+            finish(&scene.world, secure(version, &mut client, &mut server));
+            scene.wire.pace(Way::ToServer, pace);
+            client.write(b"last").unwrap();
+            client.close();
+            let (closed, rest) = scene.run(join(client.wait_closed(), server.read_to_eof()));
+            closed.unwrap();
+            assert_eq!(rest.unwrap(), "last", "{version:?} {pace:?}");
+        }
+    }
+}
+
+/// Sends when it is flushed, and only then.
+struct KeepsBack {
+    inner: Box<dyn Socket>,
+    kept: Mutex<Vec<u8>>,
+}
+
+impl KeepsBack {
+    fn new(inner: Box<dyn Socket>) -> Self {
+        Self {
+            inner,
+            kept: Mutex::default(),
+        }
+    }
+}
+
+impl Socket for KeepsBack {
+    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.inner.poll_read(cx, buf)
+    }
+
+    fn poll_write(&self, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.kept.lock().unwrap().extend(buf);
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut kept = self.kept.lock().unwrap();
+        while !kept.is_empty() {
+            let n = ready!(self.inner.poll_write(cx, &kept))?;
+            kept.drain(..n);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn wants_flush(&self) -> bool {
+        !self.kept.lock().unwrap().is_empty()
+    }
+
+    fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner.poll_close(cx)
+    }
+}
+
+/// The goodbye needs nobody to take it, but what was written does.
+#[test]
+fn a_close_fails_if_what_was_written_cannot_leave() {
+    for version in VERSIONS {
+        let scene = Scene::new();
+        let (mut client, _server) = scene.secured(version);
+        scene.wire.pace(Way::ToServer, Pace::Busy);
+        client.write(b"never sent").unwrap();
+        assert_eq!(client.queued(), 0); // it is in the session
+        client.close();
+        // The wire takes no more from now on.
+        scene.wire.end(Way::ToServer);
+        let error = scene.run(client.wait_closed()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe, "{version:?}");
+    }
 }
 
 #[test]
@@ -251,7 +424,8 @@ fn both_sides_know_what_was_agreed_on() {
 #[test]
 fn descriptions_tell_no_secret() {
     let (acceptor, connector) = tls(Version::Tls13);
-    let terms = "terms: Terms { handshake_timeout: 60s, truncation: Refused }, ..";
+    let terms =
+        "terms: Terms { handshake_timeout: 60s, truncation: Refused, half_close: false }, ..";
     assert_eq!(
         format!("{connector:?}"),
         format!("TlsConnector {{ {terms} }}")

@@ -16,8 +16,8 @@ use futures_util::{
 };
 use millpond::{FuturesIo, Socket, Stream};
 use support::tls::{
-    NAME, Pace, Raw, Scene, VERSIONS, Version, Way, finish, open, poll_on, secure, server_config,
-    tls,
+    Pace, Raw, Scene, VERSIONS, Version, Way, against_raw, against_raw_with, finish, half_closing,
+    open, poll_on, secure, server_config,
 };
 
 /// How many records of data the client has sent completely.
@@ -72,26 +72,6 @@ fn leaves(version: Version, len: usize, pace: Pace) {
     }
     let received = scene.run(server.read_exactly(len)).unwrap();
     assert!(received == data, "{version:?} {len} {pace:?}");
-}
-
-/// A client of the driver's, and a server that is rustls alone.
-fn against_raw(scene: &Scene, version: Version) -> (Stream, Raw, Box<dyn Socket>) {
-    let [client, server] = scene.wire.ends();
-    let mut client = open(&scene.world, client);
-    let mut raw = Raw::server(&scene.wire, server_config(version));
-    {
-        let starting = client.start_tls(&tls(version).1).server_hostname(NAME);
-        let mut starting = pin!(async { starting.await.unwrap() });
-        for _ in 0..5 {
-            if poll_on(&scene.world, starting.as_mut()).is_some() {
-                break;
-            }
-            raw.go_on();
-        }
-    }
-    raw.go_on();
-    assert!(!raw.session.is_handshaking());
-    (client, raw, server)
 }
 
 #[test]
@@ -184,10 +164,18 @@ fn a_read_gives_way_while_a_record_comes_in_pieces() {
     }
 }
 
+fn half_closing_against_raw(scene: &Scene) -> (Stream, Raw, Box<dyn Socket>) {
+    let connector = &half_closing(Version::Tls13).1;
+    let config = server_config(Version::Tls13);
+    let (client, mut raw, server) = against_raw_with(scene, connector, config);
+    raw.go_on();
+    (client, raw, server)
+}
+
 #[test]
 fn new_keys_after_the_end_of_this_direction_are_no_failure() {
     let scene = Scene::new();
-    let (mut client, mut raw, _server) = against_raw(&scene, Version::Tls13);
+    let (mut client, mut raw, _server) = half_closing_against_raw(&scene);
     client.write_eof().unwrap();
     let before = scene.wire.sent_len(Way::ToServer);
     raw.go_on();
@@ -206,7 +194,7 @@ const NOBODYS: &[u8] = b"\x17\x03\x03\x00\x20this is no ciphertext of anybody";
 #[test]
 fn what_is_no_tls_after_the_end_of_this_direction_is_a_failure_and_no_panic() {
     let scene = Scene::new();
-    let (mut client, _raw, _server) = against_raw(&scene, Version::Tls13);
+    let (mut client, _raw, _server) = half_closing_against_raw(&scene);
     client.write_eof().unwrap();
     scene.wire.say(Way::ToClient, NOBODYS);
     let error = scene.run(client.read(1)).unwrap_err();

@@ -9,7 +9,7 @@ use std::{
 use futures_channel::oneshot;
 use futures_util::future::{join, select};
 use millpond::{
-    ReadError, Stream, StreamReader, StreamWriter, TlsAcceptor, TlsConnector, WriteError,
+    BoxFuture, ReadError, Stream, StreamReader, StreamWriter, TlsAcceptor, TlsConnector, WriteError,
 };
 
 use crate::{
@@ -181,27 +181,101 @@ pub(crate) async fn an_end_that_the_peer_has_said_is_one_though_the_connection_i
     }
 }
 
-pub(crate) async fn one_direction_cannot_be_ended_before_tls_1_3(mut setup: Setup) {
-    for (connector, can) in [
-        (certificates::connector(), true),
-        (certificates::old_connector(), false),
+/// Between those who know each other it can, but never before TLS 1.3.
+pub(crate) async fn one_direction_cannot_be_ended_alone_by_default(mut setup: Setup) {
+    for (connector, half_close, can) in [
+        (certificates::connector(), false, false),
+        (certificates::connector(), true, true),
+        (certificates::old_connector(), false, false),
+        (certificates::old_connector(), true, false),
     ] {
-        let (mut near, _cable, mut far) =
-            connect(&mut setup, connector, certificates::acceptor()).await;
+        let connector = connector.half_close(half_close);
+        let acceptor = certificates::acceptor().half_close(half_close);
+        let (mut near, _cable, mut far) = connect(&mut setup, connector, acceptor).await;
         for stream in [&mut near, &mut far] {
             assert_eq!(stream.can_write_eof(), can);
         }
         match near.write_eof() {
-            Ok(()) => assert!(can),
+            Ok(()) => {
+                assert!(can);
+                assert_eq!(far.read(1).await.unwrap(), "");
+                far.write(b"answer\n").unwrap();
+                assert_eq!(near.read_line().await.unwrap(), "answer\n");
+            }
             Err(WriteError::Transport(error)) => {
                 assert!(!can);
                 assert_eq!(error.kind(), ErrorKind::Unsupported);
                 near.write(b"as before\n").unwrap();
                 assert_eq!(far.read_line().await.unwrap(), "as before\n");
                 near.close();
+                assert_eq!(far.read(1).await.unwrap(), "");
             }
             other => panic!("{other:?}"),
         }
-        assert_eq!(far.read(1).await.unwrap(), "");
+    }
+}
+
+/// As in asyncio, so that nothing is sent to a peer that would take it for an attack. What had arrived
+/// can be read.
+pub(crate) async fn the_peers_end_is_that_of_both_directions(mut setup: Setup) {
+    for connector in [certificates::connector(), certificates::old_connector()] {
+        let acceptor = certificates::acceptor();
+        let (mut near, _cable, mut far) = connect(&mut setup, connector, acceptor).await;
+        far.write(b"bye").unwrap();
+        far.close();
+        far.wait_closed().await.unwrap();
+        assert_eq!(near.read_to_eof().await.unwrap(), "bye");
+        assert!(near.is_closing());
+        assert_eq!(near.write(b"?"), Err(WriteError::PeerClosed));
+        assert_eq!(near.drain().await, Err(WriteError::PeerClosed));
+        near.wait_closed().await.unwrap();
+        assert_eq!(near.read(1).await.unwrap(), "");
+    }
+}
+
+type Writing = fn(&mut Stream) -> BoxFuture<'_, Result<(), WriteError>>;
+
+/// Every way to write, while nobody reads.
+const WRITINGS: [Writing; 3] = [
+    |stream| Box::pin(async { stream.write(b"a line of a log\n") }),
+    |stream| Box::pin(stream.write_all(b"a line of a log\n")),
+    |stream| Box::pin(stream.drain()),
+];
+
+pub(crate) async fn a_writer_that_never_reads_learns_of_the_peers_end(mut setup: Setup) {
+    for connector in [certificates::connector(), certificates::old_connector()] {
+        for write in WRITINGS {
+            let acceptor = certificates::acceptor();
+            let (mut near, _cable, mut far) =
+                connect(&mut setup, connector.clone(), acceptor).await;
+            far.close();
+            let error = loop {
+                match write(&mut near).await {
+                    Ok(()) => setup.sleep(1).await,
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(error, WriteError::PeerClosed);
+            assert!(near.is_closing());
+            near.wait_closed().await.unwrap();
+            assert_eq!(near.read(1).await.unwrap(), "");
+        }
+    }
+}
+
+/// Nobody says so: it may be a cut.
+pub(crate) async fn a_writer_that_never_reads_learns_of_a_cut(mut setup: Setup) {
+    for write in WRITINGS {
+        let (connector, acceptor) = (certificates::connector(), certificates::acceptor());
+        let (mut near, cable, _far) = connect(&mut setup, connector, acceptor).await;
+        let _cable = cable.cut().await;
+        let error = loop {
+            match write(&mut near).await {
+                Ok(()) => setup.sleep(1).await,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+        assert_eq!(near.read(1).await, Err(ReadError::Truncated));
     }
 }

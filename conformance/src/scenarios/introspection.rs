@@ -124,5 +124,5 @@ pub(crate) async fn descriptions_tell_of_a_failure(mut setup: Setup) {
     writer.wait_closed().await.unwrap();
     reader.read(1).await.unwrap_err();
     assert_tells(&format!("{reader:?}"), &["Failed", "aborted by this side"]);
-    assert_tells(&format!("{writer:?}"), &["queued: 0", "aborted: true"]);
+    assert_tells(&format!("{writer:?}"), &["queued: 0", "end: Aborted"]);
 }

@@ -20,7 +20,8 @@ pub(crate) async fn closed_waits_for_the_peers_end_and_takes_nothing(mut setup: 
     far_writer.close();
     let transport = writer.transport();
     let (by_reader, by_writer) = join(reader.closed(), writer.closed()).await;
-    (by_reader.unwrap(), by_writer.unwrap());
+    by_reader.unwrap();
+    by_writer.unwrap();
     assert!(!reader.at_eof());
     assert_eq!(reader.read_to_eof().await.unwrap(), "bye");
     assert!(reader.at_eof());

@@ -9,8 +9,8 @@ use std::{
 use futures_channel::mpsc;
 use futures_util::StreamExt;
 use millpond::{
-    Info, OpenConnection, OpenError, Server, Stream, StreamReader, StreamServer, StreamWriter,
-    TlsAcceptor, TlsConnector, TlsError, TlsInfo, os,
+    BoxFuture, Info, OpenConnection, OpenError, Server, Stream, StreamReader, StreamServer,
+    StreamWriter, TlsAcceptor, TlsConnector, TlsError, TlsInfo, WriteError, os,
     rustls::{self, CertificateError, ServerConfig},
 };
 
@@ -219,6 +219,50 @@ pub(crate) async fn a_client_shows_its_certificate_to_a_server_that_asks(mut set
         let text = ended.to_string();
         assert!(text.contains("alert"), "{text}");
         failures.next().await.unwrap();
+    }
+}
+
+type Writing = fn(&mut StreamWriter) -> BoxFuture<'_, Result<(), WriteError>>;
+
+/// Every way to write, while nobody reads.
+const WRITINGS: [Writing; 5] = [
+    |writer| Box::pin(async { writer.write(b"a line of a log\n") }),
+    |writer| Box::pin(writer.write_all(b"a line of a log\n")),
+    |writer| Box::pin(writer.drain()),
+    |writer| Box::pin(writer.flush()),
+    |writer| {
+        Box::pin(async {
+            let _cork = writer.cork();
+            writer.write(b"a line of a log\n")
+        })
+    },
+];
+
+/// In TLS 1.3 the client is done before the server has seen its certificate: of what it says then, all
+/// is lost.
+pub(crate) async fn a_client_that_is_refused_is_told_so_though_it_only_writes(mut setup: Setup) {
+    let picky = certificates::acceptor().require_client_certificate([certificates::authority()]);
+    let (_server, address, _failures) = start(&mut setup, picky).await;
+    for write in WRITINGS {
+        let opening = setup.open(address).tls(certificates::connector());
+        let (mut reader, mut writer) = opening.await.unwrap();
+        let refused = loop {
+            match write(&mut writer).await {
+                Ok(()) => setup.sleep(1).await,
+                Err(refused) => break refused,
+            }
+        };
+        let text = refused.to_string();
+        let told = "received fatal alert: CertificateRequired";
+        assert!(text.contains(told), "{text}");
+        assert!(writer.is_closing());
+        // Whatever is asked next.
+        assert_eq!(writer.write(b"?"), Err(refused.clone()));
+        assert_eq!(writer.flush().await, Err(refused.clone()));
+        writer.close();
+        assert_eq!(writer.wait_closed().await, Err(refused));
+        let read = reader.read(1).await.unwrap_err().to_string();
+        assert!(read.contains(told), "{read}");
     }
 }
 

@@ -2,15 +2,18 @@
 //! of the stream. It knows no half close there.
 
 use std::{
+    future::poll_fn,
     io::{self, BufRead, BufReader},
+    mem,
     net::Ipv4Addr,
     process::{Command, Stdio},
     sync::Arc,
+    task::Poll,
 };
 
 use futures_channel::mpsc;
 use futures_util::{StreamExt, future::try_join};
-use millpond::{BoxFuture, Runtime, Stream, StreamServer, StreamWriter};
+use millpond::{BoxFuture, Runtime, Stream, StreamServer, StreamWriter, WriteError};
 use millpond_conformance::{Harness, run};
 
 use crate::{
@@ -33,6 +36,18 @@ fn from_client() -> Vec<u8> {
 
 fn from_server() -> Vec<u8> {
     pattern(2, MUCH)
+}
+
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// When TLS begins.
@@ -75,6 +90,20 @@ async fn expect_all(stream: &mut Stream, data: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// The peer leaves while nobody reads, and what is written then does not reach it: it would take that
+/// for an attack.
+async fn until_closed(stream: &mut Stream) {
+    while !stream.is_closing() {
+        let drained = stream.drain().await;
+        assert!(
+            matches!(drained, Ok(()) | Err(WriteError::PeerClosed)),
+            "{drained:?}"
+        );
+        yield_now().await;
+    }
+    assert_eq!(stream.write(b"too late\n"), Err(WriteError::PeerClosed));
+}
+
 mod client {
     use super::*;
 
@@ -99,6 +128,25 @@ mod client {
 
     pub(super) async fn both_send_much_at_once(stream: Stream) -> io::Result<()> {
         close(exchange(stream, &from_client(), &from_server()).await?).await
+    }
+
+    /// So the end of the question is told to whoever can hear it, and the answer is not lost.
+    pub(super) async fn the_client_ends_its_question_if_it_can(
+        mut stream: Stream,
+    ) -> io::Result<()> {
+        stream.write(b"question\n")?;
+        if stream.can_write_eof() {
+            stream.write_eof()?;
+        }
+        expect_all(&mut stream, b"question\n").await?;
+        close(stream).await
+    }
+
+    pub(super) async fn the_peer_leaves_before_the_answer(mut stream: Stream) -> io::Result<()> {
+        stream.write(b"question\n")?;
+        assert_eq!(stream.read_line().await?, "go\n");
+        until_closed(&mut stream).await;
+        close(stream).await
     }
 
     async fn close(mut stream: Stream) -> io::Result<()> {
@@ -127,6 +175,20 @@ mod server {
 
     pub(super) async fn the_server_sends_much_and_ends(mut stream: Stream) -> io::Result<()> {
         Ok(stream.write(&from_server())?)
+    }
+
+    pub(super) async fn the_client_ends_its_question_if_it_can(
+        mut stream: Stream,
+    ) -> io::Result<()> {
+        let line = stream.read_line().await?;
+        Ok(stream.write(&line)?)
+    }
+
+    pub(super) async fn the_peer_leaves_before_the_answer(mut stream: Stream) -> io::Result<()> {
+        assert_eq!(stream.read_line().await?, "question\n");
+        stream.write(b"go\n")?;
+        until_closed(&mut stream).await;
+        Ok(())
     }
 
     pub(super) async fn both_send_much_at_once(stream: Stream) -> io::Result<()> {
@@ -293,6 +355,8 @@ macro_rules! conversations {
 conversations! {
     both_send_much_at_once,
     lines_are_echoed,
+    the_client_ends_its_question_if_it_can,
     the_client_sends_much_and_ends,
+    the_peer_leaves_before_the_answer,
     the_server_sends_much_and_ends,
 }

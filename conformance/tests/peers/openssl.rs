@@ -12,7 +12,7 @@ use std::{
 
 use futures_channel::mpsc;
 use futures_util::{StreamExt, future::join};
-use millpond::{BoxFuture, ReadError, Runtime, Stream, StreamServer, TlsConnector};
+use millpond::{BoxFuture, OpenError, ReadError, Runtime, Stream, StreamServer, TlsConnector};
 use millpond_conformance::{Harness, run};
 
 use crate::{
@@ -29,21 +29,27 @@ const FILE_LEN: usize = (5 << 20) + 7;
 enum Version {
     Tls12,
     Tls13,
+    /// One direction ends alone, as both programs of openssl can bear.
+    Tls13HalfClose,
 }
 
 impl Version {
     fn argument(self) -> &'static str {
         match self {
             Self::Tls12 => "-tls1_2",
-            Self::Tls13 => "-tls1_3",
+            Self::Tls13 | Self::Tls13HalfClose => "-tls1_3",
         }
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::Tls12 => "TLSv1_2",
-            Self::Tls13 => "TLSv1_3",
+            Self::Tls13 | Self::Tls13HalfClose => "TLSv1_3",
         }
+    }
+
+    fn half_closes(self) -> bool {
+        self == Self::Tls13HalfClose
     }
 }
 
@@ -62,17 +68,17 @@ fn pattern(len: usize) -> Vec<u8> {
 
 /// Ends this side's direction, if it can be ended alone, or the stream.
 fn end(stream: &mut Stream, version: Version) -> io::Result<()> {
-    assert_eq!(stream.can_write_eof(), version == Version::Tls13);
-    match version {
-        Version::Tls12 => stream.close(),
-        Version::Tls13 => stream.write_eof()?,
+    assert_eq!(stream.can_write_eof(), version.half_closes());
+    match version.half_closes() {
+        false => stream.close(),
+        true => stream.write_eof()?,
     }
     Ok(())
 }
 
 /// Nothing more comes, and the peer has said so.
 async fn expect_end(stream: &mut Stream, version: Version) -> io::Result<()> {
-    if version == Version::Tls13 {
+    if version.half_closes() {
         assert_eq!(stream.read_to_eof().await?, "");
     }
     stream.close();
@@ -114,7 +120,11 @@ impl Setup {
                 sender.unbounded_send(result).unwrap();
             }
         })
-        .tls(self.certificates.acceptor());
+        .tls(
+            self.certificates
+                .acceptor()
+                .half_close(version.half_closes()),
+        );
         server.start_serving().await.unwrap();
         let port = server.sockets()[0].tcp().unwrap().port();
         let (result, ()) = join(results.next(), attend(port)).await;
@@ -241,6 +251,11 @@ impl Setup {
         Theirs { peer, port, output }
     }
 
+    fn connector(&self) -> TlsConnector {
+        let tls = self.certificates.connector();
+        tls.half_close(self.version.half_closes())
+    }
+
     async fn connect(&self, theirs: &Theirs, tls: TlsConnector) -> Stream {
         let connecting = millpond::connect(self.runtime.clone(), ("localhost", theirs.port));
         let stream = connecting.tls(tls).await.unwrap();
@@ -252,7 +267,7 @@ impl Setup {
 
 async fn s_server_answers_lines(setup: Setup) {
     let mut theirs = setup.s_server(&["-rev"]);
-    let mut stream = setup.connect(&theirs, setup.certificates.connector()).await;
+    let mut stream = setup.connect(&theirs, setup.connector()).await;
     for number in 1000..1200 {
         stream.write(format!("{number}\n").as_bytes()).unwrap();
         let answer: String = number.to_string().chars().rev().collect();
@@ -267,7 +282,7 @@ async fn s_server_sends_a_file(setup: Setup) {
     let file = pattern(FILE_LEN);
     fs::write(setup.certificates.path("file"), &file).unwrap();
     let mut theirs = setup.s_server(&["-WWW"]);
-    let mut stream = setup.connect(&theirs, setup.certificates.connector()).await;
+    let mut stream = setup.connect(&theirs, setup.connector()).await;
     stream.write(b"GET /file HTTP/1.0\r\n\r\n").unwrap();
     let head = stream.read_until("\r\n\r\n").await.unwrap();
     assert!(head.starts_with(b"HTTP/1.0 200 "));
@@ -280,7 +295,7 @@ async fn s_server_sends_a_file(setup: Setup) {
 
 async fn s_server_gets_much(setup: Setup) {
     let mut theirs = setup.s_server(&[]);
-    let mut stream = setup.connect(&theirs, setup.certificates.connector()).await;
+    let mut stream = setup.connect(&theirs, setup.connector()).await;
     let mut output = theirs.output;
     let receiving = thread::spawn(move || {
         let mut received = Vec::new();
@@ -302,7 +317,7 @@ async fn s_server_gets_much(setup: Setup) {
 async fn s_server_ends_without_a_word(setup: Setup) {
     for accept in [false, true] {
         let mut theirs = setup.s_server(&[]);
-        let tls = setup.certificates.connector().accept_truncation(accept);
+        let tls = setup.connector().accept_truncation(accept);
         let mut stream = setup.connect(&theirs, tls).await;
         let mut stdin = theirs.peer.0.stdin.take().unwrap();
         stdin.write_all(b"hello\n").unwrap();
@@ -313,6 +328,31 @@ async fn s_server_ends_without_a_word(setup: Setup) {
             false => assert_eq!(stream.read_to_eof().await, Err(ReadError::Truncated)),
         }
     }
+}
+
+/// Under TLS 1.3 the client is through with its handshake before it is refused, and only writes.
+async fn s_server_refuses_who_has_no_certificate(setup: Setup) {
+    let theirs = setup.s_server(&["-Verify", "1", "-CAfile", "ca.pem"]);
+    let connecting = millpond::connect(setup.runtime.clone(), ("localhost", theirs.port));
+    let connected = connecting.tls(setup.connector()).await;
+    let refused = match connected {
+        Err(OpenError::Tls { source }) => source.to_string(),
+        Err(other) => panic!("{other:?}"),
+        Ok(mut stream) => loop {
+            let written = stream.write_all(b"a line of a log\n").await;
+            match written {
+                Ok(()) => setup.runtime.sleep(Duration::from_millis(5)).await,
+                Err(error) => break error.to_string(),
+            }
+        },
+    };
+    // The alert of TLS 1.2 has no better name.
+    let alert = match setup.version {
+        Version::Tls12 => "HandshakeFailure",
+        Version::Tls13 | Version::Tls13HalfClose => "CertificateRequired",
+    };
+    let told = format!("received fatal alert: {alert}");
+    assert!(refused.contains(&told), "{refused}");
 }
 
 fn check<H: Harness, F>(name: &'static str, version: Version, test: fn(Setup) -> F)
@@ -337,6 +377,7 @@ macro_rules! tests {
         mod $runtime {
             tests!(@version tls12, Tls12, $harness, [$($name)*]);
             tests!(@version tls13, Tls13, $harness, [$($name)*]);
+            tests!(@version tls13_half_close, Tls13HalfClose, $harness, [$($name)*]);
         }
     };
     (@version $module:ident, $version:ident, $harness:ident, [$($name:ident)*]) => {
@@ -368,5 +409,6 @@ tests! {
     s_server_answers_lines,
     s_server_ends_without_a_word,
     s_server_gets_much,
+    s_server_refuses_who_has_no_certificate,
     s_server_sends_a_file,
 }

@@ -54,6 +54,20 @@ class Server:
         await send(writer, pattern(2, MUCH))
 
     @staticmethod
+    async def the_client_ends_its_question_if_it_can(reader, writer):
+        line = await reader.readline()
+        # Whoever ended with the question has done so by now.
+        await asyncio.sleep(0.1)
+        writer.write(line)
+        await writer.drain()
+
+    @staticmethod
+    async def the_peer_leaves_before_the_answer(reader, writer):
+        assert await reader.readline() == b"question\n"
+        writer.write(b"go\n")
+        await writer.drain()
+
+    @staticmethod
     async def both_send_much_at_once(reader, writer):
         await exchange(reader, writer, pattern(2, MUCH), pattern(1, MUCH))
         assert await reader.read(-1) == b""
@@ -74,6 +88,18 @@ class Client:
     @staticmethod
     async def the_server_sends_much_and_ends(reader, writer):
         assert await reader.read(-1) == pattern(2, MUCH)
+
+    @staticmethod
+    async def the_client_ends_its_question_if_it_can(reader, writer):
+        writer.write(b"question\n")
+        if writer.can_write_eof():
+            writer.write_eof()
+        assert await reader.read(-1) == b"question\n"
+
+    @staticmethod
+    async def the_peer_leaves_before_the_answer(reader, writer):
+        writer.write(b"question\n")
+        assert await reader.readline() == b"go\n"
 
     @staticmethod
     async def both_send_much_at_once(reader, writer):
@@ -130,7 +156,11 @@ def main(role, begin, name, *port):
         work = serve(begin, getattr(Server, name))
     else:
         work = connect(begin, getattr(Client, name), *port)
-    asyncio.new_event_loop().run_until_complete(work)
+    loop = asyncio.new_event_loop()
+    complaints = []
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    loop.run_until_complete(work)
+    assert not complaints, complaints
 
 
 main(*sys.argv[1:])

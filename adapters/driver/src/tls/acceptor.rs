@@ -150,6 +150,19 @@ impl TlsAcceptor {
         self
     }
 
+    /// Lets one direction end and the other go on, with clients that are known to do the same:
+    /// see [`TlsConnector::half_close`](crate::TlsConnector::half_close).
+    ///
+    /// ```no_run
+    /// # fn example(tls: millpond::TlsAcceptor) {
+    /// let tls = tls.half_close(true);
+    /// # }
+    /// ```
+    pub fn half_close(mut self, allow: bool) -> Self {
+        self.terms.half_close = allow;
+        self
+    }
+
     /// # Errors
     ///
     /// [`TlsError::Config`].
@@ -186,8 +199,8 @@ impl Settings {
     }
 }
 
-/// A whole configuration of rustls, which is used as it is. What else can be set then is the timeout
-/// and what a truncation is.
+/// A whole configuration of rustls, which is used as it is. What else can be set then is the timeout,
+/// what a truncation is, and whether one direction ends alone.
 impl From<Arc<ServerConfig>> for TlsAcceptor {
     fn from(config: Arc<ServerConfig>) -> Self {
         Self {

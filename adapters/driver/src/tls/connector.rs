@@ -221,6 +221,23 @@ impl TlsConnector {
         self
     }
 
+    /// Lets one direction end and the other go on, with a peer that is known to do the same: under TLS
+    /// 1.3, [`can_write_eof`](crate::StreamWriter::can_write_eof) is true then, and the peer's
+    /// `close_notify` ends what it sends and nothing else. It is off by default, because most peers
+    /// (asyncio, and whatever else stands on OpenSSL) take the end of one direction for that of both,
+    /// and under TLS 1.2 it is. So the peer's end closes the stream, and what is written then is
+    /// [`WriteError::PeerClosed`](crate::WriteError::PeerClosed).
+    ///
+    /// `As in asyncio:` there is no half close over TLS by default.
+    ///
+    /// ```
+    /// let tls = millpond::TlsConnector::new().half_close(true);
+    /// ```
+    pub fn half_close(mut self, allow: bool) -> Self {
+        self.terms.half_close = allow;
+        self
+    }
+
     /// # Errors
     ///
     /// [`TlsError::Config`].
@@ -278,8 +295,8 @@ impl Default for TlsConnector {
     }
 }
 
-/// A whole configuration of rustls, which is used as it is. What else can be set then is the timeout
-/// and what a truncation is.
+/// A whole configuration of rustls, which is used as it is. What else can be set then is the timeout,
+/// what a truncation is, and whether one direction ends alone.
 impl From<Arc<ClientConfig>> for TlsConnector {
     fn from(config: Arc<ClientConfig>) -> Self {
         Self {

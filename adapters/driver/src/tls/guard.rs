@@ -2,7 +2,7 @@
 
 use std::{
     future::poll_fn,
-    io,
+    io, mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -11,7 +11,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use futures_io::{AsyncRead, AsyncWrite, IoSlice};
 
-use super::handshake::Progress;
+use super::{handshake::Progress, waiting::Waiting};
 use crate::{connection::behind, socket::Socket, turns::Turns};
 
 /// What futures-rustls moves ciphertext with.
@@ -26,15 +26,18 @@ pub(super) struct Guard {
     early: Bytes,
     /// Reads within one poll of the TLS stream, or within the handshake.
     turns: Turns,
-    /// `None` once it has succeeded.
-    handshake: Option<Shaking>,
+    stage: Stage,
 }
 
-struct Shaking {
-    progress: Arc<Progress>,
-    /// What the socket had no room for when it was last asked: futures-rustls offers an alert once and
-    /// then forgets it.
-    refused: Vec<u8>,
+enum Stage {
+    Handshake {
+        progress: Arc<Progress>,
+        /// What the socket had no room for when it was last asked: futures-rustls offers an alert once
+        /// and then forgets it.
+        refused: Vec<u8>,
+    },
+    /// It is polled with the waker of these alone.
+    Stream(Arc<Waiting>),
 }
 
 impl Guard {
@@ -43,22 +46,24 @@ impl Guard {
             socket,
             early,
             turns: Turns::default(),
-            handshake: Some(Shaking {
+            stage: Stage::Handshake {
                 progress,
                 refused: Vec::new(),
-            }),
+            },
         }
     }
 
     /// The handshake has succeeded.
-    pub(super) fn shaken(&mut self) {
-        self.handshake = None;
+    pub(super) fn shaken(&mut self, waiting: Arc<Waiting>) {
+        self.stage = Stage::Stream(waiting);
     }
 
     /// The handshake has failed: sends the alert, if there was no room for it before.
     pub(super) async fn send_alert(mut self) -> io::Result<()> {
-        let refused = self.handshake.take().map(|it| it.refused);
-        let refused = refused.unwrap_or_default();
+        let refused = match &mut self.stage {
+            Stage::Handshake { refused, .. } => mem::take(refused),
+            Stage::Stream(_) => Vec::new(),
+        };
         let mut rest = &refused[..];
         poll_fn(|cx| {
             while !rest.is_empty() {
@@ -81,8 +86,8 @@ impl Guard {
             Poll::Ready(Ok(n)) => *n,
             Poll::Ready(Err(_)) => usize::MAX,
         };
-        if let Some(handshake) = &mut self.handshake {
-            handshake.refused = behind(bufs, taken).collect::<Vec<_>>().concat();
+        if let Stage::Handshake { refused, .. } = &mut self.stage {
+            *refused = behind(bufs, taken).collect::<Vec<_>>().concat();
         }
     }
 }
@@ -101,12 +106,30 @@ impl AsyncRead for Guard {
             }
             return Poll::Ready(Ok(n));
         }
-        ready!(self.turns.poll_take(cx));
-        let read = read(&*self.socket, cx, buf);
-        match (&read, &self.handshake) {
-            (Poll::Pending, _) => self.turns.waited(),
-            (Poll::Ready(Ok(n)), Some(handshake)) => handshake.progress.heard(*n),
-            (Poll::Ready(_), _) => {}
+        let read = match &self.stage {
+            Stage::Stream(waiting) if waiting.is_quiet() => Poll::Pending,
+            Stage::Stream(waiting) => {
+                let waiting = waiting.clone();
+                ready!(self.turns.poll_take(cx));
+                waiting.set_quiet(true);
+                let read = read(&*self.socket, cx, buf);
+                if read.is_ready() {
+                    waiting.set_quiet(false);
+                }
+                read
+            }
+            Stage::Handshake { progress, .. } => {
+                let progress = progress.clone();
+                ready!(self.turns.poll_take(cx));
+                let read = read(&*self.socket, cx, buf);
+                if let Poll::Ready(Ok(n)) = read {
+                    progress.heard(n);
+                }
+                read
+            }
+        };
+        if read.is_pending() {
+            self.turns.waited();
         }
         read
     }
@@ -138,7 +161,9 @@ impl AsyncWrite for Guard {
         Poll::Ready(Ok(()))
     }
 
+    /// What is kept back below leaves first, and the goodbye with it.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(poll_flush(&*self.socket, cx))?;
         self.socket.poll_close(cx)
     }
 }

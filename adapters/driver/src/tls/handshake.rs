@@ -24,6 +24,7 @@ use super::{
     failure::{self, Side},
     guard::{self, Guard},
     socket::TlsSocket,
+    waiting::Waiting,
 };
 use crate::{extra_info::Address, socket::Socket};
 
@@ -149,9 +150,15 @@ impl Handshake {
                 (stream.into(), None)
             }
         };
-        stream.get_mut().0.shaken();
-        let truncation = self.terms().truncation;
-        Ok(TlsSocket::new(stream, below, truncation, server_name))
+        let waiting = Arc::new(Waiting::default());
+        stream.get_mut().0.shaken(waiting.clone());
+        Ok(TlsSocket::new(
+            stream,
+            below,
+            waiting,
+            self.terms(),
+            server_name,
+        ))
     }
 }
 

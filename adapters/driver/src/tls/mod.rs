@@ -11,6 +11,7 @@ mod info;
 mod provider;
 mod socket;
 mod start_tls;
+mod waiting;
 
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) struct Terms {
     pub(crate) handshake_timeout: Duration,
     pub(crate) truncation: Truncation,
+    /// Whether one direction may end alone, where the version of TLS allows it.
+    pub(crate) half_close: bool,
 }
 
 /// What an end of the stream is without the peer's word for it.
@@ -72,6 +75,7 @@ impl Default for Terms {
         Self {
             handshake_timeout: HANDSHAKE_TIMEOUT,
             truncation: Truncation::Refused,
+            half_close: false,
         }
     }
 }

@@ -5,23 +5,29 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, PoisonError},
-    task::{Context, Poll, Wake, Waker, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_rustls::{
     TlsStream,
-    rustls::{CommonState, ProtocolVersion},
+    rustls::{self, CommonState, ConnectionCommon, IoState, ProtocolVersion, SideData},
 };
 use millpond_core::{TransportError, Truncated};
 
-use super::{Truncation, guard::Guard, info::TlsInfo};
+use super::{
+    Terms, Truncation,
+    failure::{self, Side},
+    guard::Guard,
+    info::TlsInfo,
+    waiting::Waiting,
+};
 use crate::{
     extra_info::ExtraInfo,
     inline::Hold,
     os::SockRef,
     socket::Socket,
-    sync::{AtomicWaker, Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard},
 };
 
 /// Both directions use one TLS session, under a lock that is held during a poll and never across a
@@ -34,18 +40,30 @@ pub(super) struct TlsSocket {
     below: Arc<dyn Socket>,
     waiting: Arc<Waiting>,
     waker: Waker,
-    half_close: bool,
+    ending: Ending,
     info: TlsInfo,
+}
+
+/// What the end of one direction is to the other one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ending {
+    /// Its own, too.
+    Both,
+    /// Nothing.
+    Alone,
 }
 
 struct Session {
     stream: TlsStream<Guard>,
     truncation: Truncation,
-    /// What reading has failed with, while there was still plaintext from before.
+    /// What reading has failed with. What was received before is read first.
     failed: Option<TransportError>,
+    /// What writing has failed with: the system tells of a reset once, and then of an end.
+    broken: Option<TransportError>,
     /// Whether the socket below has something to flush.
     below_unflushed: bool,
     ours: Ours,
+    theirs: Theirs,
 }
 
 /// The direction away from this side.
@@ -56,47 +74,45 @@ enum Ours {
     Ended,
 }
 
-#[derive(Default)]
-struct Waiting {
-    reader: AtomicWaker,
-    writer: AtomicWaker,
-}
-
-impl Wake for Waiting {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.reader.wake();
-        self.writer.wake();
-    }
+/// The direction to this side.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Theirs {
+    Open,
+    /// The peer has said so, and everything before it was read.
+    Ended,
 }
 
 impl TlsSocket {
     pub(super) fn new(
         stream: TlsStream<Guard>,
         below: Arc<dyn Socket>,
-        truncation: Truncation,
+        waiting: Arc<Waiting>,
+        terms: &Terms,
         server_name: Option<String>,
     ) -> Self {
         let (_, state) = stream.get_ref();
-        // Before TLS 1.3, the end of one direction is the end of both.
-        let half_close = state.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        // Before TLS 1.3, the end of one direction is always the end of both.
+        let can_end_alone =
+            state.protocol_version() == Some(ProtocolVersion::TLSv1_3) && below.can_write_eof();
+        let ending = match terms.half_close && can_end_alone {
+            true => Ending::Alone,
+            false => Ending::Both,
+        };
         let server_name = match &stream {
             TlsStream::Client(_) => server_name,
             TlsStream::Server(stream) => stream.get_ref().1.server_name().map(ToOwned::to_owned),
         };
         let info = TlsInfo::new(state, server_name);
-        let waiting = Arc::new(Waiting::default());
         Self {
-            half_close: half_close && below.can_write_eof(),
+            ending,
             session: Mutex::new(Session {
                 stream,
-                truncation,
+                truncation: terms.truncation,
                 failed: None,
+                broken: None,
                 below_unflushed: true,
                 ours: Ours::Open,
+                theirs: Theirs::Open,
             }),
             below,
             waker: Waker::from(waiting.clone()),
@@ -112,11 +128,13 @@ impl TlsSocket {
     fn for_writing<T>(
         &self,
         cx: &Context<'_>,
-        write: impl FnOnce(&mut Session, &mut Context<'_>) -> T,
-    ) -> T {
+        write: impl FnOnce(&mut Session, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         self.waiting.writer.register(cx.waker());
         let _hold = Hold::new();
-        write(&mut self.lock(), &mut Context::from_waker(&self.waker))
+        let mut session = self.lock();
+        let written = write(&mut session, &mut Context::from_waker(&self.waker));
+        session.noting(written)
     }
 }
 
@@ -140,18 +158,103 @@ impl Session {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         if self.failed.is_none() {
             match ready!(self.poll_stream(cx, buf)) {
-                Ok(n) => return Poll::Ready(Ok(n)),
-                Err(error) => self.failed = Some(error.into()),
+                Ok(n) => {
+                    if n == 0 {
+                        self.theirs = Theirs::Ended;
+                    }
+                    return Poll::Ready(Ok(n));
+                }
+                Err(error) => self.failed = Some(self.explain(error)),
             }
         }
         // What was received before the failure comes first.
-        match (self.read_received(buf), self.failed.take()) {
-            (Ok(n), Some(error)) if n > 0 => {
-                self.failed = Some(error);
-                Poll::Ready(Ok(n))
+        Poll::Ready(match (self.read_received(buf), &self.failed) {
+            (Ok(n), Some(_)) if n > 0 => Ok(n),
+            (_, Some(error)) => self.ended_badly(error.clone()),
+            (received, None) => received,
+        })
+    }
+
+    /// Looks at what has come while nothing waits to be read: the peer may have refused what it was
+    /// sent, or ended the stream, and there may be nobody who reads. Whether something has come.
+    ///
+    /// A reader that waits has been woken for it: it waits only while the guard is quiet.
+    fn look(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.ours == Ours::Ended || self.theirs == Theirs::Ended || self.failed.is_some() {
+            return false;
+        }
+        let mut heard = false;
+        self.stream.get_mut().0.begin_poll();
+        while self.state().wants_read() {
+            let received = match self.poll_receive(cx) {
+                Poll::Pending => return heard,
+                Poll::Ready(received) => received,
+            };
+            heard = true;
+            if let Err(error) = received {
+                self.failed = Some(self.explain(error));
+                return heard;
             }
-            (_, Some(error)) => Poll::Ready(self.ended_badly(error)),
-            (received, None) => Poll::Ready(received),
+        }
+        let state = self.io_state();
+        if state.is_ok_and(|it| it.peer_has_closed() && it.plaintext_bytes_to_read() == 0) {
+            self.theirs = Theirs::Ended;
+        }
+        heard
+    }
+
+    /// Says what an alert means.
+    fn explain(&self, error: io::Error) -> TransportError {
+        let side = match self.stream {
+            TlsStream::Client(_) => Side::Client,
+            TlsStream::Server(_) => Side::Server,
+        };
+        TransportError::from(match error.kind() == io::ErrorKind::InvalidData {
+            true => failure::explain(side, error),
+            false => error,
+        })
+    }
+
+    /// Reads once into the session.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            TlsStream::Client(stream) => {
+                let (guard, session) = stream.get_mut();
+                receive(guard, session, cx)
+            }
+            TlsStream::Server(stream) => {
+                let (guard, session) = stream.get_mut();
+                receive(guard, session, cx)
+            }
+        }
+    }
+
+    fn io_state(&mut self) -> Result<IoState, rustls::Error> {
+        match &mut self.stream {
+            TlsStream::Client(stream) => stream.get_mut().1.process_new_packets(),
+            TlsStream::Server(stream) => stream.get_mut().1.process_new_packets(),
+        }
+    }
+
+    fn poll_peer_closed(
+        &mut self,
+        below: &dyn Socket,
+        ending: Ending,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.look(cx) {
+            self.answer(below, cx);
+        }
+        match &self.failed {
+            Some(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                Poll::Ready(Err(error.clone().into()))
+            }
+            _ if ending == Ending::Alone => Poll::Pending,
+            // The plaintext before it comes first.
+            Some(_) if !self.state().wants_read() => Poll::Pending,
+            Some(error) => Poll::Ready(self.ended_badly(error.clone()).map(|_| ())),
+            None if self.theirs == Theirs::Ended => Poll::Ready(Ok(())),
+            None => Poll::Pending,
         }
     }
 
@@ -183,10 +286,37 @@ impl Session {
         }
     }
 
+    /// What TLS has to say leaves without being asked for: keys to be renewed and alerts to be given do
+    /// not wait for the next write. What the socket does not take now is `wants_flush`'s.
+    fn answer(&mut self, below: &dyn Socket, cx: &mut Context<'_>) {
+        self.answer_new_keys();
+        if self.state().wants_write() {
+            self.below_unflushed = true;
+            let flushed = self.poll_flush(below, cx);
+            let _later = self.noting(flushed);
+        }
+    }
+
+    /// Keeps what writing has failed with for whoever reads. Not that the peer takes no more: that may
+    /// follow its proper end.
+    fn noting<T>(&mut self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        written.map_err(|error| {
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                return error;
+            }
+            let error = TransportError::from(error);
+            self.broken.get_or_insert_with(|| error.clone());
+            error.into()
+        })
+    }
+
     fn ended_badly(&self, error: TransportError) -> io::Result<usize> {
         // So futures-rustls says that the peer has ended the connection, but not TLS.
         if error.kind() != io::ErrorKind::UnexpectedEof {
             return Err(error.into());
+        }
+        if let Some(broken) = &self.broken {
+            return Err(broken.clone().into());
         }
         match self.truncation {
             Truncation::Accepted => Ok(0),
@@ -200,12 +330,8 @@ impl Session {
     /// Before more is written: what is in the session leaves first, as each write to it may add an
     /// answer to new keys.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(error) = &self.failed {
-            // The last thing that was said is an alert.
-            if error.kind() == io::ErrorKind::InvalidData {
-                return Poll::Ready(Err(error.clone().into()));
-            }
-        }
+        self.look(cx);
+        self.check()?;
         if self.state().wants_write() {
             ready!(self.stream().poll_flush(cx))?;
         }
@@ -213,13 +339,26 @@ impl Session {
         Poll::Ready(Ok(()))
     }
 
+    /// # Errors
+    ///
+    /// If the last thing that was said by either side is an alert.
+    fn check(&self) -> io::Result<()> {
+        match &self.failed {
+            Some(error) if error.kind() == io::ErrorKind::InvalidData => Err(error.clone().into()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // What was written has to arrive, but a peer that is gone needs no farewell.
         if self.ours == Ours::Open {
+            self.look(cx);
+            self.check()?;
             ready!(self.stream().poll_flush(cx))?;
             self.ours = Ours::Ended;
         }
-        match ready!(self.stream().poll_close(cx)) {
+        let closed = self.stream().poll_close(cx);
+        match ready!(self.noting(closed)) {
             Err(error) if is_gone(&error) => Poll::Ready(Ok(())),
             closed => Poll::Ready(closed),
         }
@@ -241,6 +380,35 @@ impl Session {
     }
 }
 
+/// Reads once from the socket below, as futures-rustls does, which offers no other way than to take
+/// the plaintext.
+fn receive<S: SideData>(
+    guard: &mut Guard,
+    session: &mut ConnectionCommon<S>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    struct Below<'a, 'b>(&'a mut Guard, &'a mut Context<'b>);
+
+    impl Read for Below<'_, '_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            match Pin::new(&mut *self.0).poll_read(self.1, buf) {
+                Poll::Ready(read) => read,
+                Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+            }
+        }
+    }
+
+    Poll::Ready(match session.read_tls(&mut Below(guard, cx)) {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(_) => {
+            let processed = session.process_new_packets().map(|_| ());
+            processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+        Err(error) => Err(error),
+    })
+}
+
 fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -255,13 +423,7 @@ impl Socket for TlsSocket {
         let mut session = self.lock();
         let cx = &mut Context::from_waker(&self.waker);
         let read = session.poll_read(cx, buf);
-        session.answer_new_keys();
-        // Keys to be renewed and alerts to be given do not wait for the next write. What the socket
-        // does not take now is `wants_flush`'s.
-        if session.state().wants_write() {
-            session.below_unflushed = true;
-            let _later = session.poll_flush(&*self.below, cx);
-        }
+        session.answer(&*self.below, cx);
         read
     }
 
@@ -296,12 +458,18 @@ impl Socket for TlsSocket {
         self.for_writing(cx, |session, cx| session.poll_close(cx))
     }
 
+    fn poll_peer_closed(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.for_writing(cx, |session, cx| {
+            session.poll_peer_closed(&*self.below, self.ending, cx)
+        })
+    }
+
     fn abort(&self) {
         self.below.abort();
     }
 
     fn can_write_eof(&self) -> bool {
-        self.half_close
+        self.ending == Ending::Alone
     }
 
     fn extra_info(&self) -> ExtraInfo {

@@ -14,8 +14,8 @@ use millpond::{
     Address, Bound, BoxFuture, ConnectOptions, ExtraInfo, ListenOptions, Listener, Lookup, Runtime,
     Socket, Spawn, StdListener, StdSocket, Stream, TlsAcceptor, TlsConnector,
     rustls::{
-        ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection,
-        SupportedProtocolVersion,
+        self, ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig,
+        ServerConnection, SupportedProtocolVersion,
         client::Resumption,
         crypto::CryptoProvider,
         pki_types::{CertificateDer, PrivateKeyDer, ServerName},
@@ -66,9 +66,9 @@ pub fn identity() -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
 
 pub fn provider() -> Arc<CryptoProvider> {
     #[cfg(feature = "tls-ring")]
-    let provider = millpond::rustls::crypto::ring::default_provider();
+    let provider = rustls::crypto::ring::default_provider();
     #[cfg(not(feature = "tls-ring"))]
-    let provider = millpond::rustls::crypto::aws_lc_rs::default_provider();
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
     Arc::new(provider)
 }
 
@@ -104,6 +104,12 @@ pub fn tls(version: Version) -> &'static (TlsAcceptor, TlsConnector) {
             TlsConnector::from(Arc::new(client_config(version))),
         )
     })
+}
+
+/// Both sides, which know of each other that one direction can end alone, if the version can do so.
+pub fn half_closing(version: Version) -> (TlsAcceptor, TlsConnector) {
+    let (acceptor, connector) = tls(version).clone();
+    (acceptor.half_close(true), connector.half_close(true))
 }
 
 /// From the client to the server, and back.
@@ -461,8 +467,12 @@ impl Scene {
 
     /// Both, with TLS on them.
     pub fn secured(&self, version: Version) -> (Stream, Stream) {
+        self.secured_with(tls(version))
+    }
+
+    pub fn secured_with(&self, sides: &(TlsAcceptor, TlsConnector)) -> (Stream, Stream) {
         let (mut client, mut server) = self.streams();
-        finish(&self.world, secure(version, &mut client, &mut server));
+        finish(&self.world, secure_with(sides, &mut client, &mut server));
         (client, server)
     }
 
@@ -478,7 +488,14 @@ impl Drop for Scene {
 }
 
 pub async fn secure(version: Version, client: &mut Stream, server: &mut Stream) {
-    let (acceptor, connector) = tls(version);
+    secure_with(tls(version), client, server).await;
+}
+
+pub async fn secure_with(
+    (acceptor, connector): &(TlsAcceptor, TlsConnector),
+    client: &mut Stream,
+    server: &mut Stream,
+) {
     let (one, other) = futures_util::future::join(
         client
             .start_tls(connector)
@@ -561,6 +578,13 @@ impl Raw {
 
     /// Takes what has come and gives what there is to say. Returns the plaintext.
     pub fn go_on(&mut self) -> Vec<u8> {
+        let plaintext = self.try_go_on().unwrap();
+        self.speak();
+        plaintext
+    }
+
+    /// Takes what has come. Returns the plaintext.
+    pub fn try_go_on(&mut self) -> Result<Vec<u8>, rustls::Error> {
         use std::io::Read;
         let all = self.wire.sent(match self.way {
             Way::ToServer => Way::ToClient,
@@ -571,14 +595,13 @@ impl Raw {
         let mut plaintext = Vec::new();
         while !new.is_empty() {
             self.session.read_tls(&mut new).unwrap();
-            self.session.process_new_packets().unwrap();
+            self.session.process_new_packets()?;
             let mut part = [0; 4096];
             while let Ok(n @ 1..) = self.session.reader().read(&mut part) {
                 plaintext.extend(&part[..n]);
             }
         }
-        self.speak();
-        plaintext
+        Ok(plaintext)
     }
 
     pub fn speak(&mut self) {
@@ -594,4 +617,35 @@ impl Raw {
         }
         said
     }
+}
+
+/// A client of the driver's, and a server that is rustls alone.
+pub fn against_raw(scene: &Scene, version: Version) -> (Stream, Raw, Box<dyn Socket>) {
+    let (client, mut raw, server) =
+        against_raw_with(scene, &tls(version).1, server_config(version));
+    raw.go_on();
+    assert!(!raw.session.is_handshaking());
+    (client, raw, server)
+}
+
+/// The same, but the server has still to see the end of the handshake.
+pub fn against_raw_with(
+    scene: &Scene,
+    connector: &TlsConnector,
+    config: ServerConfig,
+) -> (Stream, Raw, Box<dyn Socket>) {
+    let [client, server] = scene.wire.ends();
+    let mut client = open(&scene.world, client);
+    let mut raw = Raw::server(&scene.wire, config);
+    {
+        let starting = client.start_tls(connector).server_hostname(NAME);
+        let mut starting = pin!(async { starting.await.unwrap() });
+        for _ in 0..5 {
+            if poll_on(&scene.world, starting.as_mut()).is_some() {
+                break;
+            }
+            raw.go_on();
+        }
+    }
+    (client, raw, server)
 }
