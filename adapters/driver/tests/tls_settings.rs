@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use futures_lite::future::{block_on, zip};
+use futures_lite::future::{block_on, try_zip};
 use millpond::{
     Stream, TlsAcceptor, TlsConnector, TlsError, TlsSide, pair, rustls::pki_types::PrivateKeyDer,
 };
@@ -147,12 +147,10 @@ fn the_zone_of_an_address_is_no_part_of_its_name() {
         let (client, server) = pair();
         let (mut client, mut server) = (Stream::from(client), Stream::from(server));
         let shaking = client.start_tls(&connector).server_hostname(name);
-        let shaken = zip(async { shaking.await }, async {
+        let shaken = try_zip(async { shaking.await }, async {
             server.start_tls(&acceptor).await
         });
-        let (client, server) = block_on(shaken);
-        client.unwrap();
-        server.unwrap();
+        block_on(shaken).unwrap();
     }
 }
 
@@ -174,7 +172,7 @@ fn a_name_in_other_letters_is_verified_in_those_of_certificates() {
         let (client, server) = pair();
         let (mut client, mut server) = (Stream::from(client), Stream::from(server));
         let shaking = client.start_tls(&connector).server_hostname(name);
-        let (shaken, _) = block_on(zip(async { shaking.await }, async {
+        let shaken = block_on(try_zip(async { shaking.await }, async {
             server.start_tls(&acceptor).await
         }));
         assert_eq!(shaken.is_ok(), verified, "{name}");

@@ -89,15 +89,15 @@ struct Itself(Address, Arc<AtomicUsize>);
 
 impl Socket for Itself {
     fn poll_read(&self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
-        unreachable!("nobody is given it")
+        Poll::Ready(Ok(0))
     }
 
-    fn poll_write(&self, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        unreachable!("nobody is given it")
+    fn poll_write(&self, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
     }
 
     fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        unreachable!("nobody is given it")
+        Poll::Ready(Ok(()))
     }
 
     fn abort(&self) {
