@@ -345,6 +345,8 @@ impl Reader {
     /// It should take from the reader only when it has everything it needs. What it may leave
     /// buffered and yet need more is bounded, so that no peer can make it collect without end: by the
     /// cap, or without one by [`DEFAULT_PARSE_CAP`] or the limit, whichever is more.
+    /// What has arrived already is never refused, so an answer that is a piece longer may pass; one that
+    /// asks for its length by `Exactly` or `Peek` is refused above the cap, however it was cut.
     ///
     /// # Errors
     ///

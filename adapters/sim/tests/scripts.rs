@@ -1,6 +1,6 @@
 //! Peers that play a script, and what they say of those who depart from it.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use millpond_sim::{Departure, Script, Sim, StreamOptions, StreamWriter, pair, world};
 
@@ -11,7 +11,11 @@ fn departure(script: Script, client: impl FnOnce(&mut StreamWriter)) -> String {
         client(&mut writer);
         script.play(server).await
     });
-    played.map_or_else(|departure| departure.to_string(), |()| String::new())
+    let Err(departure) = played else {
+        return String::new();
+    };
+    assert!(departure.source().is_none(), "its cause is in its text");
+    departure.to_string()
 }
 
 #[test]
