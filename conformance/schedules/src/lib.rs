@@ -12,6 +12,7 @@ mod explore;
 mod feeding;
 mod memory;
 mod pairs;
+mod receiving;
 mod serving;
 mod world;
 mod writing;
