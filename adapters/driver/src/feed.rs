@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use millpond_core::{TransportError, WriteError};
 
 use crate::{
-    inline::Inline,
+    inline::{self, Inline},
     mode::StreamMode,
     options::StreamOptions,
     reader::StreamReader,
@@ -491,10 +491,10 @@ impl Shared {
     }
 }
 
-/// To be called when no lock is held: a waker may run anything.
+/// To be called when the lock is released.
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
-        waker.wake();
+        inline::wake(waker);
     }
 }
 

@@ -1,6 +1,8 @@
 //! What is the name of a host, and how DNS and certificates have it.
 
 use std::borrow::Cow;
+#[cfg(feature = "__tls")]
+use std::net::Ipv6Addr;
 
 /// The longest name that DNS knows, in bytes, without the dot at its end.
 const HOST_MAX: usize = 253;
@@ -20,7 +22,7 @@ pub(crate) fn without_brackets(host: &str) -> &str {
 #[cfg(feature = "__tls")]
 pub(crate) fn without_zone(host: &str) -> &str {
     match host.split_once('%') {
-        Some((address, _)) if address.parse::<std::net::Ipv6Addr>().is_ok() => address,
+        Some((address, _)) if address.parse::<Ipv6Addr>().is_ok() => address,
         Some(_) | None => host,
     }
 }

@@ -58,10 +58,16 @@ struct Held {
     /// How many [`Hold`]s there are.
     holds: Cell<usize>,
     /// What they hold. Invariant: while it is empty it has no memory, which nobody would free.
-    later: RefCell<ManuallyDrop<VecDeque<Arc<Task>>>>,
+    later: RefCell<ManuallyDrop<VecDeque<Later>>>,
 }
 
-/// Tasks that are woken on this thread meanwhile run when it ends.
+enum Later {
+    Run(Arc<Task>),
+    Wake(Waker),
+}
+
+/// Tasks that are woken on this thread meanwhile run when it ends, and so do the wakers of sockets in
+/// memory.
 ///
 /// Whoever polls a socket under a lock has one around it: polling wakes the other side, whose task
 /// takes locks of its own and may wake this side in turn.
@@ -80,15 +86,34 @@ impl Drop for Hold {
         // It still counts while the tasks run, so that what they wake comes after them.
         let _one_less = OneLess;
         if HELD.with(|held| held.holds.get()) == 1 {
-            while let Some(task) = HELD.with(Held::next) {
-                task.run();
+            while let Some(next) = HELD.with(Held::next) {
+                match next {
+                    Later::Run(task) => task.run(),
+                    Later::Wake(waker) => waker.wake(),
+                }
             }
         }
     }
 }
 
+/// Wakes once the locks are released under which a socket in memory is polled: a waker may run anything.
+pub(crate) fn wake(waker: Waker) {
+    if let Some(Later::Wake(waker)) = HELD.with(|held| held.put_off(Later::Wake(waker))) {
+        waker.wake();
+    }
+}
+
 impl Held {
-    fn next(&self) -> Option<Arc<Task>> {
+    /// Gives it back if nothing is held.
+    fn put_off(&self, later: Later) -> Option<Later> {
+        if self.holds.get() == 0 {
+            return Some(later);
+        }
+        self.later.borrow_mut().push_back(later);
+        None
+    }
+
+    fn next(&self) -> Option<Later> {
         let mut later = self.later.borrow_mut();
         let next = later.pop_front();
         if later.is_empty() {
@@ -112,15 +137,8 @@ impl Wake for Task {
         if self.state.swap(WOKEN, Ordering::AcqRel) != IDLE {
             return; // whoever runs it polls it once more
         }
-        let held = HELD.with(|held| match held.holds.get() {
-            0 => false,
-            _ => {
-                held.later.borrow_mut().push_back(self.clone());
-                true
-            }
-        });
-        if !held {
-            self.run();
+        if let Some(Later::Run(task)) = HELD.with(|held| held.put_off(Later::Run(self))) {
+            task.run();
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    inline::Inline,
+    inline::{self, Inline},
     options::StreamOptions,
     reader::StreamReader,
     socket::Socket,
@@ -212,12 +212,12 @@ fn wait(
     drop(before);
 }
 
-/// Wakes after the lock is released: the waker may run the other side here and now.
+/// Wakes after the lock is released, and those of the stream are: the waker may run the other side.
 fn wake(mut state: MutexGuard<'_, State>, who: impl FnOnce(&mut State) -> &mut Option<Waker>) {
     let waker = who(&mut state).take();
     drop(state);
     if let Some(waker) = waker {
-        waker.wake();
+        inline::wake(waker);
     }
 }
 
