@@ -223,8 +223,9 @@ pub struct HandlerError {
 }
 
 impl HandlerError {
-    /// Whether its client has reset the connection, left it in the middle, or fallen silent, and the
-    /// handler has failed of that. Every client can bring this about, so it is not printed by default.
+    /// Whether its client has reset the connection, left it in the middle, fallen silent, or was idle when
+    /// a graceful shutdown began, and the handler has failed of that. This is no fault of the handler's, so
+    /// it is not printed by default.
     ///
     /// ```no_run
     /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {

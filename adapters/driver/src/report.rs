@@ -48,13 +48,16 @@ fn in_one_line(text: &str) -> String {
     line
 }
 
-/// Whether a handler has failed of its client's leaving: the error is, or was caused by, what its stream
-/// says then, and the stream has in fact failed or ended so. It may have other streams, too.
+/// Whether a handler has failed of its client's leaving, or of the end that a graceful shutdown has put to
+/// its waiting: the error is, or was caused by, what its stream says then, and the stream has in fact failed
+/// or ended so. It may have other streams, too.
 pub(crate) fn client_has_left(connection: &Connection, error: &(dyn Error + 'static)) -> bool {
     let failure = connection.inspect(|core| core.error().map(TransportError::kind));
     let has_failed = failure.is_some_and(is_of_leaving);
     chain(error).any(|error| match error.downcast_ref() {
-        Some(ReadError::Incomplete { .. }) => connection.has_seen_the_end(),
+        Some(ReadError::Incomplete { .. }) => {
+            connection.has_seen_the_end() || connection.shutdown().ends_idle_reads()
+        }
         Some(_) | None => has_failed && kind(error).is_some_and(is_of_leaving),
     })
 }

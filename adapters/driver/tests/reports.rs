@@ -83,10 +83,12 @@ enum Client {
     Ends,
     SaysALine,
     SaysNothing,
+    /// Behind its line, when the server is shut down.
+    IsIdle,
 }
 
 impl Client {
-    fn play(self, world: &World) {
+    fn play(self, world: &World, server: &millpond::Server) {
         let peer = world.call();
         match self {
             Self::Fails(kind) => peer.fail(kind),
@@ -96,14 +98,20 @@ impl Client {
             }
             Self::SaysALine => peer.send(b"hello\n"),
             Self::SaysNothing => world.advance(Duration::from_secs(20)),
+            Self::IsIdle => {
+                peer.send(b"hello\n");
+                world.settle();
+                assert_eq!(world.run(server.shutdown()).closed, 0);
+            }
         }
         world.settle();
     }
 }
 
 /// The case, what the client does, and whether that is printed.
-const CASES: [(&str, Client, bool); 16] = [
+const CASES: [(&str, Client, bool); 17] = [
     ("in the middle", Client::Ends, false),
+    ("in the middle", Client::IsIdle, false),
     ("another end", Client::Ends, true),
     ("another timeout", Client::Ends, true),
     ("as it is", Client::Fails(ErrorKind::ConnectionReset), false),
@@ -139,8 +147,8 @@ fn a_handler_whose_client_has_left_prints_nothing_and_any_other_one_does() {
     if let Some(number) = inside {
         let (case, client, _) = CASES[number.parse::<usize>().unwrap()];
         let world = World::default();
-        let _server = serve(&world, case, |server| server);
-        client.play(&world);
+        let server = serve(&world, case, |server| server);
+        client.play(&world, &server);
         return;
     }
     let name = "a_handler_whose_client_has_left_prints_nothing_and_any_other_one_does";
@@ -169,13 +177,13 @@ fn a_hook_hears_of_every_handler_that_failed_and_whether_its_client_has_left() {
         let world = World::default();
         let reports = Arc::new(Mutex::new(Vec::new()));
         let reported = reports.clone();
-        let _server = serve(&world, case, |server| {
+        let server = serve(&world, case, |server| {
             server.on_handler_error(move |error: HandlerError| {
                 assert!(matches!(error.cause, HandlerErrorCause::Failed(_)));
                 reported.lock().unwrap().push(error.client_has_left());
             })
         });
-        client.play(&world);
+        client.play(&world, &server);
         let expected: &[bool] = match (case, client) {
             ("as it is", Client::SaysALine) => &[],
             _ => &[!printed],
