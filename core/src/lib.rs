@@ -67,35 +67,9 @@ mod separator;
 mod writer;
 
 pub use error::{ReadError, TransportError, Truncated, WriteError};
+pub use flow::Event;
 pub use happy_eyeballs::{CONNECTION_ATTEMPT_DELAY, HappyEyeballs, Race, interleave};
 pub use queue::Spent;
-pub use reader::{Reader, ReaderParts, Request, Status};
+pub use reader::{DEFAULT_LIMIT, DEFAULT_PARSE_CAP, Reader, ReaderParts, Request, Status};
 pub use separator::{EmptySeparator, Separator};
-pub use writer::{Transmit, Writer};
-
-/// How many bytes there may be before a separator, unless said otherwise: 64 KiB, as in asyncio
-/// (`_DEFAULT_LIMIT` in CPython's `asyncio/streams.py`).
-pub const DEFAULT_LIMIT: usize = 64 * 1024;
-
-/// How many bytes a parser may leave buffered and yet need more, unless a cap is set: 16 MiB. See
-/// [`Reader::poll_with`].
-pub const DEFAULT_PARSE_CAP: usize = 16 * 1024 * 1024;
-
-/// Above how many queued bytes writing pauses, unless said otherwise: 64 KiB, as in asyncio
-/// (`_set_write_buffer_limits` in CPython's `asyncio/transports.py`).
-pub const DEFAULT_HIGH_WATER: usize = 64 * 1024;
-
-/// A change of back-pressure; asyncio's four callbacks. See
-/// [`Reader::poll_event`] and [`Writer::poll_event`] for examples.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Event {
-    /// The application does not keep up: stop feeding.
-    PauseReading,
-    /// The transport does not keep up: stop writing.
-    PauseWriting,
-    /// Feed again.
-    ResumeReading,
-    /// Write again.
-    ResumeWriting,
-}
+pub use writer::{DEFAULT_HIGH_WATER, Transmit, Writer};

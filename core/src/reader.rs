@@ -5,13 +5,20 @@ use core::fmt;
 use bytes::Bytes;
 
 use crate::{
-    DEFAULT_LIMIT, DEFAULT_PARSE_CAP, Event,
     buffer::Buffer,
     error::{ReadError, TransportError},
-    flow::Flow,
+    flow::{Event, Flow},
     search::{Match, Search},
     separator::Separator,
 };
+
+/// How many bytes there may be before a separator, unless said otherwise: 64 KiB, as in asyncio
+/// (`_DEFAULT_LIMIT` in CPython's `asyncio/streams.py`).
+pub const DEFAULT_LIMIT: usize = 64 * 1024;
+
+/// How many bytes a parser may leave buffered and yet need more, unless a cap is set: 16 MiB. See
+/// [`Reader::poll_with`].
+pub const DEFAULT_PARSE_CAP: usize = 16 * 1024 * 1024;
 
 /// What the application wants to know about the front of the stream.
 ///

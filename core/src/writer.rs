@@ -5,11 +5,14 @@ use core::fmt;
 use bytes::Bytes;
 
 use crate::{
-    DEFAULT_HIGH_WATER, Event,
     error::{TransportError, WriteError},
-    flow::Flow,
+    flow::{Event, Flow},
     queue::{Queue, Spent},
 };
+
+/// Above how many queued bytes writing pauses, unless said otherwise: 64 KiB, as in asyncio
+/// (`_set_write_buffer_limits` in CPython's `asyncio/transports.py`).
+pub const DEFAULT_HIGH_WATER: usize = 64 * 1024;
 
 /// The next thing for the transport to do. See [`Writer`] for an example.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -17,7 +17,7 @@ use millpond_conformance::trace::{
 };
 
 use crate::{
-    Source,
+    source::Source,
     style::{BAD, FAINT, GOOD, HEAD},
 };
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use millpond_conformance::trace::{Answer, Line, Moment, Trace, timeline};
 
-use crate::show::{describe, expected, scale};
+use crate::words::{describe, expected, scale};
 
 const HEIGHT: usize = 220;
 

@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 use millpond_conformance::trace::Trace;
 
-use crate::Source;
+use crate::source::Source;
 
 #[derive(Args)]
 pub(crate) struct Options {

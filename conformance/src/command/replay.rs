@@ -11,7 +11,7 @@ use clap::Args;
 use millpond_conformance::trace::{Difference, Trace, Verdict, compare, replay};
 
 use crate::{
-    read,
+    source::read,
     style::{BAD, FAINT, GOOD},
 };
 

@@ -7,9 +7,8 @@ use clap::Args;
 use millpond_conformance::trace::{Line, Python, Trace, judge, replay, shrink};
 
 use crate::{
-    about,
     compare::is_unexplained,
-    read,
+    source::{about, read},
     style::{FAINT, GOOD},
 };
 

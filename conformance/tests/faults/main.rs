@@ -49,6 +49,9 @@ fn every_file_of_the_core_has_a_fault() {
     let planted = faults.iter().flat_map(|it| it.plant(root()).unwrap());
     let planted: BTreeSet<_> = planted.map(|file| file.path).collect();
     for file in fault::sources(&root().join("core/src")) {
+        if file.ends_with("lib.rs") {
+            continue; // it has no code
+        }
         assert!(planted.contains(&file), "{}", file.display());
     }
 }

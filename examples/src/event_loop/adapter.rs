@@ -15,7 +15,7 @@ use millpond::{
     os::{self, SockRef},
 };
 
-use super::{reactor::Watched, runtime::EventLoop};
+use super::{runtime::EventLoop, watched::Watched};
 
 impl Spawn for EventLoop {
     fn spawn(&self, task: BoxFuture<'static, ()>) {

@@ -5,7 +5,8 @@
 //! the whole conformance suite on it.
 
 mod adapter;
-mod reactor;
+mod readiness;
 mod runtime;
+mod watched;
 
 pub use runtime::{EventLoop, run};

@@ -16,7 +16,7 @@ use futures_util::{
 };
 use mio::{Events, Registry, Token};
 
-use super::reactor::Source;
+use super::readiness::Source;
 
 /// The token of [`Shared::wake_up`]; sources are counted from 0.
 const WAKE_UP: Token = Token(usize::MAX);
@@ -75,7 +75,7 @@ pub fn run<F: Future>(program: impl FnOnce(EventLoop) -> F) -> io::Result<F::Out
         for event in &events {
             let source = shared.lock().sources.get(&event.token()).cloned();
             if let Some(source) = source.as_ref().and_then(Weak::upgrade) {
-                source.tell(event);
+                source.report(event);
             }
         }
         shared.ring();
