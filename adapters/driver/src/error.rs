@@ -4,10 +4,12 @@
 
 use std::{any::Any, borrow::Cow, error::Error, fmt, io, time::Duration};
 
+#[cfg(not(feature = "__tls"))]
+use crate::tls::HandshakeError;
 #[cfg(feature = "__tls")]
 use crate::tls::TlsError;
 
-use crate::extra_info::Address;
+use crate::socket::Address;
 
 /// An error of any kind, for handlers to return.
 ///
@@ -103,6 +105,11 @@ impl OpenError {
             name,
             reason: reason.into(),
         }
+    }
+
+    /// A socket that was given carries no stream.
+    pub(crate) fn no_stream(error: io::Error) -> Self {
+        Self::option("sock", error.to_string())
     }
 
     /// The kind that it has as an I/O error: that of the cause.
@@ -259,6 +266,13 @@ pub enum HandlerErrorCause {
     Failed(BoxError),
     /// It panicked, with this message.
     Panicked(String),
+}
+
+#[cfg(not(feature = "__tls"))]
+impl From<HandshakeError> for OpenError {
+    fn from(never: HandshakeError) -> Self {
+        match never {}
+    }
 }
 
 #[cfg(feature = "__tls")]

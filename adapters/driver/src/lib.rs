@@ -72,102 +72,55 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod accept_error;
-mod accepting;
-mod background;
-#[cfg(unix)]
-mod blocking;
-mod closed;
-mod connect;
+mod client;
 mod connection;
-mod cork;
 mod error;
 mod escape;
-mod extra_info;
-mod feed;
-mod flush;
 mod functions;
 pub mod guide;
-mod handling;
 mod host_name;
-mod idle;
-mod inline;
-mod linger;
-mod log;
-mod lookup;
-mod mode;
-mod options;
 pub mod os;
-mod pair;
-#[cfg(unix)]
-mod pipe;
-mod places;
-mod progress;
-mod reader;
-mod receiving;
-mod report;
 mod runtime;
-mod scratch;
 mod server;
-mod serving;
-mod shutdown;
-mod shutdown_notice;
 mod socket;
-mod socket_options;
-mod start_server;
-mod std_socket;
 mod stream;
-mod stream_server;
 mod sync;
 mod target;
-mod timeout;
-#[cfg_attr(not(feature = "__tls"), path = "no_tls.rs")]
+#[cfg_attr(not(feature = "__tls"), path = "tls/no_tls.rs")]
 mod tls;
-mod transport;
-mod turns;
-mod waiters;
-mod writer;
 
 pub use bytes::Bytes;
-pub use closed::Closed;
-pub use connect::{Connect, OpenConnection, connect, open_connection};
+pub use client::{Connect, OpenConnection, connect, open_connection};
 #[cfg(unix)]
-pub use connect::{connect_unix, open_unix_connection};
-pub use cork::Cork;
+pub use client::{
+    ConnectPipe, ReadPipe, WritePipe, connect_read_pipe, connect_unix, connect_write_pipe,
+    open_unix_connection,
+};
+pub use connection::{Closed, ShutdownRequested};
 pub use error::{BoxError, HandlerError, HandlerErrorCause, OpenError};
-pub use extra_info::{Address, ExtraInfo, Info, SystemHandle};
-pub use feed::{Feeder, fed};
-pub use lookup::{Family, Lookup};
 pub use millpond_core;
 pub use millpond_core::{
     DEFAULT_HIGH_WATER, DEFAULT_LIMIT, DEFAULT_PARSE_CAP, EmptySeparator, ReadError, Separator,
     TransportError, Truncated, WriteError,
 };
-pub use mode::StreamMode;
-pub use options::StreamOptions;
-pub use pair::pair;
+pub use runtime::{BoxFuture, Family, Lookup, Runtime, Spawn, TimedOut, timeout};
+pub use server::{HandlerOutput, Server, Shutdown, StartServer, StreamServer, start_server};
 #[cfg(unix)]
-pub use pipe::{ConnectPipe, ReadPipe, WritePipe, connect_read_pipe, connect_write_pipe};
-pub use reader::{Lines, StreamReader};
+pub use server::{UnixStreamServer, start_unix_server};
 #[cfg(unix)]
-pub use runtime::StdPipe;
-pub use runtime::{BoxFuture, Runtime, Spawn};
-pub use server::Server;
-pub use shutdown::Shutdown;
-pub use shutdown_notice::ShutdownRequested;
-pub use socket::{Bound, FuturesIo, Listener, Socket};
-pub use socket_options::{ConnectOptions, KeepAlive, ListenOptions, SocketOptions};
-#[cfg(unix)]
-pub use start_server::start_unix_server;
-pub use start_server::{HandlerOutput, StartServer, start_server};
-pub use std_socket::{StdListener, StdSocket};
-pub use stream::{ReuniteError, Stream};
-pub use stream_server::StreamServer;
-#[cfg(unix)]
-pub use stream_server::UnixStreamServer;
-pub use target::{Sock, Target};
-pub use timeout::{TimedOut, timeout};
+pub use socket::StdPipe;
 #[cfg(feature = "__tls")]
-pub use tls::{StartTls, TlsAcceptor, TlsConnector, TlsError, TlsInfo, TlsSide, rustls};
-pub use transport::Transport;
-pub use writer::StreamWriter;
+pub use socket::TlsInfo;
+pub use socket::{
+    Address, Bound, ConnectOptions, ExtraInfo, FuturesIo, Info, KeepAlive, ListenOptions, Listener,
+    Socket, SocketOptions, StdListener, StdSocket, StreamMode, SystemHandle,
+};
+pub use stream::{
+    Cork, Feeder, Lines, ReuniteError, Stream, StreamOptions, StreamReader, StreamWriter,
+    Transport, fed, pair,
+};
+#[cfg(feature = "__tls")]
+pub use stream::{StartTls, TlsSide};
+pub use target::{Sock, Target};
+#[cfg(feature = "__tls")]
+pub use tls::{TlsAcceptor, TlsConnector, TlsError, rustls};

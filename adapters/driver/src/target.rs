@@ -10,12 +10,9 @@ use std::{
 use crate::{
     error::OpenError,
     escape::Escaped,
-    extra_info::Address,
     host_name::{self, without_brackets},
-    lookup::{Family, Lookup},
-    runtime::Runtime,
-    socket::Socket,
-    std_socket::{StdListener, StdSocket},
+    runtime::{Family, Lookup, Runtime},
+    socket::{Address, Socket, StdListener, StdSocket},
 };
 
 /// The longest path of a unix socket, in bytes: `sun_path` without its NUL, 108 on Linux and

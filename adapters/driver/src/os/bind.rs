@@ -6,11 +6,8 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use super::configure::{set_buffers, set_tcp};
 use crate::{
-    extra_info::Address,
     runtime::Runtime,
-    socket::{Bound, Listener},
-    socket_options::ListenOptions,
-    std_socket::StdListener,
+    socket::{Address, Bound, ListenOptions, Listener, StdListener},
 };
 
 /// Takes an address, for `runtime` to listen on.

@@ -1,10 +1,10 @@
-//! What a socket is, and what it is set to.
+//! What a socket is set to.
 
 use std::{io, time::Duration};
 
-use socket2::{SockRef, Socket, TcpKeepalive, Type};
+use socket2::{SockRef, Socket, TcpKeepalive};
 
-use crate::socket_options::{KeepAlive, SocketOptions};
+use crate::socket::{KeepAlive, SocketOptions};
 
 /// The system is told a C `int`, which a larger number would overflow.
 const LARGEST_BUFFER: usize = i32::MAX as usize;
@@ -67,66 +67,4 @@ pub(super) fn set_buffers(socket: &Socket, options: &SocketOptions) -> io::Resul
         Some(bytes) => socket.set_send_buffer_size(bytes.min(LARGEST_BUFFER)),
         None => Ok(()),
     }
-}
-
-/// The kinds of stream that there is a type for.
-#[cfg(unix)]
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum StreamKind {
-    Tcp,
-    Unix,
-}
-
-/// What stream a descriptor carries.
-///
-/// # Errors
-///
-/// `InvalidInput` if it is no socket, or not of these.
-#[cfg(unix)]
-pub(crate) fn stream_kind(fd: &std::os::fd::OwnedFd) -> io::Result<StreamKind> {
-    let refused = |what| {
-        let why = format!("a stream socket is needed, and this is {what}");
-        Err(io::Error::new(io::ErrorKind::InvalidInput, why))
-    };
-    let address = match SockRef::from(fd).local_addr() {
-        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => return refused("no socket"),
-        address => address?,
-    };
-    check_stream(fd)?;
-    if address.is_ipv4() || address.is_ipv6() {
-        Ok(StreamKind::Tcp)
-    } else if address.is_unix() {
-        Ok(StreamKind::Unix)
-    } else {
-        refused("neither of TCP nor a unix socket")
-    }
-}
-
-/// Refuses a socket that does not carry a stream.
-///
-/// # Errors
-///
-/// `InvalidInput`, which says what the socket is; what the system says if it does not tell.
-///
-/// # Examples
-///
-/// ```
-/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
-/// let error = millpond::os::check_stream(&socket).unwrap_err();
-/// assert_eq!(error.to_string(), "a stream socket is needed, and this is a datagram socket");
-/// # Ok::<(), std::io::Error>(())
-/// ```
-pub fn check_stream<'s, S>(socket: &'s S) -> io::Result<()>
-where
-    SockRef<'s>: From<&'s S>,
-{
-    let what = match SockRef::from(socket).r#type()? {
-        Type::STREAM => return Ok(()),
-        Type::DGRAM => "a datagram socket",
-        Type::SEQPACKET => "a socket of sequenced packets",
-        Type::RAW => "a raw socket",
-        _ => "one of another kind",
-    };
-    let why = format!("a stream socket is needed, and this is {what}");
-    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use super::configure::{set_buffers, set_tcp};
-use crate::{extra_info::Address, socket_options::ConnectOptions, std_socket::StdSocket};
+use crate::socket::{Address, ConnectOptions, StdSocket};
 
 /// Begins to connect: a socket that does not block, and that is writable as soon as it is connected
 /// or has failed. [`connected`] tells which.

@@ -5,10 +5,7 @@ use std::{collections::HashSet, io, net::SocketAddr};
 use dns_lookup::{AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
 
 use super::lookups::Threads;
-use crate::{
-    lookup::{Family, Lookup},
-    runtime::BoxFuture,
-};
+use crate::runtime::{BoxFuture, Family, Lookup};
 
 #[cfg(unix)]
 use libc::{AI_CANONNAME, AI_NUMERICHOST, AI_PASSIVE};

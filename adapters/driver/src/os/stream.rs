@@ -8,7 +8,7 @@ use std::{
 
 use socket2::SockRef;
 
-use crate::std_socket::StdSocket;
+use crate::socket::StdSocket;
 
 /// Tries an operation, and waits for readiness only when it would block: readiness alone may come
 /// late, or be refused by a runtime's budget.
@@ -57,24 +57,6 @@ where
     SockRef<'s>: From<&'s S>,
 {
     SockRef::from(socket).shutdown(Shutdown::Write)
-}
-
-/// Makes closing the socket reset the connection instead of ending it.
-///
-/// It does nothing where the socket knows no such thing, as unix sockets do.
-///
-/// ```
-/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-/// let socket = std::net::TcpStream::connect(listener.local_addr()?)?;
-/// millpond::os::reset_on_close(&socket);
-/// # Ok::<(), std::io::Error>(())
-/// ```
-pub fn reset_on_close<'s, S>(socket: &'s S)
-where
-    SockRef<'s>: From<&'s S>,
-{
-    // If it is refused, the connection is gone already.
-    let _ = SockRef::from(socket).set_linger(Some(std::time::Duration::ZERO));
 }
 
 /// Connects two sockets to each other, as asyncio's examples do with `socket.socketpair()`.

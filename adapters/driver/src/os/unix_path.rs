@@ -31,11 +31,7 @@ use std::{
 use socket2::{Domain, Socket, Type};
 
 use super::{address::of_path, configure::set_buffers, unix_mode};
-use crate::{
-    extra_info::Address,
-    socket::{self, Bound, Listener},
-    socket_options::ListenOptions,
-};
+use crate::socket::{self, Address, Bound, ListenOptions, Listener};
 
 /// How long a socket has to refuse connections until it counts as left behind.
 const PAUSE: Duration = Duration::from_millis(10);

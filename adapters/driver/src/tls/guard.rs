@@ -12,7 +12,7 @@ use bytes::{Buf, Bytes};
 use futures_io::{AsyncRead, AsyncWrite, IoSlice};
 
 use super::{handshake::Progress, waiting::Waiting};
-use crate::{connection::behind, socket::Socket, turns::Turns};
+use crate::{connection::behind, runtime::Turns, socket::Socket};
 
 /// What futures-rustls moves ciphertext with.
 ///

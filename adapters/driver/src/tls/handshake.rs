@@ -26,7 +26,7 @@ use super::{
     socket::TlsSocket,
     waiting::Waiting,
 };
-use crate::{extra_info::Address, socket::Socket};
+use crate::socket::{Address, Socket};
 
 /// As much as most clients say first.
 const FIRST: usize = 1024;
@@ -51,7 +51,7 @@ pub(crate) enum Handshake {
 
 /// How far a handshake has come, for whoever gives it up: why, is told by what has come before.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     /// The peer has said something.
     heard: AtomicBool,
     /// It has failed, and the alert that says why is on its way.
@@ -59,20 +59,20 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(early: &Bytes) -> Arc<Self> {
+    pub(crate) fn new(early: &Bytes) -> Arc<Self> {
         let progress = Self::default();
         progress.heard(early.len());
         Arc::new(progress)
     }
 
-    pub(super) fn heard(&self, n: usize) {
+    pub(crate) fn heard(&self, n: usize) {
         if n > 0 {
             self.heard.store(true, Ordering::Relaxed);
         }
     }
 
     /// Whether the peer has not said a byte.
-    pub(super) fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         !self.heard.load(Ordering::Relaxed)
     }
 
@@ -81,7 +81,7 @@ impl Progress {
     }
 
     /// Why there is no TLS with this peer, which has ended with `error`.
-    pub(super) fn explain(&self, peer: String, error: TransportError) -> TlsError {
+    pub(crate) fn explain(&self, peer: String, error: TransportError) -> TlsError {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         let source = failed.clone().unwrap_or(error);
         match self.is_silent() {
@@ -93,7 +93,7 @@ impl Progress {
 
 impl Handshake {
     /// Whom it is with: by name, if that is to be verified, and by address, if it is known.
-    pub(super) fn peer(&self, address: Option<&Address>) -> String {
+    pub(crate) fn peer(&self, address: Option<&Address>) -> String {
         let name = match self {
             Self::Client { name, .. } => Some(name.to_str()),
             Self::Server { .. } => None,
@@ -109,19 +109,19 @@ impl Handshake {
         }
     }
 
-    pub(super) fn terms(&self) -> &Terms {
+    pub(crate) fn terms(&self) -> &Terms {
         match self {
             Self::Client { terms, .. } | Self::Server { terms, .. } => terms,
         }
     }
 
     /// Makes it, beginning with what was received `early`.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         &self,
         below: Arc<dyn Socket>,
         early: Bytes,
         progress: Arc<Progress>,
-    ) -> io::Result<TlsSocket> {
+    ) -> io::Result<Arc<dyn Socket>> {
         let early = match self {
             Self::Server { .. } => first_record(&*below, early, &progress).await?,
             Self::Client { .. } => early,
@@ -134,7 +134,7 @@ impl Handshake {
         below: Arc<dyn Socket>,
         early: Bytes,
         progress: Arc<Progress>,
-    ) -> io::Result<TlsSocket> {
+    ) -> io::Result<Arc<dyn Socket>> {
         let guard = Guard::new(below.clone(), early, progress.clone());
         let (mut stream, server_name): (TlsStream<Guard>, _) = match self {
             Self::Client { config, name, .. } => {
@@ -152,13 +152,8 @@ impl Handshake {
         };
         let waiting = Arc::new(Waiting::default());
         stream.get_mut().0.shaken(waiting.clone());
-        Ok(TlsSocket::new(
-            stream,
-            below,
-            waiting,
-            self.terms(),
-            server_name,
-        ))
+        let socket = TlsSocket::new(stream, below, waiting, self.terms(), server_name);
+        Ok(Arc::new(socket))
     }
 }
 

@@ -1,4 +1,4 @@
-//! TLS between a socket and a stream, by rustls.
+//! TLS over a socket, by rustls: itself a socket. It knows no stream.
 
 mod acceptor;
 mod config;
@@ -7,10 +7,8 @@ mod error;
 mod failure;
 mod guard;
 mod handshake;
-mod info;
 mod provider;
 mod socket;
-mod start_tls;
 mod waiting;
 
 use std::time::Duration;
@@ -20,11 +18,8 @@ pub use connector::TlsConnector;
 pub use error::TlsError;
 pub(crate) use error::TlsError as HandshakeError;
 pub use futures_rustls::rustls;
-pub use info::TlsInfo;
-pub use start_tls::{StartTls, TlsSide};
 
-pub(crate) use handshake::Handshake;
-pub(crate) use start_tls::upgrade;
+pub(crate) use handshake::{Handshake, Progress};
 
 /// How long a handshake may take; asyncio's default.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);

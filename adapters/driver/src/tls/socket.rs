@@ -19,14 +19,11 @@ use super::{
     Terms, Truncation,
     failure::{self, Side},
     guard::Guard,
-    info::TlsInfo,
     waiting::Waiting,
 };
 use crate::{
-    extra_info::ExtraInfo,
-    inline::Hold,
-    os::SockRef,
-    socket::Socket,
+    runtime::Hold,
+    socket::{ExtraInfo, SockRef, Socket, TlsInfo},
     sync::{Mutex, MutexGuard},
 };
 

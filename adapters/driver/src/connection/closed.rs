@@ -1,0 +1,75 @@
+//! Waiting for the peer to leave.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, Weak},
+    task::{Context, Poll, ready},
+};
+
+use millpond_core::ReadError;
+
+use super::{Connection, receiving::End, waiters::Ticket};
+use crate::{runtime::Turns, socket::StreamMode};
+
+/// Ends when the peer has ended or reset the stream; made by
+/// [`StreamWriter::closed`](crate::StreamWriter::closed) and its namesakes.
+///
+/// It borrows nothing and does not keep the stream alive.
+#[must_use = "does nothing unless awaited"]
+pub struct Closed {
+    connection: Weak<Connection>,
+    mode: StreamMode,
+    ticket: Ticket,
+    turns: Turns,
+}
+
+impl Closed {
+    pub(crate) fn new(connection: &Arc<Connection>) -> Self {
+        Self::of(Arc::downgrade(connection), connection.mode())
+    }
+
+    pub(crate) fn of(connection: Weak<Connection>, mode: StreamMode) -> Self {
+        Self {
+            connection,
+            mode,
+            ticket: Ticket::default(),
+            turns: Turns::default(),
+        }
+    }
+
+    fn poll_end(&mut self, cx: &Context<'_>) -> Poll<End> {
+        match self.connection.upgrade() {
+            Some(connection) => connection.poll_end(&mut self.ticket, &mut self.turns, cx),
+            None => Poll::Ready(End::Eof), // by dropping both halves
+        }
+    }
+}
+
+impl Future for Closed {
+    type Output = Result<(), ReadError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.mode.can_read() {
+            return Poll::Ready(Err(ReadError::WriteOnly));
+        }
+        Poll::Ready(match ready!(self.poll_end(cx)) {
+            End::Eof => Ok(()),
+            End::Failed(error) => Err(ReadError::from(&error)),
+        })
+    }
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.upgrade() {
+            connection.listening().forget(&mut self.ticket);
+        }
+    }
+}
+
+impl fmt::Debug for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Closed").finish_non_exhaustive()
+    }
+}

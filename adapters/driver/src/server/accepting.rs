@@ -1,0 +1,103 @@
+//! The accepting task of a server.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::future::select;
+
+use super::{
+    accept_error::is_of_one_connection,
+    log,
+    serving::{Phase, Serving},
+};
+use crate::{runtime::Turns, socket::Socket};
+
+/// How long accepting pauses after an error that does not go away by itself, such as too many open
+/// files: short enough to go unnoticed if it was the only one, and twice as long after each.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long it pauses at the most: as long as asyncio.
+const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// The accepting task. When it ends, even because its runtime does, nobody listens any more.
+pub(crate) struct Accepting(Arc<Serving>);
+
+impl Accepting {
+    pub(crate) fn new(serving: Arc<Serving>) -> Self {
+        Self(serving)
+    }
+
+    pub(crate) async fn run(self) {
+        let serving = &self.0;
+        let mut turns = Turns::default();
+        let mut next = 0;
+        let mut pause = ACCEPT_PAUSE;
+        loop {
+            // Handlers must run, however fast connections come in.
+            poll_fn(|cx| turns.poll_take(cx)).await;
+            match poll_fn(|cx| serving.poll_accept(&mut next, cx)).await {
+                None => return,
+                Some(Ok(socket)) => {
+                    pause = ACCEPT_PAUSE;
+                    serving.serve(socket);
+                }
+                Some(Err(error)) if is_of_one_connection(&error) => {}
+                // What is short, as files are, may be enough then.
+                Some(Err(_)) if serving.places.give_up_all() => {}
+                Some(Err(error)) => {
+                    if pause == ACCEPT_PAUSE {
+                        log::accept_error(&error);
+                        serving.tell(|| (serving.config.on_accept_error)(&error));
+                    }
+                    let closed = pin!(serving.closed());
+                    select(closed, serving.runtime.sleep(pause)).await;
+                    pause = (2 * pause).min(ACCEPT_PAUSE_MAX);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        let state = self.0.lock();
+        self.0.enter(Phase::Closed, state);
+    }
+}
+
+impl Serving {
+    /// The next connection of any listener, beginning with `next`, so that none comes short. `None`
+    /// when the server is closed.
+    fn poll_accept(
+        &self,
+        next: &mut usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Box<dyn Socket>>>> {
+        // Before looking, so that closing in between wakes.
+        self.acceptor.register(cx.waker());
+        let mut tried = 0;
+        loop {
+            let state = self.lock();
+            let Phase::Serving(listeners) = &state.phase else {
+                return Poll::Ready(None);
+            };
+            let full = state.clients.len() >= self.config.max_connections;
+            if full || tried == listeners.len() {
+                return Poll::Pending;
+            }
+            let listener = listeners[*next % listeners.len()].clone();
+            drop(state);
+            *next = next.wrapping_add(1);
+            tried += 1;
+            if let Poll::Ready(accepted) = listener.poll_accept(cx) {
+                return Poll::Ready(Some(accepted));
+            }
+        }
+    }
+}

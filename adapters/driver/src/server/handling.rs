@@ -1,0 +1,225 @@
+//! A client of a server, from its being accepted until its connection is closed.
+
+use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use millpond_core::Writer;
+
+use super::{
+    log, report,
+    serving::{Handling, Serving},
+};
+use crate::{
+    connection::{Connection, Idle, Waiting, Wakers},
+    error::{BoxError, HandlerError, HandlerErrorCause, panic_message},
+    os,
+    runtime::Background,
+    socket::Socket,
+    stream::{Cork, Opened, StreamReader, StreamWriter, upgrade},
+    sync::{
+        AtomicWaker,
+        atomic::{AtomicBool, Ordering},
+    },
+    tls::Handshake,
+};
+
+/// A connection that was accepted.
+pub(crate) struct Client {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) cancelled: AtomicBool,
+    /// The task of its handler.
+    pub(crate) task: AtomicWaker,
+}
+
+impl Serving {
+    /// Runs the handler for a connection that was accepted.
+    pub(crate) fn serve(self: &Arc<Self>, socket: Box<dyn Socket>) {
+        // Where this fails the peer has left already, and the handler will find out.
+        if let Some(system) = socket.system_socket() {
+            let _ = os::configure(&*system, &self.config.sockets);
+        }
+        let background = Background::Runtime(self.runtime.clone());
+        let place = Some(self.places.take());
+        self.places.make_room(self.config.max_connections);
+        let options = &self.config.options;
+        let opened = options.open_shared(socket, background, place, None);
+        let Opened {
+            reader,
+            writer,
+            connection,
+            idle,
+        } = opened;
+        // Who comes in while the server is closed has come too late.
+        let Some(running) = Running::new(self.clone(), connection) else {
+            return;
+        };
+        let handler = match self.config.tls.clone() {
+            None => (self.config.handler)(reader, writer),
+            Some(handshake) => Box::pin(self.clone().handle_over_tls(handshake, reader, writer)),
+        };
+        self.runtime.spawn(Box::pin(running.handle(handler, idle)));
+    }
+
+    async fn handle_over_tls(
+        self: Arc<Self>,
+        handshake: Handshake,
+        mut reader: StreamReader,
+        mut writer: StreamWriter,
+    ) -> Result<(), BoxError> {
+        let begun = upgrade(&mut reader, &mut writer, &handshake, Bytes::new()).await;
+        if let Err(error) = begun {
+            log::handshake_error(&error);
+            let peer_addr = writer.extra_info().peer_addr.as_ref();
+            self.tell(|| (self.config.on_handshake_error)(peer_addr, &error));
+            return Ok(());
+        }
+        (self.config.handler)(reader, writer).await
+    }
+}
+
+/// A connection that is counted, until this is dropped, even by a runtime that shuts down.
+struct Running {
+    serving: Arc<Serving>,
+    id: u64,
+    client: Arc<Client>,
+}
+
+impl Running {
+    /// `None` if the server is closed.
+    fn new(serving: Arc<Serving>, connection: Arc<Connection>) -> Option<Self> {
+        let client = Arc::new(Client {
+            connection,
+            cancelled: AtomicBool::new(false),
+            task: AtomicWaker::new(),
+        });
+        let mut state = serving.lock();
+        if state.is_closed() {
+            return None;
+        }
+        let id = state.next_client;
+        state.next_client += 1;
+        state.clients.insert(id, client.clone());
+        drop(state);
+        Some(Self {
+            serving,
+            id,
+            client,
+        })
+    }
+
+    async fn handle(self, handler: Handling, mut idle: Option<Idle>) {
+        let ended = self.run(handler, &mut idle).await;
+        let connection = &self.client.connection;
+        connection.close();
+        let cause = match ended {
+            Ended::Well => None,
+            Ended::Badly(cause) => Some(cause),
+            Ended::Cancelled => Some(HandlerErrorCause::Cancelled),
+            Ended::Idle(timeout) => Some(HandlerErrorCause::Idle { timeout }),
+        };
+        if let Some(cause) = cause {
+            let peer_addr = connection.extra_info().peer_addr.clone();
+            let client_has_left = match &cause {
+                HandlerErrorCause::Failed(error) => report::client_has_left(connection, &**error),
+                HandlerErrorCause::Idle { .. } => true,
+                HandlerErrorCause::Cancelled | HandlerErrorCause::Panicked(_) => false,
+            };
+            self.serving.report(HandlerError {
+                peer_addr,
+                cause,
+                client_has_left,
+            });
+        }
+        let mut waiting = Waiting::new(connection);
+        poll_fn(|cx| {
+            if let Some(idle) = &mut idle {
+                let _ = idle.poll(connection, cx); // the handler has ended
+            }
+            connection.poll_until(&mut waiting.ticket, cx, is_closed)
+        })
+        .await;
+    }
+
+    /// Polls the handler until it ends or is cancelled, and drops it.
+    async fn run(&self, handler: Handling, idle: &mut Option<Idle>) -> Ended {
+        let mut handler = AssertUnwindSafe(handler).catch_unwind();
+        let client = &*self.client;
+        poll_fn(|cx| {
+            client.task.register(cx.waker());
+            if client.cancelled.load(Ordering::Acquire) {
+                return Poll::Ready(Ended::Cancelled);
+            }
+            if let Some(idle) = idle {
+                if idle.poll(&client.connection, cx).is_ready() {
+                    return Poll::Ready(Ended::Idle(idle.timeout()));
+                }
+            }
+            // What the handler writes in one go leaves together.
+            let _cork = Cork::new(client.connection.clone());
+            handler.poll_unpin(cx).map(|ended| match ended {
+                Ok(Ok(())) => Ended::Well,
+                Ok(Err(error)) => Ended::Badly(HandlerErrorCause::Failed(error)),
+                Err(payload) => Ended::Badly(HandlerErrorCause::Panicked(panic_message(&*payload))),
+            })
+        })
+        .await
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut state = self.serving.lock();
+        let full = state.clients.len() == self.serving.config.max_connections;
+        let client = state.clients.remove(&self.id);
+        let waiters = match state.has_ended() {
+            true => state.waiters.take(),
+            false => Wakers::default(),
+        };
+        drop(state);
+        drop(client);
+        if full {
+            self.serving.acceptor.wake();
+        }
+        waiters.wake();
+    }
+}
+
+impl Serving {
+    fn report(&self, error: HandlerError) {
+        log::handler_error(&error);
+        if let HandlerErrorCause::Panicked(message) = &error.cause {
+            self.runtime.caught_panic(message);
+        }
+        self.tell(|| (self.config.on_handler_error)(error));
+    }
+
+    /// Calls what the program has to say to an error. If that panics, which was printed then, the
+    /// server goes on nevertheless.
+    pub(crate) fn tell(&self, report: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(report)) {
+            self.runtime.caught_panic(&panic_message(&*payload));
+        }
+    }
+}
+
+enum Ended {
+    Well,
+    Badly(HandlerErrorCause),
+    Cancelled,
+    /// Its connection was, for so long, and it has not ended by itself.
+    Idle(Duration),
+}
+
+fn is_closed(core: &Writer) -> Poll<()> {
+    match core.is_closed() {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    }
+}

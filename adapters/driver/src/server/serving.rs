@@ -1,0 +1,233 @@
+//! What a server, its accepting task and its clients share: whether it serves, whom, and those who wait
+//! for its end.
+
+use std::{
+    collections::BTreeMap,
+    future::poll_fn,
+    io, mem,
+    sync::{Arc, PoisonError},
+    task::Poll,
+    time::Duration,
+};
+
+use super::{accepting::Accepting, handling::Client};
+use crate::{
+    connection::{Connection, IdleReads, Places, WaitList, Waiters, Waiting},
+    error::{BoxError, HandlerError, OpenError},
+    runtime::{BoxFuture, Runtime},
+    socket::{Address, Bound, Listener, SocketOptions},
+    stream::{StreamOptions, StreamReader, StreamWriter},
+    sync::{AtomicWaker, Mutex, MutexGuard, atomic::Ordering},
+    tls::{Handshake, HandshakeError},
+};
+
+pub(crate) type Handler = dyn Fn(StreamReader, StreamWriter) -> Handling + Send + Sync;
+
+type HandshakeReport = dyn Fn(Option<&Address>, &HandshakeError) + Send + Sync;
+
+pub(crate) type Handling = BoxFuture<'static, Result<(), BoxError>>;
+
+/// What a server does with its connections.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) options: StreamOptions,
+    pub(crate) sockets: SocketOptions,
+    pub(crate) backlog: u32,
+    pub(crate) max_connections: usize,
+    pub(crate) max_lingering: usize,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) idle_reads: IdleReads,
+    pub(crate) tls: Option<Handshake>,
+    pub(crate) handler: Arc<Handler>,
+    pub(crate) on_handshake_error: Arc<HandshakeReport>,
+    pub(crate) on_handler_error: Arc<dyn Fn(HandlerError) + Send + Sync>,
+    pub(crate) on_accept_error: Arc<dyn Fn(&io::Error) + Send + Sync>,
+}
+
+pub(crate) struct Serving {
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) config: Config,
+    state: Mutex<State>,
+    /// Those of the sockets.
+    pub(crate) places: Arc<Places>,
+    /// The accepting task, if it waits.
+    pub(crate) acceptor: AtomicWaker,
+}
+
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    /// From their being accepted until they are closed; in that order, which is the same in every run.
+    pub(crate) clients: BTreeMap<u64, Arc<Client>>,
+    pub(crate) next_client: u64,
+    /// Those who wait for the end, each under a number of its own, so that one who gives up is
+    /// forgotten.
+    pub(crate) waiters: Waiters,
+}
+
+pub(crate) enum Phase {
+    Bound(Vec<Box<dyn Bound>>),
+    Starting,
+    /// The listeners are owned here and borrowed by the accepting task for each poll, so that
+    /// closing closes at once.
+    Serving(Vec<Arc<dyn Listener>>),
+    /// The accepting task may be in the middle of a poll, and with it the last of a listener.
+    Closing,
+    Closed,
+}
+
+impl Serving {
+    pub(crate) fn new(
+        runtime: Arc<dyn Runtime>,
+        config: Config,
+        bound: Vec<Box<dyn Bound>>,
+    ) -> Self {
+        Self {
+            runtime,
+            places: Places::new(config.max_lingering),
+            config,
+            state: Mutex::new(State {
+                phase: Phase::Bound(bound),
+                clients: BTreeMap::new(),
+                next_client: 0,
+                waiters: Waiters::default(),
+            }),
+            acceptor: AtomicWaker::new(),
+        }
+    }
+
+    pub(crate) fn is_serving(&self) -> bool {
+        matches!(self.lock().phase, Phase::Serving(_))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().is_closed()
+    }
+
+    pub(crate) fn clients(&self) -> usize {
+        self.lock().clients.len()
+    }
+
+    /// Listens on every address and accepts, unless it does already.
+    pub(crate) fn start(self: &Arc<Self>) -> Result<(), OpenError> {
+        let mut state = self.lock();
+        let bound = match &mut state.phase {
+            Phase::Starting | Phase::Serving(_) => return Ok(()),
+            Phase::Closing | Phase::Closed => return Err(OpenError::Closed),
+            Phase::Bound(bound) => mem::take(bound),
+        };
+        state.phase = Phase::Starting;
+        drop(state);
+        let listening = bound.into_iter().map(|bound| self.listen(bound)).collect();
+        let listeners = match listening {
+            Ok(listeners) => listeners,
+            Err(error) => {
+                self.close();
+                return Err(error);
+            }
+        };
+        let mut state = self.lock();
+        if let Phase::Starting = state.phase {
+            state.phase = Phase::Serving(listeners);
+            drop(state);
+            self.runtime
+                .spawn(Box::pin(Accepting::new(self.clone()).run()));
+        }
+        Ok(())
+    }
+
+    fn listen(&self, bound: Box<dyn Bound>) -> Result<Arc<dyn Listener>, OpenError> {
+        let address = bound.local_addr().ok();
+        match bound.listen(self.config.backlog) {
+            Ok(listener) => Ok(Arc::from(listener)),
+            Err(source) => Err(match address {
+                Some(address) => OpenError::Listen { address, source },
+                None => OpenError::Adopt { source },
+            }),
+        }
+    }
+
+    /// Stops accepting.
+    pub(crate) fn close(&self) {
+        let state = self.lock();
+        let phase = match state.phase {
+            Phase::Serving(_) | Phase::Closing => Phase::Closing,
+            Phase::Bound(_) | Phase::Starting | Phase::Closed => Phase::Closed,
+        };
+        self.enter(phase, state);
+    }
+
+    pub(crate) fn enter(&self, phase: Phase, mut state: MutexGuard<'_, State>) {
+        let before = mem::replace(&mut state.phase, phase);
+        let waiters = state.waiters.take();
+        drop(state);
+        drop(before);
+        self.acceptor.wake();
+        waiters.wake();
+    }
+
+    /// Calls `work` with the connection of each client.
+    pub(crate) fn for_each_client(&self, work: impl Fn(&Arc<Connection>)) -> usize {
+        let clients = self.all_clients();
+        clients.iter().for_each(|client| work(&client.connection));
+        clients.len()
+    }
+
+    pub(crate) fn cancel_clients(&self) -> usize {
+        let clients = self.all_clients();
+        for client in &clients {
+            client.cancelled.store(true, Ordering::Release);
+            client.task.wake();
+            client.connection.abort();
+        }
+        clients.len()
+    }
+
+    fn all_clients(&self) -> Vec<Arc<Client>> {
+        self.lock().clients.values().cloned().collect()
+    }
+
+    /// Waits until the server is closed.
+    pub(crate) async fn closed(&self) {
+        self.wait_until(State::is_closed).await;
+    }
+
+    /// Waits until the server is closed and so are all its connections.
+    pub(crate) async fn ended(&self) {
+        self.wait_until(State::has_ended).await;
+    }
+
+    async fn wait_until(&self, done: fn(&State) -> bool) {
+        let mut waiting = Waiting::new(self);
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if done(&state) {
+                return Poll::Ready(());
+            }
+            let before = state.waiters.wait(&mut waiting.ticket, cx);
+            drop(state);
+            drop(before);
+            Poll::Pending
+        })
+        .await;
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WaitList for Serving {
+    fn with_waiters<T>(&self, work: impl FnOnce(&mut Waiters) -> T) -> T {
+        work(&mut self.lock().waiters)
+    }
+}
+
+impl State {
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closing | Phase::Closed)
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Closed) && self.clients.is_empty()
+    }
+}
