@@ -356,7 +356,8 @@ impl Setup {
             let path = self.new_path();
             return self.serve_at(path, handler);
         }
-        self.serve_at((Ipv4Addr::LOCALHOST, 0), handler)
+        let address = self.own_address();
+        self.serve_at(&address, handler)
     }
 
     pub(crate) fn serve_at<H, F>(
@@ -386,6 +387,21 @@ impl Setup {
     /// A new client of `server`.
     pub(crate) async fn client(&self, server: &Server) -> Stream {
         self.open(&server.sockets()[0]).await.unwrap()
+    }
+
+    /// An address to listen on, again and again. Where the system lets a server listen on a port that
+    /// another socket is bound to, one is until the scenario ends: so no other process is given the port
+    /// when a server has closed. Elsewhere it is any port.
+    pub(crate) fn own_address(&mut self) -> Address {
+        let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
+        let options = ListenOptions::default();
+        let holder = self.runtime.bind(&any_port, &options).unwrap();
+        let address = holder.local_addr().unwrap();
+        if self.runtime.bind(&address, &options).is_err() {
+            return any_port;
+        }
+        self.keep(holder);
+        address
     }
 
     /// An address that nobody listens on, and that nobody else gets: it is taken.

@@ -468,6 +468,8 @@ mod withdrawn {
             server.bind().await?;
             assert!(server.is_bound() && !server.is_serving());
             let address = server.sockets()[0].clone();
+            // No other process gets the port when it is free.
+            let _holder = smol().bind(&address, &millpond::ListenOptions::default());
             server.bind().await?;
             assert_eq!(server.sockets(), std::slice::from_ref(&address));
             server.close().await;

@@ -161,9 +161,9 @@ fn a_descriptor_becomes_a_socket_if_it_is_one_of_a_stream() {
 fn a_local_port_that_is_given_serves_several_connections() {
     let (first, first_address) = listener();
     let (second, second_address) = listener();
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let local = free.local_addr().unwrap();
-    drop(free);
+    // Bound and nothing more: connections may begin there, and nobody else gets the port.
+    let holder = bind(&any_port(), &ListenOptions::default()).unwrap();
+    let local = holder.local_addr().unwrap().tcp().unwrap();
     let mut options = ConnectOptions::default();
     options.local_addrs = vec![local];
     for _ in 0..2 {
@@ -265,8 +265,9 @@ fn a_protocol_that_is_none_is_refused() {
 
 #[test]
 fn nobody_there_is_told_at_once_or_by_connected() {
-    let (listener, address) = listener();
-    drop(listener);
+    // Bound and nothing more, so that nobody else gets the port.
+    let nobody = bind(&any_port(), &ListenOptions::default()).unwrap();
+    let address = nobody.local_addr().unwrap();
     let refused = match os::connect(&address, &ConnectOptions::default()) {
         Err(error) => error,
         Ok(socket) => {

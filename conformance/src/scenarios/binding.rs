@@ -58,12 +58,9 @@ fn has_ipv6() -> bool {
     here
 }
 
-fn stream_server(setup: &Setup, port: u16) -> StreamServer {
-    StreamServer::new(
-        setup.runtime.clone(),
-        (Ipv4Addr::LOCALHOST, port),
-        echo_stream,
-    )
+fn stream_server(setup: &mut Setup) -> StreamServer {
+    let address = setup.own_address();
+    StreamServer::new(setup.runtime.clone(), &address, echo_stream)
 }
 
 pub(crate) async fn nobody_can_connect_before_the_server_has_started(setup: Setup) {
@@ -101,8 +98,9 @@ pub(crate) async fn serve_forever_starts_a_server(setup: Setup) {
     assert_echoes(&setup, &address).await;
 }
 
-pub(crate) async fn a_server_that_never_started_can_be_closed(setup: Setup) {
-    let starting = setup.serve_at("127.0.0.1:0", echo).start_serving(false);
+pub(crate) async fn a_server_that_never_started_can_be_closed(mut setup: Setup) {
+    let address = setup.own_address();
+    let starting = setup.serve_at(&address, echo).start_serving(false);
     let server = starting.await.unwrap();
     let address = server.sockets()[0].clone();
     server.close();
@@ -111,8 +109,10 @@ pub(crate) async fn a_server_that_never_started_can_be_closed(setup: Setup) {
     assert_eq!(again.sockets(), [address]);
 }
 
-pub(crate) async fn a_stream_server_can_be_bound_started_and_closed_again_and_again(setup: Setup) {
-    let server = stream_server(&setup, 0).limit(7);
+pub(crate) async fn a_stream_server_can_be_bound_started_and_closed_again_and_again(
+    mut setup: Setup,
+) {
+    let server = stream_server(&mut setup).limit(7);
     assert!(!server.is_bound() && server.sockets().is_empty());
     assert_eq!(server.close().await.closed, 0);
     for _ in 0..3 {
@@ -140,8 +140,8 @@ pub(crate) async fn a_stream_server_can_be_bound_started_and_closed_again_and_ag
     }
 }
 
-pub(crate) async fn a_stream_server_serves_for_ever_and_can_be_closed_then(setup: Setup) {
-    let server = stream_server(&setup, 0);
+pub(crate) async fn a_stream_server_serves_for_ever_and_can_be_closed_then(mut setup: Setup) {
+    let server = stream_server(&mut setup);
     setup.stays_pending(server.serve_forever()).await;
     assert!(server.is_serving());
     let address = server.sockets()[0].clone();
@@ -164,10 +164,11 @@ pub(crate) async fn a_stream_server_serves_for_ever_and_can_be_closed_then(setup
     assert_refuses(&setup, &address).await;
 }
 
-pub(crate) async fn a_stream_server_is_closed_while_it_serves_for_ever(setup: Setup) {
+pub(crate) async fn a_stream_server_is_closed_while_it_serves_for_ever(mut setup: Setup) {
+    let address = setup.own_address();
     let server = StreamServer::new(
         setup.runtime.clone(),
-        (Ipv4Addr::LOCALHOST, 0),
+        &address,
         async |mut stream: Stream| -> io::Result<()> {
             loop {
                 let line = stream.read_line().await?;
