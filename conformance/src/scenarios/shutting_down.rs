@@ -29,6 +29,10 @@ const STAGE: Duration = Duration::from_secs(1);
 /// A stage that nobody waits out.
 const LONG: Duration = Duration::from_secs(600);
 
+/// A stage that is over before the time that a handshake has: if one is waited for, it takes the next
+/// stage to end it.
+const SHORT_OF_A_HANDSHAKE: Duration = Duration::from_secs(20);
+
 /// Does what the client says.
 async fn obey(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
     loop {
@@ -132,14 +136,12 @@ pub(crate) async fn handlers_that_wait_for_a_next_request_are_ended_at_once(mut 
 
 /// Over TLS, it has not begun its handshake.
 pub(crate) async fn a_client_that_has_never_said_anything_is_not_waited_for(mut setup: Setup) {
-    let server = serve(&mut setup, LONG).await.unwrap();
+    let server = serve(&mut setup, SHORT_OF_A_HANDSHAKE).await.unwrap();
     let options = ConnectOptions::default();
     let connecting = setup.runtime.connect(&server.sockets()[0], &options);
     let socket = connecting.await.unwrap();
     setup.until_there_are(1, &server).await;
-    let began = setup.runtime.now();
     let shutdown = server.shutdown().await;
-    assert!(setup.runtime.now() - began < LONG);
     assert_eq!((shutdown.closed, shutdown.cancelled), (0, 0));
     drop(socket);
 }
