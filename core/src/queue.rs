@@ -36,8 +36,27 @@ impl Spent {
     /// Keeps `other`, too.
     ///
     /// See [`Spent`] for an example.
+    #[inline]
     pub fn append(&mut self, mut other: Self) {
-        self.0.append(&mut other.0);
+        if !other.is_empty() {
+            self.0.append(&mut other.0);
+        }
+    }
+
+    /// Whether dropping it does nothing.
+    ///
+    /// ```
+    /// # use millpond_core::{Spent, Writer};
+    /// assert!(Spent::default().is_empty());
+    ///
+    /// let mut writer = Writer::new();
+    /// writer.write_bytes(vec![0; 100_000].into())?;
+    /// assert!(!writer.sent(100_000).is_empty());
+    /// # Ok::<(), millpond_core::WriteError>(())
+    /// ```
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

@@ -410,6 +410,22 @@ impl Writer {
     }
 
     /// Whether more is queued than the high watermark, or was and has not come down to the low one.
+    /// Whether writing `len` bytes more would neither pause writing nor exceed the cap.
+    ///
+    /// ```
+    /// # use millpond_core::Writer;
+    /// let mut writer = Writer::with_watermarks(0, 4).with_cap(8);
+    /// assert!(writer.has_room_for(4) && !writer.has_room_for(5));
+    /// writer.write(b"12345")?;
+    /// assert!(writer.is_paused() && !writer.has_room_for(0));
+    /// # Ok::<(), millpond_core::WriteError>(())
+    /// ```
+    #[inline]
+    pub fn has_room_for(&self, len: usize) -> bool {
+        let most = self.high.min(self.cap);
+        !self.is_paused() && len <= most.saturating_sub(self.queue.len())
+    }
+
     /// The level of back-pressure: a program should wait while it is true. See
     /// [`with_watermarks`](Self::with_watermarks) for an example.
     pub fn is_paused(&self) -> bool {

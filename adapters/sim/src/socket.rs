@@ -62,6 +62,10 @@ impl Socket for SimSocket {
         )
     }
 
+    fn is_plain(&self) -> bool {
+        true
+    }
+
     fn abort(&self) {
         self.shared.lock().make_abrupt(self.at);
     }

@@ -42,6 +42,10 @@ impl Socket for Pipe {
         Poll::Ready(Ok(())) // it is dropped next
     }
 
+    fn is_plain(&self) -> bool {
+        true
+    }
+
     fn mode(&self) -> StreamMode {
         self.mode
     }

@@ -89,6 +89,10 @@ where
         Poll::Ready(os::shutdown_write(self.get_ref()))
     }
 
+    fn is_plain(&self) -> bool {
+        true
+    }
+
     fn system_socket(&self) -> Option<os::SockRef<'_>> {
         Some(self.get_ref().into())
     }

@@ -44,6 +44,10 @@ impl Socket for Pipe {
         Poll::Ready(Ok(())) // it is dropped next
     }
 
+    fn is_plain(&self) -> bool {
+        true
+    }
+
     fn mode(&self) -> StreamMode {
         match self {
             Self::Receiver(_) => StreamMode::Read,

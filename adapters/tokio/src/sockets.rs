@@ -47,6 +47,10 @@ macro_rules! stream {
                 Poll::Ready(os::shutdown_write(&self.0))
             }
 
+            fn is_plain(&self) -> bool {
+                true
+            }
+
             fn system_socket(&self) -> Option<os::SockRef<'_>> {
                 Some((&self.0).into())
             }

@@ -137,6 +137,10 @@ impl Socket for End {
         Poll::Ready(Ok(()))
     }
 
+    fn is_plain(&self) -> bool {
+        true
+    }
+
     fn abort(&self) {
         self.outgoing.end(Ended::Reset);
         self.incoming.end(Ended::Reset);

@@ -102,6 +102,8 @@ struct Sending {
     core: Writer,
     /// `None` when the connection was closed or aborted.
     socket: Option<Arc<dyn Socket>>,
+    /// That of the socket, or of the last one.
+    news: News,
     flusher: Flusher,
     direction: Direction,
     /// How many [`Cork`](crate::Cork)s there are.
@@ -120,6 +122,23 @@ enum Flusher {
     /// Spawned, and not yet ended. Invariant: while anything is queued and not corked there is one.
     /// Two would each take the other's wake-ups.
     Spawned,
+}
+
+/// Whether the socket may have something to say to the writer, or to send of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum News {
+    /// It is not asked.
+    Never,
+    Possible,
+}
+
+impl News {
+    fn of(socket: &dyn Socket) -> Self {
+        match socket.is_plain() {
+            true => Self::Never,
+            false => Self::Possible,
+        }
+    }
 }
 
 /// The direction away from this side, as the socket knows it.
@@ -163,10 +182,9 @@ pub(crate) struct Closing {
 }
 
 /// What is left to do once the lock is released: wakers and destructors may run anything.
-#[derive(Default)]
 #[must_use]
 struct Afterwards {
-    waiters: Wakers,
+    waiters: Option<Wakers>,
     closed: Option<Arc<dyn Socket>>,
     spent: Spent,
 }
@@ -210,6 +228,7 @@ impl Connection {
             sending: Mutex::new(Sending {
                 core,
                 activity,
+                news: News::of(&*socket),
                 socket: Some(socket),
                 flusher: Flusher::None,
                 direction,
@@ -260,8 +279,20 @@ impl Connection {
         ask(&self.lock().core)
     }
 
+    #[inline]
     pub(crate) fn write(self: &Arc<Self>, data: &[u8]) -> Result<(), WriteError> {
         self.check_direction()?;
+        let mut sending = self.lock();
+        if sending.only_queues(data.len()) {
+            sending.core.write(data)?;
+            self.holds_something.store(true, Ordering::Release);
+            return Ok(());
+        }
+        drop(sending);
+        self.write_now(data)
+    }
+
+    fn write_now(self: &Arc<Self>, data: &[u8]) -> Result<(), WriteError> {
         self.change(|change, cx| {
             let sent = change.try_send(cx, &[IoSlice::new(data)])?;
             change.sending.core.write(&data[sent..])
@@ -382,6 +413,7 @@ impl Connection {
     }
 
     /// Waits until `done` has an answer. The answer is asked for after each change that can matter.
+    #[inline]
     pub(crate) fn poll_until<T>(
         self: &Arc<Self>,
         ticket: &mut Ticket,
@@ -395,20 +427,33 @@ impl Connection {
     }
 
     /// Waits or stops waiting, under the lock under which the answer was found.
+    #[inline]
     fn wait_for<T>(
         self: &Arc<Self>,
         answer: &Poll<T>,
+        change: Change<'_>,
+        ticket: &mut Ticket,
+        cx: &Context<'_>,
+    ) {
+        if answer.is_pending() || ticket.is_used() {
+            self.wait_or_leave(answer.is_pending(), change, ticket, cx);
+        }
+    }
+
+    fn wait_or_leave(
+        self: &Arc<Self>,
+        waits: bool,
         mut change: Change<'_>,
         ticket: &mut Ticket,
         cx: &Context<'_>,
     ) {
         let waiters = &mut change.sending.waiters;
-        let before = if answer.is_ready() {
-            waiters.leave(ticket)
-        } else {
+        let before = if waits {
             waiters.wait(ticket, cx)
+        } else {
+            waiters.leave(ticket)
         };
-        if answer.is_pending() {
+        if waits {
             // Nothing is held back from somebody who waits for it to leave.
             self.send_held_back_in(change);
         } else {
@@ -475,6 +520,7 @@ impl Connection {
         drop(self.begin_wait());
     }
 
+    #[inline]
     fn begin_change(&self) -> Change<'_> {
         let hold = Hold::new();
         Change {
@@ -486,8 +532,16 @@ impl Connection {
 
     /// For somebody who is about to wait: what the peer has said may be the answer. Without news nobody
     /// is woken, or those who wait would wake each other for ever.
+    #[inline]
     fn begin_wait(self: &Arc<Self>) -> Change<'_> {
-        let mut change = self.begin_change();
+        let change = self.begin_change();
+        match change.sending.news {
+            News::Never => change,
+            News::Possible => self.heed_news(change),
+        }
+    }
+
+    fn heed_news<'a>(self: &'a Arc<Self>, mut change: Change<'a>) -> Change<'a> {
         if !change
             .sending
             .has_news(&mut Context::from_waker(&self.waker))
@@ -612,12 +666,21 @@ impl Connection {
         }
     }
 
-    fn finish(&self, afterwards: Afterwards) {
+    #[inline]
+    fn finish(&self, afterwards: Option<Afterwards>) {
+        if let Some(afterwards) = afterwards {
+            self.do_afterwards(afterwards);
+        }
+    }
+
+    fn do_afterwards(&self, afterwards: Afterwards) {
         if let Some(socket) = afterwards.closed {
             self.release(socket, self.inspect(Writer::is_aborted));
             self.listening.wake_all();
         }
-        afterwards.waiters.wake();
+        if let Some(waiters) = afterwards.waiters {
+            waiters.wake();
+        }
         drop(afterwards.spent);
     }
 
@@ -731,7 +794,10 @@ impl Connection {
         self.receiving().attach(socket.clone());
         self.touch(); // by the handshake
         // Whatever was asked of the stream meanwhile is done now.
-        self.change(|change, _| change.sending.socket = Some(socket));
+        self.change(|change, _| {
+            change.sending.news = News::of(&*socket);
+            change.sending.socket = Some(socket);
+        });
         self.listening.wake_all();
     }
 }
@@ -892,7 +958,15 @@ impl Sending {
     }
 
     /// Heeds what the peer has said to whoever writes. Whether it has.
+    #[inline]
     fn hear(&mut self, cx: &mut Context<'_>) -> bool {
+        match self.news {
+            News::Never => false,
+            News::Possible => self.ask_for_news(cx),
+        }
+    }
+
+    fn ask_for_news(&mut self, cx: &mut Context<'_>) -> bool {
         // The end has its own look, at what matters to it.
         if self.core.is_closing() {
             return false;
@@ -904,6 +978,18 @@ impl Sending {
             Poll::Ready(Err(error)) => self.fail(error),
         }
         true
+    }
+
+    /// Whether a write of `len` bytes changes nothing but the queue: it is held back, the socket has
+    /// nothing to say to it, and nobody waits for it. It may yet be refused for being written too late.
+    #[inline]
+    fn only_queues(&self, len: usize) -> bool {
+        self.corks > 0
+            && (1..LARGE).contains(&len)
+            && self.news == News::Never
+            && self.flusher == Flusher::None
+            && self.waiters.is_empty()
+            && self.core.has_room_for(len)
     }
 
     /// Not what is too much, nor what somebody waits for, nor what nothing can follow.
@@ -958,7 +1044,7 @@ impl Sending {
                 self.spent.append(core.fail(error));
             }
         }
-        if core.error().is_none() && socket.wants_flush() {
+        if self.news == News::Possible && core.error().is_none() && socket.wants_flush() {
             if let Err(error) = ready!(socket.poll_flush(cx)) {
                 self.spent.append(core.fail(error));
             }
@@ -971,19 +1057,20 @@ impl Sending {
     }
 
     /// After a change: who is to be woken, and is the socket to be closed?
-    fn settle(&mut self) -> Afterwards {
-        let mut afterwards = Afterwards {
-            spent: mem::take(&mut self.spent),
-            ..Afterwards::default()
-        };
+    fn settle(&mut self) -> Option<Afterwards> {
         let resumed = self.core.poll_event() == Some(Event::ResumeWriting);
-        if resumed || self.core.queued() == 0 || self.core.is_closing() {
-            afterwards.waiters = self.waiters.take();
+        let wakes = resumed || self.core.queued() == 0 || self.core.is_closing();
+        let waiters = (wakes && !self.waiters.is_empty()).then(|| self.waiters.take());
+        let closes = self.core.is_closed() && self.core.error().is_none();
+        let closed = if closes { self.socket.take() } else { None };
+        if waiters.is_none() && closed.is_none() && self.spent.is_empty() {
+            return None;
         }
-        if self.core.is_closed() && self.core.error().is_none() {
-            afterwards.closed = self.socket.take();
-        }
-        afterwards
+        Some(Afterwards {
+            waiters,
+            closed,
+            spent: mem::take(&mut self.spent),
+        })
     }
 }
 

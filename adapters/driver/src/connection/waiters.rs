@@ -57,6 +57,14 @@ impl Wakers {
     }
 }
 
+impl Ticket {
+    /// Whether somebody has had to wait with it, and may be in the list.
+    #[inline]
+    pub(crate) fn is_used(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
 /// What has such a list, under a lock.
 pub(crate) trait WaitList {
     /// `work` is done under the lock.
@@ -78,11 +86,18 @@ impl<'a, L: WaitList> Waiting<'a, L> {
     }
 }
 
+impl<L: WaitList> Waiting<'_, L> {
+    fn leave(&mut self) {
+        let waker = self.list.with_waiters(|all| all.leave(&mut self.ticket));
+        drop(waker); // not under the lock
+    }
+}
+
 impl<L: WaitList> Drop for Waiting<'_, L> {
+    #[inline]
     fn drop(&mut self) {
-        if self.ticket.0.is_some() {
-            let waker = self.list.with_waiters(|all| all.leave(&mut self.ticket));
-            drop(waker); // not under the lock
+        if self.ticket.is_used() {
+            self.leave();
         }
     }
 }

@@ -73,6 +73,7 @@ enum Later {
 pub(crate) struct Hold(());
 
 impl Hold {
+    #[inline]
     pub(crate) fn new() -> Self {
         HELD.with(|held| held.holds.set(held.holds.get() + 1));
         Self(())
@@ -80,16 +81,22 @@ impl Hold {
 }
 
 impl Drop for Hold {
+    #[inline]
     fn drop(&mut self) {
-        // It still counts while the tasks run, so that what they wake comes after them.
-        let _one_less = OneLess;
-        if HELD.with(|held| held.holds.get()) == 1 {
-            while let Some(next) = HELD.with(Held::next) {
-                match next {
-                    Later::Run(task) => task.run(),
-                    Later::Wake(waker) => waker.wake(),
-                }
-            }
+        let one_less = OneLess;
+        if HELD.with(Held::is_due) {
+            release(one_less);
+        }
+    }
+}
+
+/// The last hold still counts while the tasks run, so that what they wake comes after them.
+#[cold]
+fn release(_one_less: OneLess) {
+    while let Some(next) = HELD.with(Held::next) {
+        match next {
+            Later::Run(task) => task.run(),
+            Later::Wake(waker) => waker.wake(),
         }
     }
 }
@@ -102,6 +109,12 @@ pub(crate) fn wake(waker: Waker) {
 }
 
 impl Held {
+    /// Whether the last hold ends, and something was held.
+    #[inline]
+    fn is_due(&self) -> bool {
+        self.holds.get() == 1 && !self.later.borrow().is_empty()
+    }
+
     /// Gives it back if nothing is held.
     fn put_off(&self, later: Later) -> Option<Later> {
         if self.holds.get() == 0 {

@@ -161,6 +161,13 @@ pub trait Socket: Send + Sync + 'static {
         Poll::Pending
     }
 
+    /// Whether [`poll_peer_closed`](Self::poll_peer_closed) and [`wants_flush`](Self::wants_flush) never
+    /// have anything to say, as of the system's sockets: what was written is with the system, and only
+    /// reading shows what the peer has done. Then small writes are cheaper, because neither is asked.
+    fn is_plain(&self) -> bool {
+        false
+    }
+
     /// Prepares for a reset: dropping the socket, which follows, should not deliver anything more.
     fn abort(&self) {
         if let Some(socket) = self.system_socket() {

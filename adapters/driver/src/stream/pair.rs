@@ -241,6 +241,10 @@ impl Socket for End {
         Poll::Ready(Ok(()))
     }
 
+    fn is_plain(&self) -> bool {
+        true
+    }
+
     fn abort(&self) {
         self.outgoing.end(Writing::Reset);
     }

@@ -118,6 +118,14 @@ impl Socket for Handle {
         Poll::Ready(error.map_or(Ok(()), |kind| Err(kind.into())))
     }
 
+    fn poll_peer_closed(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        unreachable!("a plain socket has nothing to say to a writer")
+    }
+
+    fn is_plain(&self) -> bool {
+        true
+    }
+
     fn abort(&self) {
         self.0.aborts.fetch_add(1, Ordering::Relaxed);
     }
