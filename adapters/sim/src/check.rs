@@ -8,21 +8,21 @@ use std::{
 
 use crate::{
     choice::Source,
-    failure::{self, Many, Origin, Untold},
     sim::Sim,
+    trace::failure::{self, Many, Origin, UnreportedFailure},
 };
 
-/// How often the progress is told.
+/// How often the progress is printed.
 const PROGRESS: Duration = Duration::from_secs(1);
 
 /// Calls `test` with the world of each seed, until one fails.
 ///
 /// That prints the last events, and the seed with which it can be repeated: if the environment
 /// variable `MILLPOND_SEED` is set, only the world of that seed is run. It is a number, or `bytes:`
-/// and hexadecimal digits for a [world of bytes](Sim::from_bytes). What else can be saved of a
-/// failure is said at [`Sim::save_failures_in`].
+/// and hexadecimal digits for a [world of bytes](Sim::from_bytes).
+/// [`Sim::save_failures_in`] saves more of a failure.
 ///
-/// A run that takes longer than a second tells its progress on standard error.
+/// A run that takes longer than a second prints its progress on standard error.
 ///
 /// # Panics
 ///
@@ -46,7 +46,7 @@ pub fn check(seeds: impl IntoIterator<Item = u64>, mut test: impl FnMut(Sim)) {
     let many = Arc::new(Many::default());
     let mut run = |source| {
         let origin = Origin::of_many(source, &many);
-        let _untold = Untold(&origin);
+        let _unreported = UnreportedFailure(&origin);
         test(Sim::of(origin.clone()));
     };
     if let Some(source) = failure::chosen() {
@@ -60,7 +60,7 @@ pub fn check(seeds: impl IntoIterator<Item = u64>, mut test: impl FnMut(Sim)) {
         count += 1;
         if progress.elapsed() >= PROGRESS {
             progress = Instant::now();
-            tell(count, began.elapsed(), seed);
+            print_progress(count, began.elapsed(), seed);
         }
     }
     if progress > began && stderr().is_terminal() {
@@ -68,7 +68,7 @@ pub fn check(seeds: impl IntoIterator<Item = u64>, mut test: impl FnMut(Sim)) {
     }
 }
 
-fn tell(count: u64, time: Duration, seed: u64) {
+fn print_progress(count: u64, time: Duration, seed: u64) {
     let rate = count as f64 / time.as_secs_f64();
     let line = format!("{count} worlds in {time:.0?}, {rate:.0} a second, seed {seed}");
     if stderr().is_terminal() {

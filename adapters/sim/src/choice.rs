@@ -1,13 +1,13 @@
-//! Everything that could go one way or another, drawn from one source.
+//! Where random choices come from: a seed, or a fuzzer's bytes.
 
-use crate::record::hex;
+use std::fmt::Write as _;
 
 /// Where choices come from.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// SplitMix64: the same numbers on every machine.
     Seed(u64),
-    /// What a fuzzer gives. When it is used up, the calmest choice is taken.
+    /// What a fuzzer gives. When it is used up, the simplest choice is taken.
     Bytes(Vec<u8>),
 }
 
@@ -43,8 +43,16 @@ impl Source {
     }
 }
 
-/// What is before the digits of bytes.
+/// The prefix of bytes in hexadecimal digits.
 const BYTES: &str = "bytes:";
+
+/// In lower-case hexadecimal digits.
+pub(crate) fn hex(data: &[u8]) -> String {
+    data.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}"); // writing to a string does not fail
+        hex
+    })
+}
 
 #[derive(Debug)]
 pub(crate) struct Choices {
@@ -69,7 +77,7 @@ impl Choices {
         }
     }
 
-    /// Less than `n`; 0 is the calmest.
+    /// Less than `n`; 0 is the simplest.
     pub(crate) fn below(&mut self, n: u64) -> u64 {
         if n <= 1 {
             return 0; // no choice
@@ -105,7 +113,7 @@ impl Choices {
         }
     }
 
-    /// At least 1 and at most `max`, which is the calmest; 0 if that is 0.
+    /// At least 1 and at most `max`, which is the simplest; 0 if that is 0.
     pub(crate) fn up_to(&mut self, max: usize) -> usize {
         max - self.index(max)
     }
@@ -172,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_used_up_leave_the_calmest_choice() {
+    fn bytes_that_are_used_up_leave_the_simplest_choice() {
         let mut choices = Choices::new(Source::Bytes(vec![5, 1, 0]));
         assert_eq!(choices.below(256), 5);
         assert_eq!(choices.below(1), 0);

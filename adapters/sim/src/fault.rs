@@ -1,25 +1,14 @@
-//! What goes wrong with a connection, and when.
+//! A fault of a connection, and the moment at which it happens.
 
-use std::{io::ErrorKind, net::SocketAddr, time::Duration};
-
-use crate::world::{Due, State, pair};
-
-/// A fault by chance strikes within 2 to the power of this, in bytes.
-const REACH: u32 = 16;
-
-/// A fault by chance strikes within 2 to the power of this, in microseconds.
-const TIME_REACH: u32 = 26;
-
-/// The longest stall by chance that ends.
-const MAX_STALL: Duration = Duration::from_secs(100);
+use std::{net::SocketAddr, time::Duration};
 
 /// A direction of a connection.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a stream has two directions")]
 pub enum Direction {
-    /// From the server to who has connected.
+    /// From the server to the client.
     ToClient,
-    /// From who has connected to the server.
+    /// From the client to the server.
     ToServer,
 }
 
@@ -33,11 +22,10 @@ impl Direction {
     }
 }
 
-/// Something that goes wrong with a connection, at a moment that does not depend on who waits for
-/// what.
+/// A fault of a connection, at a moment that does not depend on which tasks wait for what.
 ///
-/// Attempts to connect are numbered from 1 on in the order in which they are made; what does not say
-/// which one it means strikes all.
+/// Attempts to connect are numbered from 1 on in the order in which they are made. A fault that names
+/// none of them applies to all.
 ///
 /// # Examples
 ///
@@ -83,8 +71,8 @@ impl Kind {
 }
 
 impl StreamFault {
-    /// Whether nothing that is written behind it arrives.
-    pub(crate) fn severs(self) -> bool {
+    /// Whether nothing that is written after it arrives.
+    pub(crate) fn cuts_off(self) -> bool {
         match self {
             Self::Reset | Self::Eof => true,
             Self::Stall(_) => false,
@@ -111,7 +99,7 @@ impl Fault {
         }
     }
 
-    /// Both sides are reset, as by somebody between them: what was sent in the direction until then
+    /// Both sides are reset, as by a firewall between them: what was sent in the direction until then
     /// arrives and can be read, and what is on its way back is lost.
     ///
     /// ```
@@ -133,7 +121,7 @@ impl Fault {
         Self::new(Kind::Stream(StreamFault::Eof))
     }
 
-    /// Nothing more arrives in the direction for so long. Then it goes on.
+    /// Nothing more arrives in the direction for this long. Then it goes on.
     ///
     /// ```
     /// # use millpond_sim::{Direction, Fault};
@@ -173,7 +161,7 @@ impl Fault {
         Self::new(Kind::BlackHole)
     }
 
-    /// Strikes only that attempt to connect, or what becomes of it; counted from 1.
+    /// Applies only to that attempt to connect, and to its connection; counted from 1.
     ///
     /// # Panics
     ///
@@ -188,14 +176,14 @@ impl Fault {
         self
     }
 
-    /// Strikes only attempts to connect to that address by TCP, or what becomes of them: of a name
-    /// with several addresses, which are tried in turn, the one of them.
+    /// Applies only to attempts to connect to that address by TCP, and to their connections: of a name
+    /// with several addresses, which are tried in turn, to one of them.
     ///
     /// ```
     /// use millpond_sim::{Fault, Sim, open_connection, start_server};
     ///
-    /// let deaf = Fault::black_hole().to(([0, 0, 0, 0, 0, 0, 0, 1], 80));
-    /// Sim::new(1).fault(deaf).run(async {
+    /// let unreachable = Fault::black_hole().to(([0, 0, 0, 0, 0, 0, 0, 1], 80));
+    /// Sim::new(1).fault(unreachable).run(async {
     ///     let _server = start_server("localhost:80", async |_, _| {}).await.unwrap();
     ///     let (_reader, writer) = open_connection("localhost:80").await.unwrap();
     ///     let peer = writer.extra_info().peer_addr.clone().unwrap();
@@ -207,9 +195,9 @@ impl Fault {
         self
     }
 
-    /// Strikes when the writer of the direction has sent so many bytes, which still arrive. By
-    /// default it is at once, and for [`eof`](Self::eof) and stalls the direction is that to the
-    /// server. Faults of attempts to connect know no bytes.
+    /// Happens when the writer of the direction has sent this many bytes, which still arrive. By
+    /// default it happens at once, and for [`eof`](Self::eof) and stalls the direction is that to the
+    /// server. Faults of attempts to connect ignore it.
     ///
     /// See [`Fault`] for an example.
     pub fn after(mut self, direction: Direction, bytes: u64) -> Self {
@@ -218,129 +206,13 @@ impl Fault {
         self
     }
 
-    /// Whether it strikes that one and no other.
-    pub(crate) fn is_about(&self, number: u32) -> bool {
+    /// Whether it applies to that connection and no other.
+    pub(crate) fn is_only_for(&self, number: u32) -> bool {
         self.connection == Some(number)
     }
 
-    pub(crate) fn strikes(&self, number: u32, target: Option<SocketAddr>) -> bool {
+    pub(crate) fn applies_to(&self, number: u32, target: Option<SocketAddr>) -> bool {
         self.connection.is_none_or(|which| which == number)
             && self.target.is_none_or(|which| Some(which) == target)
-    }
-}
-
-/// When a fault by chance strikes.
-pub(crate) enum Moment {
-    /// When so much was written.
-    Written(u64),
-    /// When so many nanoseconds have passed.
-    Passed(u64),
-}
-
-/// Chance.
-impl State {
-    fn is_unlucky(&mut self) -> bool {
-        self.choices.one_in(self.settings.random_faults)
-    }
-
-    fn is_rather_unlucky(&mut self) -> bool {
-        let one_in = self.settings.random_faults.saturating_mul(2);
-        self.choices.one_in(one_in)
-    }
-
-    /// A number below 2 to the power of this; small ones are as likely as large ones.
-    fn draw_magnitude(&mut self, bits: u32) -> u64 {
-        let magnitude = self.choices.below(u64::from(bits) + 1);
-        self.choices.below(1 << magnitude)
-    }
-
-    fn draw_time(&mut self) -> u64 {
-        self.draw_magnitude(TIME_REACH) * 1000
-    }
-
-    /// What happens to a new connection, and when, once in a while.
-    pub(crate) fn draw_fault(&mut self) -> Option<(StreamFault, Direction, Moment)> {
-        if !self.is_unlucky() {
-            return None;
-        }
-        let moment = match self.choices.below(2) {
-            0 => Moment::Written(self.draw_magnitude(REACH)),
-            _ => Moment::Passed(self.draw_time()),
-        };
-        let direction = match self.choices.below(2) {
-            0 => Direction::ToServer,
-            _ => Direction::ToClient,
-        };
-        let fault = match self.choices.below(8) {
-            0..3 => StreamFault::Reset,
-            3..6 => StreamFault::Eof,
-            6 => StreamFault::Stall(None),
-            _ => {
-                let micros = self.choices.below(MAX_STALL.as_micros() as u64);
-                StreamFault::Stall(Some(Duration::from_micros(micros)))
-            }
-        };
-        Some((fault, direction, moment))
-    }
-
-    /// What goes wrong with an attempt to connect, once in a while.
-    pub(crate) fn draw_connect_fault(&mut self) -> Option<Kind> {
-        if !self.is_rather_unlucky() {
-            return None;
-        }
-        match self.choices.below(2) {
-            0 => Some(Kind::Refuse),
-            _ => Some(Kind::BlackHole),
-        }
-    }
-
-    /// What goes wrong with accepting, and how often, once in a while.
-    pub(crate) fn draw_accept_errors(&mut self) -> Option<(ErrorKind, usize)> {
-        if !self.is_rather_unlucky() {
-            return None;
-        }
-        let kind = match self.choices.below(2) {
-            0 => ErrorKind::ConnectionAborted,
-            _ => ErrorKind::OutOfMemory,
-        };
-        Some((kind, self.choices.index(3) + 1))
-    }
-
-    /// Lets the way between two hosts be cut for a time, once in a while.
-    pub(crate) fn draw_outage(&mut self, a: u32, b: u32) {
-        if a == b || !self.is_rather_unlucky() {
-            return;
-        }
-        let hosts = pair(a, b);
-        let begin = self.now.saturating_add(self.draw_time());
-        let end = begin.saturating_add(self.draw_time());
-        self.add_timer(begin, Due::Outage(hosts, true));
-        self.add_timer(end, Due::Outage(hosts, false));
-    }
-
-    /// Lets the clock jump, once in a while.
-    pub(crate) fn draw_jump(&mut self) {
-        let (one_in, longest) = self.settings.random_jumps;
-        if self.choices.one_in(one_in) {
-            let time = self.choices.below(longest.saturating_add(1));
-            self.jump(time);
-        }
-    }
-
-    /// Takes back what has not struck yet.
-    pub(crate) fn calm(&mut self) {
-        self.faults.clear();
-        self.settings.random_faults = 0;
-        self.settings.random_jumps.0 = 0;
-        for connection in self.connections.values_mut() {
-            connection.spare();
-        }
-        self.cancel_chance();
-        for port in self.ports.values_mut() {
-            port.spare();
-        }
-        for hosts in self.outages.clone() {
-            self.set_outage(hosts, false);
-        }
     }
 }

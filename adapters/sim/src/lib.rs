@@ -53,8 +53,8 @@
 //! # A client and a server
 //!
 //! [`Sim::run`] runs a program in a new world. In it, the functions of this crate connect and serve
-//! on the world's network, and time passes only when nothing else can happen, or when something has run
-//! ten thousand times without a rest: a test of a timeout of an hour takes no time. If a handler of a
+//! on the world's network, and time passes only when nothing else can happen, or when tasks have run
+//! ten thousand times without a pause: a test of a timeout of an hour takes no time. If a handler of a
 //! server panics, because an assertion in it fails, so does the test.
 //!
 //! ```
@@ -89,9 +89,9 @@
 //! ```
 //!
 //! A program that takes its runtime as an argument is given [`world().runtime()`](World::runtime).
-//! What has to be the world's for this to work is time and the network: a program that sleeps by
-//! another clock, or opens sockets itself, is not in the world. Its locks, channels and futures may
-//! be anybody's.
+//! For this to work, time and the network have to be the world's: a program that sleeps by another
+//! clock, or opens sockets itself, is not in the world. Its locks, channels and futures may come from
+//! any crate.
 //!
 //! # Many worlds
 //!
@@ -131,12 +131,12 @@
 //! every event, and what each end of each connection has received, as traces that
 //! `cargo run -p millpond-conformance -- show FILE` draws and any reader can be fed with.
 //!
-//! A world in which nothing can ever happen any more fails at once, and says who waits for what.
+//! A world in which nothing can ever happen any more fails at once, and says which tasks wait for what.
 //!
 //! # Faults
 //!
-//! Faults strike at a moment that does not depend on who waits for what. By hand, to see what one of
-//! them does:
+//! A fault happens at a moment that does not depend on which tasks wait for what. Planned by hand, it
+//! shows what the program does then:
 //!
 //! ```
 //! # use millpond_sim::{Direction, Fault, Sim, open_connection, start_server};
@@ -152,8 +152,8 @@
 //! });
 //! ```
 //!
-//! By chance, to see what must hold whatever happens. Such a test says what may be true, not what
-//! is: the answer is right, or there is an error, and nothing hangs or leaks.
+//! Random faults show what holds whatever happens. Such a test allows several outcomes: the answer is
+//! right, or there is an error, and nothing hangs or leaks.
 //!
 //! ```
 //! # use std::{io, time::Duration};
@@ -179,17 +179,17 @@
 //!             }
 //!         }
 //!         // When the network is fine again, so is the server.
-//!         world().calm();
+//!         world().stop_faults();
 //!         assert_eq!(ask().await.unwrap(), b"hello\n");
 //!         server.close();
 //!     });
 //! });
 //! ```
 //!
-//! [Hosts](Sim::host) can be [parted](World::part), [joined](World::heal) and [killed](Host::kill), the
-//! network can [become slow](World::set_latency), attempts to connect can be refused or left without an
-//! answer, accepting can [fail](World::fail_accepts), and the clock can [jump](World::jump): by hand,
-//! [at a time](Sim::at), or by chance ([`Sim::random_jumps`]).
+//! [Hosts](Sim::host) can be [partitioned](World::partition), [healed](World::heal) and
+//! [killed](Host::kill), the network can [become slow](World::set_latency), attempts to connect can be
+//! refused or get no answer, accepting can [fail](World::fail_accepts), and the clock can
+//! [jump](World::jump): by hand, [at a time](Sim::at), or at random ([`Sim::random_jumps`]).
 //!
 //! # TLS
 //!
@@ -200,7 +200,7 @@
 //! # A fuzzer
 //!
 //! [`Sim::from_bytes`] takes all choices from what a fuzzer gives, so that it looks for the worlds in
-//! which something new happens. When the bytes are used up, everything goes the calmest way.
+//! which something new happens. When the bytes are used up, the simplest choice is made.
 //!
 //! # Larger examples
 //!
@@ -211,56 +211,51 @@
 //! # What is simulated
 //!
 //! Connections are as on Linux, which a test compares script by script with the system's own sockets:
-//! what has arrived can be read before the reset is told, and that is told once; who closes with
-//! unread input resets; who writes after a reset or a proper close gets a broken pipe. Not simulated
-//! are single packets, whose loss and order TCP hides, and the pauses after which it repeats them: what
-//! hosts that were parted have sent arrives as soon as they are joined. A connection whose peer cannot be
-//! reached does not fail by itself, which takes Linux a quarter of an hour, or two hours of `keep_alive`:
-//! that is accepted and does nothing. Unix sockets know no delay. A read gives 2 KiB at the most.
+//! what has arrived can be read before the reset is reported, which happens once; a close with unread
+//! input resets; a write after a reset or a proper close is a broken pipe. Not simulated are single
+//! packets, whose loss and order TCP hides, and the pauses after which it sends them again: what was
+//! sent during a partition arrives as soon as it ends. A connection whose peer cannot be reached does
+//! not fail by itself, which takes Linux a quarter of an hour, or two hours of `keep_alive`: that is
+//! accepted and does nothing. Unix sockets have no delay. A read gives 2 KiB at the most.
 //!
 //! The same program and seed give the same events in the same order, byte by byte. A program that
-//! asks for the real time, or iterates over a `HashMap`, or has threads of its own, chooses for
-//! itself.
+//! asks for the real time, or iterates over a `HashMap`, or has threads of its own, makes choices that
+//! the seed does not decide.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod check;
 mod choice;
-mod connection;
-mod failure;
 mod fault;
 mod host;
-mod port;
-mod record;
 mod run;
-mod script;
 mod settings;
 mod sim;
-mod socket;
-mod task;
-#[cfg(feature = "__tls")]
-pub mod tls;
+mod time;
 mod trace;
 mod world;
-mod world_handle;
 
 pub use millpond::*;
 
+#[cfg(feature = "__tls")]
+pub use crate::host::tls;
 pub use crate::{
     check::check,
     fault::{Direction, Fault},
-    host::Host,
+    host::{
+        host::Host,
+        script::{Script, ScriptError},
+        world::{World, world},
+    },
     run::{Run, Stuck},
-    script::{Departure, Script},
     sim::Sim,
-    trace::Trace,
-    world_handle::{World, world},
+    trace::trace::Trace,
 };
 
 millpond::functions!(
     "millpond_sim",
-    world_handle::current_host().runtime(),
+    host::current::current_host().runtime(),
     /// # Panics
     ///
     /// Outside of [`Sim::run`], and on other threads.

@@ -1,4 +1,4 @@
-//! Running a world to its end.
+//! Runs a world to its end.
 
 use std::{
     fmt, mem,
@@ -13,16 +13,24 @@ use std::{
 use millpond::BoxFuture;
 
 use crate::{
-    failure::Origin,
-    host::Host,
+    host::{current::Entered, host::Host, world::World},
     settings::Settings,
-    task::{ROOT, Ready, Slot},
-    trace::{Event, Trace},
-    world::{Due, State},
-    world_handle::{Entered, Shared, World},
+    time::nanos,
+    trace::{
+        event::Event,
+        failure::{Origin, Watched},
+        trace::Trace,
+    },
+    world::{
+        clock::Due,
+        shared::Shared,
+        state::{Phase, State},
+        stuck::{Waiting, leaks},
+        task::{ROOT, Ready, Slot},
+    },
 };
 
-/// What became of a world; given by [`Sim::record`](crate::Sim::record).
+/// The outcome of a world, from [`Sim::record`](crate::Sim::record).
 ///
 /// # Examples
 ///
@@ -43,26 +51,28 @@ use crate::{
 #[non_exhaustive]
 #[must_use = "a world that got stuck is no panic here"]
 pub struct Run<T> {
-    /// What the program gave, if it ended.
+    /// The program's output, if it ended.
     pub output: Result<T, Stuck>,
     /// How old the world became, by its own clock.
     pub elapsed: Duration,
     /// How often a task was polled.
     pub polls: u64,
-    /// How many faults have struck, planned ones and those by chance: a test of a fault that never
-    /// strikes tests nothing.
+    /// How many faults have happened, planned and random ones: a test of a fault that never happens
+    /// tests nothing.
     pub faults: u64,
     /// What happened.
     pub trace: Trace,
     /// The tasks that had not ended when the program did, and the ends of connections that were not
     /// closed, in words. With [`Sim::no_leaks`](crate::Sim::no_leaks) they had time to do so. They are
-    /// no failure here: to look at them is left to the caller.
+    /// no failure here: the caller decides.
     pub leaks: Vec<String>,
+    /// Reports a failure if a panic drops the run.
+    _watched: Watched,
 }
 
 /// A world in which nothing can ever happen any more, or in which something happens for ever.
 ///
-/// Its `Display` says who waits for what. Somebody who waits for another thread needs
+/// Its `Display` says which tasks wait for what. A program that waits for a thread of its own needs
 /// [`Sim::other_threads`](crate::Sim::other_threads).
 ///
 /// # Examples
@@ -82,7 +92,7 @@ pub struct Run<T> {
 /// assert!(stuck.contains("the main task waits to read as the client of connection 1"), "{stuck}");
 /// ```
 #[derive(Clone, Debug)]
-pub struct Stuck(pub(crate) String);
+pub struct Stuck(String);
 
 impl fmt::Display for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,86 +102,89 @@ impl fmt::Display for Stuck {
 
 impl std::error::Error for Stuck {}
 
-/// What there is to be done next.
+/// What is done next.
 enum Next {
     Root,
     Task(usize, BoxFuture<'static, ()>, Waker),
     Due(Due),
-    /// A server has caught one, and the world is to fail.
+    /// A server has caught it, and the world is to fail.
     Panic(String),
     Nothing,
     TooMuch,
 }
 
 /// A world, and the thread that runs it.
-struct Driver {
+struct Executor {
     shared: Arc<Shared>,
     entered: Entered,
+    /// By the index that is due; `None` is done.
+    actions: Vec<Option<Action>>,
     polls: u64,
     max_polls: u64,
 }
 
-pub(crate) type Deed = (Duration, Box<dyn FnOnce(&World) + Send>);
+/// What the program wants done at a time.
+pub(crate) type Action = Box<dyn FnOnce(&World) + Send>;
 
 /// Runs a future in a new world.
 pub(crate) fn run<F: Future>(
     settings: Settings,
     origin: Origin,
-    deeds: Vec<Deed>,
+    actions: Vec<(Duration, Action)>,
     future: Pin<&mut F>,
 ) -> Run<F::Output> {
     let ready = Arc::new(Ready::new(settings.other_threads.is_some()));
     let max_polls = settings.max_polls;
     let mut state = State::new(settings, origin);
     let root = Slot::new(&ready, ROOT, 0, 0, None);
-    root.alarm.ring();
+    root.waker.wake_task();
     state.tasks.push(root);
-    let shared = Arc::new(Shared::new(state, ready));
-    let world = World {
-        shared: shared.clone(),
-    };
-    for (time, deed) in deeds {
-        world.at(time, deed);
+    for (index, (time, _)) in actions.iter().enumerate() {
+        state.clock.add_timer(nanos(*time), Due::Action(index));
     }
-    let mut driver = Driver {
+    let shared = Arc::new(Shared::new(state, ready));
+    let mut executor = Executor {
         entered: Entered::new(Host::new(shared.clone(), 0)),
         shared,
+        actions: actions.into_iter().map(|(_, it)| Some(it)).collect(),
         polls: 0,
         max_polls,
     };
-    let result = catch_unwind(AssertUnwindSafe(|| driver.run(future)));
+    let result = catch_unwind(AssertUnwindSafe(|| executor.run(future)));
     match result {
         Ok(run) => run,
         Err(payload) => {
-            // It tells of the failure when it is dropped by this panic.
-            let _trace = driver.shared.lock().trace.take();
-            driver.end();
+            // It reports the failure when this panic drops it.
+            let _watched = executor.shared.lock().watched.take();
+            executor.end();
             resume_unwind(payload);
         }
     }
 }
 
-impl Driver {
+impl Executor {
     fn run<F: Future>(&mut self, future: Pin<&mut F>) -> Run<F::Output> {
         let output = self.run_root(future);
-        let settings = {
+        let (no_leaks, now) = {
             let mut state = self.shared.lock();
             state.tasks[ROOT].alive = false;
-            (state.settings.no_leaks, state.now)
+            (state.settings.no_leaks, state.clock.now)
         };
-        let (settle, now) = settings;
-        if settle && output.is_ok() {
+        if no_leaks && output.is_ok() {
             self.settle();
         }
-        let leaks = self.leaks();
-        let trace = self.shared.lock().trace.take();
+        let (leaks, watched) = {
+            let mut state = self.shared.lock();
+            (leaks(&state), state.watched.take())
+        };
         let run = Run {
             output,
             elapsed: Duration::from_nanos(now),
             polls: self.polls,
-            faults: trace.faults(),
-            trace,
+            faults: watched.trace.faults(),
+            trace: watched.trace.clone(),
             leaks,
+            _watched: watched,
         };
         self.end();
         run
@@ -182,18 +195,18 @@ impl Driver {
         loop {
             match self.step(&mut || true) {
                 Step::Done => {}
-                Step::Idle if self.is_anybody_left() && self.wait_for_other_threads() => {}
+                Step::Idle if self.has_live_tasks() && self.wait_for_other_threads() => {}
                 Step::Idle | Step::TooMuch => return,
             }
         }
     }
 
-    fn is_anybody_left(&self) -> bool {
+    fn has_live_tasks(&self) -> bool {
         self.shared.lock().live_tasks().next().is_some()
     }
 
     fn run_root<F: Future>(&mut self, mut future: Pin<&mut F>) -> Result<F::Output, Stuck> {
-        let waker = Waker::from(self.shared.lock().tasks[ROOT].alarm.clone());
+        let waker = Waker::from(self.shared.lock().tasks[ROOT].waker.clone());
         let mut cx = Context::from_waker(&waker);
         let mut output = None;
         loop {
@@ -234,19 +247,23 @@ impl Driver {
             Next::Due(Due::Wake(waker)) => waker.wake(),
             Next::Due(Due::Arrival(number, side)) => {
                 self.shared
-                    .with(|state, after| state.deliver(number, side, after));
+                    .with(|state, deferred| state.deliver(number, side, deferred));
             }
-            Next::Due(Due::Strike(number, direction, fault)) => self.shared.with(|state, after| {
-                state.strike_after(number, direction.writer(), 0, fault, after);
-            }),
+            Next::Due(Due::Fault(number, direction, fault)) => {
+                self.shared.with(|state, deferred| {
+                    state.apply_after(number, direction.writer(), 0, fault, deferred);
+                })
+            }
             Next::Due(Due::Outage(hosts, begins)) => {
                 self.shared.lock().set_outage(hosts, begins);
             }
-            Next::Due(Due::Call(deed)) => {
+            Next::Due(Due::Action(index)) => {
                 self.entered.go_to(0);
-                deed(&World {
-                    shared: self.shared.clone(),
-                });
+                if let Some(action) = self.actions[index].take() {
+                    action(&World {
+                        shared: self.shared.clone(),
+                    });
+                }
             }
             Next::Panic(message) => panic!("a server has caught a panic: {message}"),
             Next::Nothing => return Step::Idle,
@@ -263,11 +280,11 @@ impl Driver {
             return Next::Panic(message);
         }
         loop {
-            if let Some(due) = state.next_due() {
+            if let Some(due) = state.clock.next_due() {
                 return Next::Due(due);
             }
             let Some(place) = state.pick(&self.shared.ready) else {
-                if state.skip_to_next_timer() {
+                if state.clock.skip_to_next_timer() {
                     continue;
                 }
                 return Next::Nothing;
@@ -285,9 +302,9 @@ impl Driver {
             };
             self.polls += 1;
             state.waits.clear();
-            state.spend_time();
+            state.clock.spend_time();
             state.note(Event::Polled(number));
-            state.wake_somebody();
+            state.wake_spuriously();
             state.draw_jump();
             self.entered.go_to(host);
             return next;
@@ -340,18 +357,9 @@ impl Driver {
         Stuck(format!("{why}; {}", Waiting(&state)))
     }
 
-    fn leaks(&self) -> Vec<String> {
-        let state = self.shared.lock();
-        let tasks = state
-            .live_tasks()
-            .map(|slot| Line(&state, slot).to_string());
-        let ends = state.open_ends().map(|end| format!("{end} is open"));
-        tasks.chain(ends).collect()
-    }
-
     /// Drops everything that is left, which may spawn, write and wake.
-    fn end(&self) {
-        self.shared.lock().ended = true;
+    fn end(&mut self) {
+        self.shared.lock().phase = Phase::Ended;
         loop {
             let mut state = self.shared.lock();
             let work: Vec<_> = state
@@ -359,13 +367,14 @@ impl Driver {
                 .iter_mut()
                 .filter_map(|slot| slot.work.take())
                 .collect();
-            let timers = state.take_timers();
+            let timers = state.clock.take_timers();
             let wakers = state.take_wakers();
             drop(state);
-            if work.is_empty() && timers.is_empty() && wakers.is_empty() {
+            let actions = mem::take(&mut self.actions);
+            if work.is_empty() && timers.is_empty() && wakers.is_empty() && actions.is_empty() {
                 return;
             }
-            drop((work, timers, wakers));
+            drop((work, timers, actions, wakers));
         }
     }
 }
@@ -375,26 +384,4 @@ enum Step {
     /// Nothing is left to do.
     Idle,
     TooMuch,
-}
-
-/// Who waits for what.
-struct Waiting<'a>(&'a State);
-
-impl fmt::Display for Waiting<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let alive = self.0.tasks.iter().filter(|slot| slot.alive);
-        for (index, slot) in alive.enumerate() {
-            f.write_str(if index == 0 { "" } else { "; " })?;
-            slot.describe(self.0, f)?;
-        }
-        Ok(())
-    }
-}
-
-struct Line<'a>(&'a State, &'a Slot);
-
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.1.describe(self.0, f)
-    }
 }

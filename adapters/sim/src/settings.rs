@@ -1,4 +1,4 @@
-//! What a world is like.
+//! The settings of a world.
 
 use std::{
     collections::BTreeMap,
@@ -8,11 +8,17 @@ use std::{
     time::Duration,
 };
 
-use crate::{fault::Fault, world::nanos};
+use crate::{fault::Fault, time::nanos};
+
+/// How many events are kept for a report, unless the program says so.
+pub(crate) const KEPT_EVENTS: usize = 40;
+
+/// The first host's name, unless the program gives one.
+pub(crate) const FIRST_HOST: &str = "localhost";
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// The first one is where a program runs that says nothing else.
+    /// The program runs on the first one.
     pub(crate) hosts: Vec<(String, Vec<IpAddr>)>,
     /// Answers that are not those of a host, by names in small letters. With none, resolving fails.
     pub(crate) names: BTreeMap<String, Vec<IpAddr>>,
@@ -24,8 +30,8 @@ pub(crate) struct Settings {
     pub(crate) send_buffer: usize,
     pub(crate) receive_buffer: usize,
     pub(crate) partial_io: bool,
-    /// One in so many; 0 is never.
-    pub(crate) hesitation: u32,
+    /// One in so many operations is pending for no reason. Here and below, 0 is never.
+    pub(crate) spurious_pending: u32,
     pub(crate) spurious_wakeups: u32,
     pub(crate) random_faults: u32,
     /// One in so many times that a task runs, and the longest in nanoseconds.
@@ -70,7 +76,7 @@ impl Settings {
     pub(crate) fn new() -> Self {
         let loopback = vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
         Self {
-            hosts: vec![(crate::trace::ONLY_HOST.to_owned(), loopback)],
+            hosts: vec![(FIRST_HOST.to_owned(), loopback)],
             names: BTreeMap::new(),
             resolve_delay: Duration::ZERO,
             latency: (0, 0),
@@ -78,7 +84,7 @@ impl Settings {
             send_buffer: 64 * 1024,
             receive_buffer: 64 * 1024,
             partial_io: false,
-            hesitation: 0,
+            spurious_pending: 0,
             spurious_wakeups: 0,
             random_faults: 0,
             random_jumps: (0, 0),
@@ -87,7 +93,7 @@ impl Settings {
             no_leaks: false,
             tolerates_panics: false,
             other_threads: None,
-            kept_events: crate::trace::KEPT,
+            kept_events: KEPT_EVENTS,
             saved: None,
             max_polls: 10_000_000,
         }

@@ -4,12 +4,12 @@ use std::{fmt, net::IpAddr, ops::RangeInclusive, path::PathBuf, pin::pin, time::
 
 use crate::{
     choice::Source,
-    failure::Origin,
     fault::Fault,
-    run::{self, Deed, Run},
+    host::world::World,
+    run::{self, Action, Run},
     settings::Settings,
-    world::nanos,
-    world_handle::World,
+    time::nanos,
+    trace::failure::Origin,
 };
 
 /// A deterministic world that a program is to be run in.
@@ -41,7 +41,7 @@ use crate::{
 pub struct Sim {
     origin: Origin,
     settings: Settings,
-    deeds: Vec<Deed>,
+    actions: Vec<(Duration, Action)>,
 }
 
 /// Making one, and running it.
@@ -54,7 +54,7 @@ impl Sim {
     }
 
     /// A world whose choices are made by some bytes, such as those of a fuzzer. When they are used
-    /// up, everything goes the calmest way.
+    /// up, the simplest choice is made: no fault, no delay, whole reads and writes.
     ///
     /// ```
     /// use millpond_sim::{Sim, world};
@@ -72,7 +72,7 @@ impl Sim {
         Self {
             origin,
             settings: Settings::new(),
-            deeds: Vec::new(),
+            actions: Vec::new(),
         }
     }
 
@@ -81,7 +81,7 @@ impl Sim {
     /// # Panics
     ///
     /// If the program or one of its tasks does, or a handler of a server. If nothing can ever happen
-    /// any more: the message says who waits for what. If something leaks, with
+    /// any more: the message says which tasks wait for what. If something leaks, with
     /// [`no_leaks`](Self::no_leaks). In all cases the last events and the seed are printed.
     ///
     /// # Examples
@@ -103,11 +103,10 @@ impl Sim {
         output
     }
 
-    /// Like [`run`](Self::run), but tells what happened, and gives a world that got stuck as an
-    /// error.
+    /// Like [`run`](Self::run), but returns what happened, and a world that got stuck as an error.
     ///
-    /// If a panic drops what it gives, such as that of an assertion about it, the last events and the
-    /// seed are printed as those of a failure.
+    /// If a panic drops the [`Run`], such as that of an assertion about it, the last events and the seed
+    /// are printed as those of a failure.
     ///
     /// # Panics
     ///
@@ -117,7 +116,7 @@ impl Sim {
     ///
     /// See [`Run`].
     pub fn record<F: Future>(self, program: F) -> Run<F::Output> {
-        run::run(self.settings, self.origin, self.deeds, pin!(program))
+        run::run(self.settings, self.origin, self.actions, pin!(program))
     }
 }
 
@@ -147,7 +146,7 @@ impl Sim {
     ///     let (mut reader, _writer) = open_connection("shop:80").await.unwrap();
     ///     assert_eq!(reader.read_to_eof().await.unwrap(), "hello");
     ///
-    ///     world().part("localhost", "shop");
+    ///     world().partition("localhost", "shop");
     ///     let opening = timeout(Duration::from_secs(10), open_connection("shop:80"));
     ///     assert!(opening.await.is_err());
     ///     world().heal("localhost", "shop");
@@ -208,12 +207,12 @@ impl Sim {
         self
     }
 
-    /// How long something takes from one end of a TCP connection to the other: each time as long as
-    /// chance has it, between both. No time by default.
+    /// How long something takes from one end of a TCP connection to the other: each time it is drawn
+    /// from this range. No time by default.
     ///
     /// # Panics
     ///
-    /// If the second is less than the first.
+    /// If the second time is less than the first.
     ///
     /// ```
     /// # use millpond_sim::Sim;
@@ -243,9 +242,8 @@ impl Sim {
         self
     }
 
-    /// How many bytes each end of a connection takes from its program before the peer has them, and
-    /// how many for its program to read, unless the program says so itself; 64 KiB each by default,
-    /// and a byte at least.
+    /// The sizes of the send and the receive buffer at each end of a connection, in bytes, unless the
+    /// program sets them itself; 64 KiB each by default, and a byte at least.
     ///
     /// ```
     /// # use millpond_sim::Sim;
@@ -258,21 +256,23 @@ impl Sim {
     }
 }
 
-/// What a program has to cope with on any network.
+/// What a program has to handle on any network.
 impl Sim {
-    /// All that a program has to cope with on any network that works: partial reads and writes,
-    /// operations that are not ready for no reason, wake-ups for no reason.
+    /// All that a program has to handle on any network that works: partial reads and writes, operations
+    /// that are pending for no reason, and spurious wake-ups.
     ///
     /// ```
     /// # use millpond_sim::Sim;
     /// let sim = Sim::new(1).rough();
     /// ```
     pub fn rough(self) -> Self {
-        self.partial_io(true).hesitation(4).spurious_wakeups(8)
+        self.partial_io(true)
+            .spurious_pending(4)
+            .spurious_wakeups(8)
     }
 
-    /// Whether reads and writes do as much as chance has it, and at least a byte, instead of as much
-    /// as they can; `false` by default.
+    /// Whether reads and writes do a random part of what they could, and at least a byte; `false` by
+    /// default.
     ///
     /// ```
     /// # use millpond_sim::Sim;
@@ -283,7 +283,7 @@ impl Sim {
         self
     }
 
-    /// One in so many operations is not ready for no reason, and the task is woken at once; 0, the
+    /// One in this many operations is pending for no reason, and the task is woken at once; 0, the
     /// default, is none.
     ///
     /// # Panics
@@ -292,19 +292,19 @@ impl Sim {
     ///
     /// ```
     /// # use millpond_sim::Sim;
-    /// let sim = Sim::new(1).hesitation(3);
+    /// let sim = Sim::new(1).spurious_pending(3);
     /// ```
     #[track_caller]
-    pub fn hesitation(mut self, one_in: u32) -> Self {
+    pub fn spurious_pending(mut self, one_in: u32) -> Self {
         assert!(
             one_in != 1,
-            "if every operation hesitates nothing is ever done"
+            "if every operation is pending nothing is ever done"
         );
-        self.settings.hesitation = one_in;
+        self.settings.spurious_pending = one_in;
         self
     }
 
-    /// Each time a task runs, once in so many times some other one is woken for no reason; 0, the
+    /// Each time a task runs, once in this many times another one is woken for no reason; 0, the
     /// default, is never.
     ///
     /// ```
@@ -328,7 +328,7 @@ impl Sim {
     }
 }
 
-/// What goes wrong.
+/// Faults.
 impl Sim {
     /// Adds a fault to the plan.
     ///
@@ -338,11 +338,10 @@ impl Sim {
         self
     }
 
-    /// All that goes wrong in networks: one in so many connections is reset, ended or stalled, when
-    /// up to 64 KiB were sent or when up to a minute has passed, whoever waits for what. Of the
-    /// attempts to connect half as many are refused, half as many get no answer, half as many make
-    /// accepting fail, and half as many of those to another host cut it off for up to a minute.
-    /// 0, the default, is none.
+    /// All that goes wrong in networks: one in this many connections is reset, ended or stalled, after
+    /// up to 64 KiB or up to a minute, whatever its tasks wait for. Of the attempts to connect half as
+    /// many are refused, half as many get no answer, half as many make accepting fail, and half as many
+    /// of those to another host start a partition of up to a minute. 0, the default, is none.
     ///
     /// ```
     /// # use millpond_sim::Sim;
@@ -353,7 +352,7 @@ impl Sim {
         self
     }
 
-    /// Each time a task runs, once in so many times the [clock jumps](World::jump) by up to so long;
+    /// Each time a task runs, once in this many times the [clock jumps](World::jump) by up to this long;
     /// 0, the default, is never.
     ///
     /// ```
@@ -367,7 +366,7 @@ impl Sim {
         self
     }
 
-    /// Does something when the world is so old, whoever waits for what. It happens on the first host.
+    /// Does something at a time of the world, whatever its tasks wait for. It happens on the first host.
     ///
     /// ```
     /// use std::time::Duration;
@@ -376,16 +375,16 @@ impl Sim {
     ///
     /// let sim = Sim::new(1)
     ///     .host("shop", ["10.0.0.80".parse().unwrap()])
-    ///     .at(Duration::from_secs(10), |world| world.part("localhost", "shop"))
+    ///     .at(Duration::from_secs(10), |world| world.partition("localhost", "shop"))
     ///     .at(Duration::from_secs(20), |world| world.heal("localhost", "shop"));
     /// ```
-    pub fn at(mut self, time: Duration, deed: impl FnOnce(&World) + Send + 'static) -> Self {
-        self.deeds.push((time, Box::new(deed)));
+    pub fn at(mut self, time: Duration, action: impl FnOnce(&World) + Send + 'static) -> Self {
+        self.actions.push((time, Box::new(action)));
         self
     }
 }
 
-/// What a run has to hold to.
+/// What a run has to fulfil, and what is kept of it.
 impl Sim {
     /// When the program has ended, goes on until nothing can happen any more, and fails if then a
     /// task has not ended or a connection is not closed.

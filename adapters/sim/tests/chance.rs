@@ -64,10 +64,10 @@ fn everything_goes_wrong_by_chance_sooner_or_later() {
         "connection 1 is refused",
         "connection 1 gets no answer",
         "accepting fails",
-        "localhost and shop are parted",
-        "localhost and shop are joined again",
+        "localhost and shop are partitioned",
+        "localhost and shop are connected again",
         "the clock jumps",
-        "is told to try again",
+        "is pending for no reason",
     ];
     let mut counts = [0; 10];
     for seed in 0..300 {
@@ -119,7 +119,7 @@ async fn bad_times(then_calm: bool) {
     open_shop().await;
     let opening = || timeout(SECOND * 4, open_connection("shop:80"));
     let _connections = [opening().await, opening().await, opening().await];
-    world().calm();
+    world().stop_faults();
     if then_calm {
         ask().await.unwrap();
         world().sleep(SECOND * 200).await;
@@ -135,7 +135,7 @@ fn a_calm_network_has_no_fault_left_in_store() {
             let run = sim.record(bad_times(then_calm));
             run.output.unwrap();
             let trace = run.trace.to_string();
-            ["fault on", "parted", "jumps"].map(|what| trace.matches(what).count())
+            ["fault on", "partitioned", "jumps"].map(|what| trace.matches(what).count())
         };
         assert_eq!(faults(true), faults(false), "{seed}");
     }
@@ -149,7 +149,7 @@ fn a_fault_that_was_planned_for_a_connection_is_taken_back() {
             let ((_r, mut writer), (mut reader, _w)) = world().connection(&StreamOptions::new());
             world().inject(Fault::eof().after(Direction::ToServer, 15));
             writer.write(&[b'x'; 9]).unwrap();
-            world().calm();
+            world().stop_faults();
             writer.write(&[b'x'; 11]).unwrap();
             assert_eq!(
                 reader.read_exactly(20).await.unwrap(),
@@ -164,7 +164,7 @@ fn accepting_does_not_fail_any_more_when_the_network_is_calm() {
         let server = start_server("127.0.0.1:7", echo).on_accept_error(|error| panic!("{error}"));
         let _server = server.await.unwrap();
         world().fail_accepts(io::ErrorKind::OutOfMemory, 3);
-        world().calm();
+        world().stop_faults();
         open_connection("127.0.0.1:7").await.unwrap();
         world().sleep(SECOND).await;
     });

@@ -141,7 +141,7 @@ fn what_hosts_that_are_parted_sent_arrives_when_they_are_joined() {
     two_hosts(1).run(async {
         serve_far().await;
         let (mut reader, mut writer) = open_connection("10.0.0.2:7").await.unwrap();
-        world().part("localhost", "far");
+        world().partition("localhost", "far");
         writer.write(b"x").unwrap();
         assert!(timeout(60 * SECOND, reader.read(1)).await.is_err());
         let opening = open_connection("10.0.0.2:7").into_future();
@@ -526,7 +526,7 @@ fn no_answer_comes_back_across_a_partition() {
     for port in [7, 8] {
         two_hosts(1)
             .latency(SECOND..=SECOND)
-            .at(2500 * MILLI, |world| world.part("localhost", "far"))
+            .at(2500 * MILLI, |world| world.partition("localhost", "far"))
             .at(10 * SECOND, |world| world.heal("localhost", "far"))
             .run(async {
                 let far = world().host("far").runtime();
@@ -640,7 +640,7 @@ fn a_fault_for_an_address_strikes_nobody_else() {
             assert_eq!(ask("[fd00::2]:7").await.unwrap(), "x");
             ask("10.0.0.2:7").await.unwrap_err();
 
-            world().calm();
+            world().stop_faults();
             let (mut reader, _writer) = open_connection("10.0.0.2:7").await.unwrap();
             world().inject(Fault::reset().to(([10, 0, 0, 3], 7)));
             assert!(timeout(SECOND, reader.read(1)).await.is_err(), "it waits");

@@ -2,11 +2,11 @@
 
 use std::{error::Error, time::Duration};
 
-use millpond_sim::{Departure, Script, Sim, StreamOptions, StreamWriter, pair, world};
+use millpond_sim::{Script, ScriptError, Sim, StreamOptions, StreamWriter, pair, world};
 
 /// What a script says of a client that does this and then waits.
 fn departure(script: Script, client: impl FnOnce(&mut StreamWriter)) -> String {
-    let played: Result<(), Departure> = Sim::new(1).run(async {
+    let played: Result<(), ScriptError> = Sim::new(1).run(async {
         let ((_reader, mut writer), server) = world().connection(&StreamOptions::new());
         client(&mut writer);
         script.play(server).await

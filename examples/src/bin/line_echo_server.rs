@@ -108,7 +108,7 @@ mod tests {
                         assert_eq!(echoed, line.as_bytes());
                     }
                 }
-                world().calm();
+                world().stop_faults();
                 assert_eq!(ask("four\n").await.unwrap(), b"four\n");
                 server.close();
                 server.abort_clients(); // those of whom nothing comes any more

@@ -1,4 +1,4 @@
-//! A host: a runtime for the programs that run on it.
+//! A host: the runtime of the programs on it.
 
 use std::{
     fmt, io,
@@ -17,16 +17,18 @@ use millpond::{
 };
 
 use crate::{
-    socket::{SimBound, SimSocket},
-    task::Wait,
-    trace::Event,
-    world::{Due, TimerKey},
-    world_handle::{Shared, unsupported},
+    host::socket::{SimBound, SimSocket},
+    trace::event::Event,
+    world::{
+        clock::{Due, TimerKey},
+        shared::Shared,
+        task::Wait,
+    },
 };
 
-/// How long is waited for an answer before each attempt is repeated; Linux's times. Then it is given
-/// up.
-const PATIENCE: [u64; 7] = [1, 2, 4, 8, 16, 32, 64];
+/// How long an attempt to connect waits for an answer before it is repeated, in seconds; after the last
+/// it fails. These are Linux's times.
+const RETRY_DELAYS: [u64; 7] = [1, 2, 4, 8, 16, 32, 64];
 
 /// `AI_NUMERICHOST`, as Linux and macOS have it: only addresses are resolved.
 const NUMERIC_HOST: i32 = 4;
@@ -140,7 +142,7 @@ impl Host {
     }
 
     fn sleep_for(&self, duration: Duration) -> Sleep {
-        let at = self.shared.lock().in_future(duration);
+        let at = self.shared.lock().clock.in_future(duration);
         self.sleep_until(at)
     }
 
@@ -150,7 +152,7 @@ impl Host {
             let at = {
                 let mut state = self.shared.lock();
                 let latency = state.draw_latency();
-                state.in_future(Duration::from_nanos(latency))
+                state.clock.in_future(Duration::from_nanos(latency))
             };
             self.sleep_until(at).await;
         }
@@ -164,8 +166,8 @@ impl Host {
         let number = self.shared.lock().begin_attempt(address.tcp());
         // Made, but the answer was lost on its way.
         let mut made = None;
-        for patience in PATIENCE {
-            let mut sleep = self.sleep_for(Duration::from_secs(patience));
+        for delay in RETRY_DELAYS {
+            let mut sleep = self.sleep_for(Duration::from_secs(delay));
             self.travel(address).await;
             let answer = match made.take() {
                 Some(socket) => Some(Ok(socket)),
@@ -173,7 +175,7 @@ impl Host {
             };
             if let Some(answer) = answer {
                 self.travel(address).await;
-                if !self.shared.lock().is_cut_off(self.id, address) {
+                if !self.shared.lock().is_unreachable(self.id, address) {
                     return answer;
                 }
                 made = answer.ok();
@@ -196,7 +198,7 @@ impl Host {
     ) -> io::Result<Option<SimSocket>> {
         let made = self
             .shared
-            .with(|state, after| state.attempt(number, self.id, address, options, after))?;
+            .with(|state, deferred| state.attempt(number, self.id, address, options, deferred))?;
         Ok(made.map(|end| SimSocket::new(self.shared.clone(), end)))
     }
 
@@ -313,6 +315,13 @@ impl Runtime for Host {
     }
 }
 
+fn unsupported() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "a simulated world has no sockets of the system",
+    )
+}
+
 /// Ends at a time of the world.
 struct Sleep {
     shared: Arc<Shared>,
@@ -326,15 +335,19 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         let mut state = this.shared.lock();
-        if state.now >= this.at {
+        if state.clock.now >= this.at {
             return Poll::Ready(());
         }
-        let timer = this.timer.and_then(|key| state.timer_mut(key));
+        let timer = this.timer.and_then(|key| state.clock.timer_mut(key));
         let mut old = None;
         match timer {
             Some(Due::Wake(waker)) if waker.will_wake(cx.waker()) => {}
             Some(due) => old = Some(std::mem::replace(due, Due::Wake(cx.waker().clone()))),
-            None => this.timer = state.add_timer(this.at, Due::Wake(cx.waker().clone())),
+            None => {
+                this.timer = state
+                    .clock
+                    .add_timer(this.at, Due::Wake(cx.waker().clone()))
+            }
         }
         state.waits.push(Wait::Sleep(this.at));
         drop(state);
@@ -346,7 +359,7 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some(key) = self.timer {
-            let timer = self.shared.lock().remove_timer(key);
+            let timer = self.shared.lock().clock.remove_timer(key);
             drop(timer);
         }
     }

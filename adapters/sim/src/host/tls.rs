@@ -1,9 +1,9 @@
-//! TLS with the numbers and the time of a world.
+//! TLS with random numbers and the time of a world.
 //!
-//! Each TLS connection draws random numbers, so with an ordinary configuration the bytes on their way,
-//! and with them [`Trace::hash`](crate::Trace::hash), are others in every run; which of two
-//! signatures is a byte longer may even decide where a fault strikes. Configurations made here draw
-//! them from the seed. They are as fast, and protect nothing: whoever sees the connection can read it.
+//! Each TLS connection draws random numbers, so with an ordinary configuration the bytes that are sent,
+//! and with them [`Trace::hash`](crate::Trace::hash), differ from run to run; which of two signatures
+//! is a byte longer may even decide where a fault happens. Configurations made here draw them from the
+//! seed. They are as fast, and protect nothing: anyone who sees the bytes can read them.
 //!
 //! A configuration remembers sessions, so make it within the world, once for each run.
 
@@ -27,7 +27,7 @@ use millpond::{
     },
 };
 
-use crate::world_handle::current_world;
+use crate::host::current::current;
 
 /// A self-signed certificate of `localhost`, and its key, of Ed25519.
 const LOCALHOST: &[u8] = include_bytes!("localhost.pem");
@@ -37,7 +37,7 @@ const GROUP: u16 = 0xfe00;
 
 const SHARE: usize = 32;
 
-/// A client and a server that trust each other, as `localhost`, `127.0.0.1` and `::1`.
+/// A client and a server whose certificate the client trusts, as `localhost`, `127.0.0.1` and `::1`.
 ///
 /// Outside of [`Sim::run`](crate::Sim::run) their handshakes fail.
 ///
@@ -82,8 +82,7 @@ pub fn localhost() -> (TlsConnector, TlsAcceptor) {
     (Arc::new(client).into(), Arc::new(server).into())
 }
 
-/// The certificate of [`localhost`], which has signed itself, and its key. Everybody has them: trust it
-/// in tests only.
+/// The self-signed certificate of [`localhost`], and its key. Both are public: trust it in tests only.
 ///
 /// ```
 /// let (certificate, key) = millpond_sim::tls::certificate();
@@ -149,8 +148,8 @@ struct FromSeed;
 
 impl SecureRandom for FromSeed {
     fn fill(&self, buf: &mut [u8]) -> Result<(), GetRandomFailed> {
-        let world = current_world().ok_or(GetRandomFailed)?;
-        world.lock().choices.fill(buf);
+        let host = current().ok_or(GetRandomFailed)?;
+        host.shared.lock().choices.fill(buf);
         Ok(())
     }
 }
@@ -223,7 +222,7 @@ impl TimeProvider for WorldTime {
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             Duration::from_secs(now.map_or(0, |now| now.as_secs()))
         });
-        let elapsed = Duration::from_nanos(current_world()?.lock().now);
+        let elapsed = Duration::from_nanos(current()?.shared.lock().clock.now);
         Some(UnixTime::since_unix_epoch(*TODAY + elapsed))
     }
 }

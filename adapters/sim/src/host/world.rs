@@ -1,14 +1,12 @@
-//! What a program in a world has in its hands.
+//! A world, as a program in it holds it.
 
 use std::{
-    cell::RefCell,
     fmt,
-    io::{self, ErrorKind},
-    mem::ManuallyDrop,
+    io::ErrorKind,
     net::IpAddr,
     ops::RangeInclusive,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -17,103 +15,18 @@ use millpond::{
 };
 
 use crate::{
-    fault::{Fault, Kind},
-    host::Host,
-    port::File,
-    socket::SimSocket,
-    task::{ROOT, Ready},
-    trace::{End, Event},
-    world::{Afterwards, Due, State, nanos, pair},
+    fault::Fault,
+    host::{
+        current::{current, current_host},
+        host::Host,
+        socket::SimSocket,
+    },
+    time::nanos,
+    trace::event::End,
+    world::{backlog::File, flight::pair, shared::Shared},
 };
 
-thread_local! {
-    /// The world whose task this thread runs, and the host that the task is on. What has [`Entered`]
-    /// takes it out again: without a destructor, it is there when those of other locals run a world.
-    static CURRENT: RefCell<ManuallyDrop<Option<Host>>> =
-        const { RefCell::new(ManuallyDrop::new(None)) };
-}
-
-fn current() -> Option<Host> {
-    CURRENT.with_borrow(|current| (**current).clone())
-}
-
-/// What belongs to one world.
-pub(crate) struct Shared {
-    state: Mutex<State>,
-    pub(crate) ready: Arc<Ready>,
-}
-
-impl Shared {
-    pub(crate) fn new(state: State, ready: Arc<Ready>) -> Self {
-        Self {
-            state: Mutex::new(state),
-            ready,
-        }
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // A program that panics in the middle of something harms only itself.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Does something under the lock, and what follows from it without.
-    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut State, &mut Afterwards) -> T) -> T {
-        let mut after = Afterwards::default();
-        let result = work(&mut self.lock(), &mut after);
-        after.run();
-        result
-    }
-
-    pub(crate) fn now(&self) -> Instant {
-        epoch() + Duration::from_nanos(self.lock().now)
-    }
-}
-
-/// What the time of every world begins with. Only differences of it mean anything.
-fn epoch() -> Instant {
-    static EPOCH: OnceLock<Instant> = OnceLock::new();
-    *EPOCH.get_or_init(Instant::now)
-}
-
-/// Makes a host the current one, until this is dropped.
-pub(crate) struct Entered(Option<Host>);
-
-impl Entered {
-    pub(crate) fn new(host: Host) -> Self {
-        let before = CURRENT.replace(ManuallyDrop::new(Some(host)));
-        Self(ManuallyDrop::into_inner(before))
-    }
-
-    /// Goes on to another host of the same world.
-    pub(crate) fn go_to(&self, id: u32) {
-        CURRENT.with_borrow_mut(|current| {
-            if let Some(host) = &mut **current {
-                host.id = id;
-            }
-        });
-    }
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        let entered = CURRENT.replace(ManuallyDrop::new(self.0.take()));
-        drop(ManuallyDrop::into_inner(entered));
-    }
-}
-
-/// The host that the running task is on.
-#[track_caller]
-pub(crate) fn current_host() -> Host {
-    current().expect("this works only within `Sim::run`, on the thread that called it")
-}
-
-/// The world whose task this thread runs, if it runs one.
-#[cfg(feature = "__tls")]
-pub(crate) fn current_world() -> Option<Arc<Shared>> {
-    current().map(|host| host.shared)
-}
-
-/// A world, from within: to look at it and to interfere.
+/// A world, from within: to look at it and to change it.
 ///
 /// # Examples
 ///
@@ -253,17 +166,13 @@ impl World {
         let here = self.here();
         let number = self
             .shared
-            .with(|state, after| state.connect_directly(here.id, after));
+            .with(|state, deferred| state.connect_directly(here.id, deferred));
         let spawner: Arc<dyn Spawn> = Arc::new(here);
-        let open = |side| {
-            let end = End {
-                connection: number,
-                side,
-            };
+        let open = |end| {
             let socket = SimSocket::new(self.shared.clone(), end);
             options.open(Box::new(socket), spawner.clone())
         };
-        (open(0), open(1))
+        (open(End::client(number)), open(End::server(number)))
     }
 }
 
@@ -276,8 +185,8 @@ impl World {
     ///
     /// It is numbered like a connection whose client writes. It takes no time and no bandwidth, holds
     /// as much as a connection's [receiving buffer](crate::Sim::buffers) and a page at least, and
-    /// takes up to 4096 bytes as a whole or not at all. [Faults](Fault) that reset are ends for it:
-    /// who writes finds it broken.
+    /// takes up to 4096 bytes as a whole or not at all. [Faults](Fault) that reset end it: the writer
+    /// gets a broken pipe.
     ///
     /// # Panics
     ///
@@ -320,7 +229,7 @@ impl World {
         let host = self.here().id;
         let number = self
             .shared
-            .with(|state, after| state.make_pipe(host, after));
+            .with(|state, deferred| state.make_pipe(host, deferred));
         let [read, write] = SimSocket::pipe(&self.shared, number);
         (Box::new(read), Box::new(write))
     }
@@ -330,7 +239,7 @@ type Halves = (StreamReader, StreamWriter);
 
 /// Time.
 impl World {
-    /// Waits for so long, from now on, by the world's clock.
+    /// Waits for this long, by the world's clock.
     ///
     /// # Cancel safety
     ///
@@ -364,11 +273,10 @@ impl World {
     ///
     /// See [`World`] for an example.
     pub fn elapsed(&self) -> Duration {
-        Duration::from_nanos(self.shared.lock().now)
+        Duration::from_nanos(self.shared.lock().clock.now)
     }
 
-    /// Lets the clock jump, as when a machine was asleep: what should have happened meanwhile
-    /// happens now.
+    /// Lets the clock jump, as when a machine was suspended: what was due meanwhile happens now.
     ///
     /// ```
     /// use std::time::Duration;
@@ -383,17 +291,13 @@ impl World {
     pub fn jump(&self, duration: Duration) {
         self.shared.lock().jump(nanos(duration));
     }
-
-    /// Does something at a time of the world, whoever waits for what.
-    pub(crate) fn at(&self, time: Duration, deed: Box<dyn FnOnce(&Self) + Send>) {
-        self.shared.lock().add_timer(nanos(time), Due::Call(deed));
-    }
 }
 
-/// What goes wrong.
+/// Faults, and the network.
 impl World {
-    /// Adds a fault to the plan. If it is one of a stream, it also strikes connections that there
-    /// are. One that names no connection strikes those to come, too, until [`calm`](Self::calm).
+    /// Adds a fault to the plan. A fault of a stream also applies to the connections that are there.
+    /// One that names no connection applies to those to come, too, until
+    /// [`stop_faults`](Self::stop_faults).
     ///
     /// # Examples
     ///
@@ -414,34 +318,22 @@ impl World {
     /// });
     /// ```
     pub fn inject(&self, fault: Fault) {
-        self.shared.with(|state, after| {
-            state.faults.push(fault);
-            let Kind::Stream(kind) = fault.kind else {
-                return;
-            };
-            let connections = state.connections.iter();
-            let struck = connections.filter(|(number, it)| fault.strikes(**number, it.target()));
-            let numbers: Vec<_> = struck.map(|(number, _)| *number).collect();
-            for number in numbers {
-                let side = fault.direction.writer();
-                state.strike_after(number, side, fault.after, kind, after);
-            }
-        });
+        self.shared
+            .with(|state, deferred| state.inject(fault, deferred));
     }
 
-    /// Takes back what was planned and has not struck yet, errors of accepting included; what goes
-    /// wrong by chance does so no more, either, and hosts that were cut off by chance are reached
-    /// again.
+    /// Stops all faults: those that are planned and have not happened yet, errors of accepting
+    /// included, and random ones. Hosts that chance has partitioned reach each other again.
     ///
     /// ```
     /// use millpond_sim::{Fault, Sim, world};
     ///
     /// Sim::new(1).fault(Fault::refuse()).run(async {
-    ///     world().calm();
+    ///     world().stop_faults();
     /// });
     /// ```
-    pub fn calm(&self) {
-        self.shared.lock().calm();
+    pub fn stop_faults(&self) {
+        self.shared.lock().stop_faults();
     }
 
     /// From now on, how long something takes from one end of a TCP connection to the other, as
@@ -503,7 +395,7 @@ impl World {
         self.shared.lock().settings.set_name(name, addresses);
     }
 
-    /// Lets two hosts no longer reach each other. What is on its way waits, as TCP repeats it.
+    /// Cuts the network between two hosts. What is on its way waits, as TCP sends it again.
     ///
     /// # Panics
     ///
@@ -513,14 +405,12 @@ impl World {
     ///
     /// See [`Sim::host`](crate::Sim::host).
     #[track_caller]
-    pub fn part(&self, one: &str, other: &str) {
-        let (a, b) = self.pair_of_hosts(one, other);
-        let mut state = self.shared.lock();
-        state.note(Event::Partitioned(a, b));
-        state.partitions.insert((a, b));
+    pub fn partition(&self, one: &str, other: &str) {
+        let hosts = self.pair_of_hosts(one, other);
+        self.shared.lock().partition(hosts);
     }
 
-    /// Lets two hosts reach each other again.
+    /// Ends a partition: the two hosts reach each other again.
     ///
     /// # Panics
     ///
@@ -531,21 +421,21 @@ impl World {
     /// See [`Sim::host`](crate::Sim::host).
     #[track_caller]
     pub fn heal(&self, one: &str, other: &str) {
-        let (a, b) = self.pair_of_hosts(one, other);
-        let mut state = self.shared.lock();
-        state.note(Event::Healed(a, b));
-        state.partitions.remove(&(a, b));
-        state.resume();
+        let hosts = self.pair_of_hosts(one, other);
+        self.shared.lock().heal(hosts);
     }
 
     #[track_caller]
     fn pair_of_hosts(&self, one: &str, other: &str) -> (u32, u32) {
-        assert!(one != other, "nobody is parted from themselves: {one:?}");
+        assert!(
+            one != other,
+            "a host cannot be partitioned from itself: {one:?}"
+        );
         pair(self.host_id(one), self.host_id(other))
     }
 
-    /// Lets the next attempts to accept a connection fail, so many at every address that is listened
-    /// on now.
+    /// Lets the next attempts to accept a connection fail, this many at each address on which a server
+    /// listens now.
     ///
     /// ```
     /// use millpond_sim::{Sim, open_connection, start_server, world};
@@ -559,14 +449,14 @@ impl World {
     /// ```
     pub fn fail_accepts(&self, kind: ErrorKind, times: usize) {
         self.shared
-            .with(|state, after| state.fail_accepts(kind, times, after));
+            .with(|state, deferred| state.fail_accepts(kind, times, deferred));
     }
 }
 
-/// Files, of which there are only as many as servers at paths need.
+/// Files, as far as servers at paths need them.
 impl World {
-    /// Puts a regular file at a path of the host that the caller is on, or of the first one, into the
-    /// way of a server.
+    /// Makes a regular file at a path of the host that the caller is on, or of the first one, where no
+    /// server can listen then.
     ///
     /// ```
     /// use millpond_sim::{Sim, start_unix_server, world};
@@ -600,7 +490,7 @@ impl World {
     }
 }
 
-/// What was seen.
+/// Looking at the world.
 impl World {
     /// A number below `n`, drawn as the world draws its own, for choices of the test.
     ///
@@ -655,28 +545,7 @@ impl World {
     /// Sim::new(1).run(async { println!("{:016x}", world().trace_hash()) });
     /// ```
     pub fn trace_hash(&self) -> u64 {
-        self.shared.lock().trace.hash()
-    }
-}
-
-impl State {
-    pub(crate) fn open_ends(&self) -> impl Iterator<Item = End> {
-        let ends = self.connections.iter().flat_map(|(number, connection)| {
-            [0, 1].map(|side| {
-                (
-                    &connection.ends[side],
-                    End {
-                        connection: *number,
-                        side,
-                    },
-                )
-            })
-        });
-        ends.filter(|(end, _)| end.is_held()).map(|(_, at)| at)
-    }
-
-    pub(crate) fn is_root_alive(&self) -> bool {
-        self.tasks.get(ROOT).is_some_and(|slot| slot.alive)
+        self.shared.lock().watched.trace.hash()
     }
 }
 
@@ -684,16 +553,9 @@ impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.shared.lock();
         f.debug_struct("World")
-            .field("now", &Duration::from_nanos(state.now))
+            .field("now", &Duration::from_nanos(state.clock.now))
             .field("tasks", &state.live_tasks().count())
             .field("running", &state.is_root_alive())
             .finish_non_exhaustive()
     }
-}
-
-pub(crate) fn unsupported() -> io::Error {
-    io::Error::new(
-        ErrorKind::Unsupported,
-        "a simulated world has no sockets of the system",
-    )
 }

@@ -1,20 +1,20 @@
-//! A peer that does what it is told, in order.
+//! A peer that plays a script.
 
 use std::{fmt, io, time::Duration};
 
 use millpond::{Bytes, ReadError, Separator, StreamReader, StreamWriter};
 
-use crate::world_handle::world;
+use crate::host::world::world;
 
-/// A peer that plays its part line by line: expect this, send that, then reset.
+/// A peer that plays its part step by step: expect this, send that, then reset.
 ///
 /// It tests one side of a protocol against a peer that behaves, or misbehaves, in a way that no
-/// program would. It plays on any stream: that of a server's handler, of a
+/// program would. It plays on any stream: that of a server's handler, that of a
 /// [connection](crate::World::connection) in a world, or on [`pair`](crate::pair) without one.
 ///
 /// # Examples
 ///
-/// A client that is to survive a server which is cut off in the middle of its answer:
+/// A server that is cut off in the middle of its answer:
 ///
 /// ```
 /// use millpond_sim::{Script, Sim, StreamOptions, world};
@@ -52,7 +52,7 @@ enum Step {
     Hold,
 }
 
-/// A peer did not do what its [`Script`] expects. Its `Display` says what it did.
+/// The other side did not do what a [`Script`] expects. Its `Display` says what it did.
 ///
 /// # Examples
 ///
@@ -62,15 +62,15 @@ enum Step {
 /// Sim::new(1).run(async {
 ///     let ((_reader, mut writer), server) = world().connection(&StreamOptions::new());
 ///     writer.write(b"GOODBYE").unwrap();
-///     let departure = Script::new().expect(b"HELLO\r\n").play(server).await.unwrap_err();
+///     let error = Script::new().expect(b"HELLO\r\n").play(server).await.unwrap_err();
 ///     assert_eq!(
-///         departure.to_string(),
+///         error.to_string(),
 ///         r#"step 1 of the script is to expect "HELLO\r\n", but "GOODBYE" came"#
 ///     );
 /// });
 /// ```
 #[non_exhaustive]
-pub struct Departure {
+pub struct ScriptError {
     /// Which step it was, counted from 1.
     pub step: usize,
     expected: String,
@@ -84,7 +84,7 @@ enum Came {
 }
 
 impl Script {
-    /// One in which nothing happens.
+    /// One without steps.
     ///
     /// See [`Script`] for an example.
     pub fn new() -> Self {
@@ -164,7 +164,7 @@ impl Script {
         self.step(Step::SendByteByByte(data, pause))
     }
 
-    /// Does nothing for so long. That needs a world.
+    /// Does nothing for this long. That needs a world.
     ///
     /// ```
     /// # use millpond_sim::Script;
@@ -184,7 +184,7 @@ impl Script {
         self.step(Step::End)
     }
 
-    /// Closes the connection in peace.
+    /// Closes the connection properly.
     ///
     /// ```
     /// # use millpond_sim::Script;
@@ -218,7 +218,7 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// [`Departure`], if the other side does not do what is expected of it.
+    /// [`ScriptError`], if the other side does not do what is expected of it.
     ///
     /// # Panics
     ///
@@ -230,7 +230,7 @@ impl Script {
     ///
     /// # Examples
     ///
-    /// On the connections of a server, whose handler fails the test if the client departs from it:
+    /// On the connections of a server, whose handler fails the test if the client does anything else:
     ///
     /// ```
     /// use millpond_sim::{Script, Sim, open_connection, start_server};
@@ -249,7 +249,7 @@ impl Script {
     ///     assert_eq!(reader.read_line().await.unwrap(), "250 ok\r\n");
     /// });
     /// ```
-    pub async fn play(self, stream: (StreamReader, StreamWriter)) -> Result<(), Departure> {
+    pub async fn play(self, stream: (StreamReader, StreamWriter)) -> Result<(), ScriptError> {
         let (mut reader, mut writer) = stream;
         for (index, step) in self.steps.iter().enumerate() {
             let came = match play_step(step, &mut reader, &mut writer).await {
@@ -257,7 +257,7 @@ impl Script {
                 Ok(Some(other)) => Came::Other(other),
                 Err(error) => Came::Failure(error),
             };
-            return Err(Departure {
+            return Err(ScriptError {
                 step: index + 1,
                 expected: step.to_string(),
                 came,
@@ -281,7 +281,7 @@ async fn play_step(
         }
         Step::ExpectUntil(separator) => {
             let came = reader.read_until(&Separator::new(separator)).await;
-            let came = whatever_came(came)?;
+            let came = partial_or_whole(came)?;
             return Ok((!came.ends_with(separator)).then_some(came));
         }
         Step::ExpectEnd => {
@@ -318,7 +318,7 @@ async fn play_step(
     Ok(None)
 }
 
-/// What has come when it differs from what is expected, be it less, so that nobody waits for the rest.
+/// What has come when it differs from what is expected, even if that is less: the rest need not come.
 async fn as_far_as_expected(expected: &[u8], reader: &mut StreamReader) -> io::Result<Bytes> {
     let mut came = Vec::new();
     while came.len() < expected.len() && expected.starts_with(&came) {
@@ -334,8 +334,8 @@ async fn as_far_as_expected(expected: &[u8], reader: &mut StreamReader) -> io::R
     Ok(came.into())
 }
 
-/// What came before the end counts as what came.
-fn whatever_came(read: Result<Bytes, ReadError>) -> io::Result<Bytes> {
+/// What came before the end of the stream counts, too.
+fn partial_or_whole(read: Result<Bytes, ReadError>) -> io::Result<Bytes> {
     match read {
         Err(ReadError::Incomplete { partial, .. }) => Ok(partial),
         other => Ok(other?),
@@ -362,7 +362,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// Bytes as one reads them in a program.
+/// Bytes as a program spells them.
 struct Text<'a>(&'a [u8]);
 
 impl fmt::Debug for Text<'_> {
@@ -371,14 +371,14 @@ impl fmt::Debug for Text<'_> {
     }
 }
 
-/// The same sentence, as it is what a test prints that unwraps it.
-impl fmt::Debug for Departure {
+/// The same sentence, for a test that unwraps it.
+impl fmt::Debug for ScriptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl fmt::Display for Departure {
+impl fmt::Display for ScriptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -393,7 +393,7 @@ impl fmt::Display for Departure {
     }
 }
 
-impl std::error::Error for Departure {
+impl std::error::Error for ScriptError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.came {
             Came::Other(_) => None,

@@ -1,20 +1,25 @@
-//! Everything that happens in a world, for files.
+//! Everything that happens in a world, to be saved in files.
 
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
     fs,
     io::{self, BufWriter, ErrorKind, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use millpond::millpond_core::DEFAULT_LIMIT;
 
-use crate::trace::{End, Event, Stamped};
+use crate::{
+    choice::hex,
+    trace::event::{End, Event, Stamped},
+};
 
 /// What is written to files when a world fails.
-#[derive(Debug, Default)]
-pub(crate) struct Record {
+#[derive(Debug)]
+pub(super) struct Record {
+    /// Where each failure has a directory of its own.
+    pub(super) parent: PathBuf,
     events: Vec<(u64, Event)>,
     received: BTreeMap<End, Received>,
 }
@@ -23,16 +28,24 @@ pub(crate) struct Record {
 #[derive(Debug)]
 struct Received {
     trace: String,
-    /// What comes after an end is none of the reader's business.
+    /// A reader takes nothing more after the end of the stream.
     ended: bool,
 }
 
 impl Record {
-    pub(crate) fn event(&mut self, now: u64, event: Event) {
+    pub(super) fn new(parent: PathBuf) -> Self {
+        Self {
+            parent,
+            events: Vec::new(),
+            received: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn event(&mut self, now: u64, event: Event) {
         self.events.push((now, event));
     }
 
-    pub(crate) fn received(&mut self, at: End, result: Result<&[u8], ErrorKind>) {
+    pub(super) fn received(&mut self, at: End, result: Result<&[u8], ErrorKind>) {
         let received = self.received.entry(at).or_default();
         if received.ended {
             return;
@@ -48,7 +61,7 @@ impl Record {
     }
 
     /// Writes a file with all events, and one for each end that has received something.
-    pub(crate) fn save(&self, directory: &Path, hosts: &[String]) -> io::Result<()> {
+    pub(super) fn save(&self, directory: &Path, hosts: &[String]) -> io::Result<()> {
         fs::create_dir_all(directory)?;
         remove_old(directory)?;
         let mut events = BufWriter::new(fs::File::create(directory.join("events.txt"))?);
@@ -71,13 +84,6 @@ impl Default for Received {
             ended: false,
         }
     }
-}
-
-pub(crate) fn hex(data: &[u8]) -> String {
-    data.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 /// Removes what an earlier failure of the same name has received at ends that this one has not.

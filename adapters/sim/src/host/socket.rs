@@ -1,4 +1,4 @@
-//! The world's sockets as millpond's.
+//! The sockets of a world.
 
 use std::{
     io::{self, IoSlice},
@@ -8,7 +8,7 @@ use std::{
 
 use millpond::{Address, Bound, ExtraInfo, Listener, Socket, StreamMode};
 
-use crate::{connection::other, trace::End, world_handle::Shared};
+use crate::{trace::event::End, world::shared::Shared};
 
 /// An end of a connection.
 pub(crate) struct SimSocket {
@@ -39,7 +39,7 @@ impl SimSocket {
 impl Socket for SimSocket {
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.shared
-            .with(|state, after| state.poll_read(cx, self.at, buf, after))
+            .with(|state, deferred| state.poll_read(cx, self.at, buf, deferred))
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
@@ -52,13 +52,13 @@ impl Socket for SimSocket {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.shared
-            .with(|state, after| state.poll_write(cx, self.at, bufs, after))
+            .with(|state, deferred| state.poll_write(cx, self.at, bufs, deferred))
     }
 
     fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(
             self.shared
-                .with(|state, after| state.finish(self.at, after)),
+                .with(|state, deferred| state.finish(self.at, deferred)),
         )
     }
 
@@ -67,7 +67,7 @@ impl Socket for SimSocket {
     }
 
     fn abort(&self) {
-        self.shared.lock().make_abrupt(self.at);
+        self.shared.lock().abort(self.at);
     }
 
     fn mode(&self) -> StreamMode {
@@ -82,7 +82,7 @@ impl Socket for SimSocket {
         match state.connections.get(&self.at.connection) {
             Some(connection) => {
                 let address = |side: usize| Some(connection.ends[side].address.clone());
-                ExtraInfo::new(address(other(self.at.side)), address(self.at.side))
+                ExtraInfo::new(address(self.at.peer().side), address(self.at.side))
             }
             None => ExtraInfo::default(),
         }
@@ -91,7 +91,8 @@ impl Socket for SimSocket {
 
 impl Drop for SimSocket {
     fn drop(&mut self) {
-        self.shared.with(|state, after| state.close(self.at, after));
+        self.shared
+            .with(|state, deferred| state.close(self.at, deferred));
     }
 }
 
@@ -127,17 +128,18 @@ impl Bound for SimBound {
 impl Drop for SimBound {
     fn drop(&mut self) {
         self.shared
-            .with(|state, after| state.close_port(self.id, after));
+            .with(|state, deferred| state.close_port(self.id, deferred));
     }
 }
 
-/// An address at which connections come in.
+/// An address at which connections are accepted.
 struct SimListener(SimBound);
 
 impl Listener for SimListener {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
         let shared = &self.0.shared;
-        let end = ready!(shared.with(|state, after| state.poll_accept(self.0.id, cx, after)))?;
+        let end =
+            ready!(shared.with(|state, deferred| state.poll_accept(self.0.id, cx, deferred)))?;
         Poll::Ready(Ok(Box::new(SimSocket::new(shared.clone(), end))))
     }
 

@@ -1,0 +1,276 @@
+//! What is on its way between two ends, and the way between two hosts.
+
+use std::{io::ErrorKind, iter};
+
+use crate::{
+    fault::StreamFault,
+    trace::event::{End, Event},
+    world::{
+        clock::Due,
+        deferred::Deferred,
+        link::{Life, Mark, Tail, Transport, Writes},
+        state::State,
+    },
+};
+
+/// Sending.
+impl State {
+    /// Sends the `n` bytes of `bufs`, with the faults that happen within them.
+    pub(super) fn send_data<'a>(
+        &mut self,
+        at: End,
+        bufs: impl Iterator<Item = &'a [u8]>,
+        n: usize,
+        deferred: &mut Deferred,
+    ) {
+        if !self.connection(at).pipes[at.side].is_cut_within(n) {
+            return self.send_bytes(at, bufs, deferred);
+        }
+        let all = bufs.collect::<Vec<_>>().concat();
+        let mut rest = &all[..];
+        while let Some((ahead, fault)) = self.connection(at).pipes[at.side].next_cut(rest.len()) {
+            let (sent, behind) = rest.split_at(ahead);
+            self.send_bytes(at, iter::once(sent), deferred);
+            self.apply(at, fault, deferred);
+            rest = behind;
+        }
+        self.send_bytes(at, iter::once(rest), deferred);
+    }
+
+    /// What is written after a fault, or to a peer that has just reset, is lost.
+    fn send_bytes<'a>(
+        &mut self,
+        at: End,
+        bufs: impl Iterator<Item = &'a [u8]>,
+        deferred: &mut Deferred,
+    ) {
+        let connection = self.connection(at);
+        let pipe = &mut connection.pipes[at.side];
+        if pipe.writes == Writes::Lost || connection.ends[at.side].life != Life::Open {
+            return;
+        }
+        let before = pipe.data.len();
+        bufs.for_each(|buf| pipe.data.extend(buf));
+        let n = pipe.data.len() - before;
+        if n > 0 {
+            pipe.written += n as u64;
+            self.send(at, Mark::Data(n), deferred);
+        }
+    }
+
+    pub(super) fn send_reset(&mut self, at: End, deferred: &mut Deferred) {
+        let pipe = &mut self.connection(at).pipes[at.side];
+        // What the peer's system has no room for was never sent.
+        pipe.lose(pipe.window);
+        self.send(at, Mark::Reset, deferred);
+    }
+
+    /// Lets a fault happen to the direction that this end writes.
+    pub(super) fn apply(&mut self, at: End, fault: StreamFault, deferred: &mut Deferred) {
+        let is_pipe = self.connection(at).kind == Transport::Pipe;
+        let fault = if is_pipe && fault == StreamFault::Reset {
+            StreamFault::Eof // a pipe knows no other
+        } else {
+            fault
+        };
+        let pipe = &mut self.connection(at).pipes[at.side];
+        if pipe.writes == Writes::Lost {
+            return;
+        }
+        if fault.cuts_off() {
+            pipe.writes = Writes::Lost;
+        }
+        self.note(Event::Faulted(at.connection, fault.name()));
+        match fault {
+            StreamFault::Stall(time) => {
+                let until = time.map_or(u64::MAX, |time| self.clock.in_future(time));
+                let pipe = &mut self.connection(at).pipes[at.side];
+                pipe.stalled_until = pipe.stalled_until.max(until);
+            }
+            StreamFault::Eof | StreamFault::Reset => self.send(at, Mark::Fault(fault), deferred),
+        }
+    }
+
+    /// Sends something after everything else, and lets it arrive if that takes no time.
+    pub(super) fn send(&mut self, at: End, mark: Mark, deferred: &mut Deferred) {
+        let now = self.clock.now;
+        let latency = self.draw_latency();
+        let bandwidth = self.settings.bandwidth;
+        let partitioned = self.is_partitioned_within(at);
+        let connection = self.connection(at);
+        let pipe = &mut connection.pipes[at.side];
+        let mut arrival = now;
+        if connection.kind == Transport::Tcp {
+            if let (Some(rate), Mark::Data(n)) = (bandwidth, mark) {
+                let time = (n as u64).saturating_mul(1_000_000_000) / rate;
+                pipe.line_free = pipe.line_free.max(now).saturating_add(time);
+            }
+            arrival = pipe.line_free.max(now).saturating_add(latency);
+        }
+        arrival = arrival.max(pipe.stalled_until);
+        if let Some((last, _)) = pipe.flight.back() {
+            arrival = arrival.max(*last);
+        }
+        if arrival <= now && pipe.flight.is_empty() && !partitioned {
+            self.arrive(at, mark, deferred);
+        } else {
+            pipe.flight.push_back((arrival, mark));
+            self.schedule(at);
+        }
+    }
+}
+
+/// Arriving.
+impl State {
+    /// Sets the timer for what is on its way. During a partition nothing arrives.
+    fn schedule(&mut self, at: End) {
+        if self.is_partitioned_within(at) {
+            return;
+        }
+        let pipe = &self.connection(at).pipes[at.side];
+        let first = pipe.flight.front().filter(|_| pipe.timer.is_none());
+        if let Some(&(arrival, _)) = first {
+            let due = Due::Arrival(at.connection, at.side);
+            let timer = self.clock.add_timer(arrival, due);
+            self.connection(at).pipes[at.side].timer = timer;
+        }
+    }
+
+    /// The time of what is on its way has come.
+    pub(crate) fn deliver(&mut self, number: u32, side: usize, deferred: &mut Deferred) {
+        let at = End {
+            connection: number,
+            side,
+        };
+        if let Some(connection) = self.connections.get_mut(&number) {
+            connection.pipes[side].timer = None;
+        }
+        while let Some(connection) = self.connections.get(&number) {
+            match connection.pipes[side].flight.front() {
+                Some(&(arrival, mark)) if arrival <= self.clock.now => {
+                    if self.is_partitioned_within(at) {
+                        return;
+                    }
+                    self.connection(at).pipes[side].flight.pop_front();
+                    self.arrive(at, mark, deferred);
+                }
+                Some(_) => return self.schedule(at),
+                None => return,
+            }
+        }
+    }
+
+    /// Something that this end has sent reaches the other one.
+    fn arrive(&mut self, at: End, mark: Mark, deferred: &mut Deferred) {
+        let to = at.peer();
+        let connection = self.connection(at);
+        let kind = connection.kind;
+        let pipe = &mut connection.pipes[at.side];
+        let receiver = &mut connection.ends[to.side];
+        match mark {
+            Mark::Data(n) if receiver.life == Life::Open => {
+                pipe.arrived += n;
+                deferred.wake(receiver.reader.take());
+            }
+            Mark::Data(n) => {
+                pipe.data.drain(pipe.arrived..pipe.arrived + n);
+                if kind == Transport::Tcp {
+                    // No program is there to read it.
+                    self.send_reset(to, deferred);
+                }
+            }
+            // An end that was reset sees no proper end any more.
+            Mark::Fin if receiver.life == Life::Dead => {}
+            Mark::Fin => {
+                pipe.tail = Tail::Ended;
+                deferred.wake(receiver.reader.take());
+            }
+            Mark::Reset => self.reset(to, deferred),
+            Mark::Fault(fault) => {
+                // What was sent until then has arrived, even if there was no room for it.
+                pipe.window = usize::MAX;
+                if fault == StreamFault::Eof {
+                    pipe.tail = Tail::Ended;
+                    deferred.wake(receiver.reader.take());
+                } else {
+                    self.reset(to, deferred);
+                }
+                self.reset(at, deferred);
+            }
+        }
+    }
+
+    /// A reset arrives at this end.
+    fn reset(&mut self, at: End, deferred: &mut Deferred) {
+        let connection = self.connection(at);
+        let tail = connection.pipes[at.peer().side].tail;
+        let end = &mut connection.ends[at.side];
+        if end.life != Life::Open {
+            return;
+        }
+        end.life = Life::Dead;
+        end.error = Some(match tail {
+            Tail::Open => ErrorKind::ConnectionReset,
+            Tail::Ended => ErrorKind::BrokenPipe, // it is writing that has failed
+        });
+        deferred.wake(end.reader.take());
+        deferred.wake(end.writer.take());
+        let pipe = &mut connection.pipes[at.side];
+        pipe.lose(pipe.arrived.min(pipe.window));
+        self.note(Event::Reset(at));
+    }
+}
+
+/// The way between hosts.
+impl State {
+    pub(super) fn is_partitioned(&self, a: u32, b: u32) -> bool {
+        let hosts = pair(a, b);
+        [&self.partitions, &self.outages]
+            .iter()
+            .any(|pairs| !pairs.is_empty() && pairs.contains(&hosts))
+    }
+
+    /// Whether the two ends of a connection do not reach each other.
+    fn is_partitioned_within(&mut self, at: End) -> bool {
+        let [client, server] = &self.connection(at).ends;
+        let (a, b) = (client.host, server.host);
+        self.is_partitioned(a, b)
+    }
+
+    /// From now on two hosts do not reach each other.
+    pub(crate) fn partition(&mut self, hosts: (u32, u32)) {
+        self.note(Event::Partitioned(hosts.0, hosts.1));
+        self.partitions.insert(hosts);
+    }
+
+    /// The program's partition of two hosts ends.
+    pub(crate) fn heal(&mut self, hosts: (u32, u32)) {
+        self.partitions.remove(&hosts);
+        self.resume(hosts);
+    }
+
+    /// A random partition of two hosts begins, or ends.
+    pub(crate) fn set_outage(&mut self, hosts: (u32, u32), begins: bool) {
+        if begins {
+            self.note(Event::Partitioned(hosts.0, hosts.1));
+            self.outages.insert(hosts);
+        } else if self.outages.remove(&hosts) {
+            self.resume(hosts);
+        }
+    }
+
+    /// Hosts reach each other again: what was on its way goes on.
+    fn resume(&mut self, hosts: (u32, u32)) {
+        self.note(Event::Healed(hosts.0, hosts.1));
+        let numbers: Vec<_> = self.connections.keys().copied().collect();
+        for number in numbers {
+            self.schedule(End::client(number));
+            self.schedule(End::server(number));
+        }
+    }
+}
+
+/// Two hosts, the smaller one first.
+pub(crate) fn pair(a: u32, b: u32) -> (u32, u32) {
+    (a.min(b), a.max(b))
+}

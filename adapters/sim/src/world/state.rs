@@ -1,0 +1,114 @@
+//! All that a world consists of.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
+
+use crate::{
+    choice::Choices,
+    fault::Fault,
+    settings::Settings,
+    trace::{
+        event::Event,
+        failure::{Origin, Watched},
+    },
+    world::{
+        backlog::{File, Port},
+        clock::Clock,
+        link::Connection,
+        task::{Slot, Wait},
+    },
+};
+
+/// The first of the ports that the system chooses itself.
+pub(super) const FIRST_PORT: u16 = 49_152;
+
+/// Everything that the world's one lock protects.
+pub(crate) struct State {
+    pub(crate) clock: Clock,
+    pub(crate) choices: Choices,
+    pub(crate) watched: Watched,
+    pub(crate) settings: Settings,
+
+    pub(crate) tasks: Vec<Slot>,
+    pub(crate) free_tasks: Vec<usize>,
+    pub(super) next_task: u64,
+    /// What the task that runs has found to be not ready.
+    pub(crate) waits: Vec<Wait>,
+    pub(crate) phase: Phase,
+    /// That of a handler, which is to fail the world.
+    pub(crate) caught_panic: Option<String>,
+
+    pub(crate) hosts: Vec<HostState>,
+    /// Pairs of hosts that the program has partitioned, the smaller one first.
+    pub(super) partitions: BTreeSet<(u32, u32)>,
+    /// Those that chance has partitioned.
+    pub(super) outages: BTreeSet<(u32, u32)>,
+    /// Those that are taken. No number is given twice.
+    pub(super) ports: BTreeMap<usize, Port>,
+    pub(super) next_port_id: usize,
+    pub(crate) files: BTreeMap<(u32, PathBuf), File>,
+    /// Those that are not over, by number.
+    pub(crate) connections: BTreeMap<u32, Box<Connection>>,
+    /// From 1 on.
+    pub(super) next_connection: u32,
+    /// The host, the local address and the target of each connection: no two are alike.
+    pub(super) routes: BTreeSet<(u32, SocketAddr, SocketAddr)>,
+    pub(super) faults: Vec<Fault>,
+}
+
+/// Whether tasks can be spawned.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Phase {
+    Running,
+    /// What is left is dropped, and so is what that spawns.
+    Ended,
+}
+
+pub(crate) struct HostState {
+    pub(crate) name: String,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(super) next_port: u16,
+}
+
+impl State {
+    pub(crate) fn new(mut settings: Settings, origin: Origin) -> Self {
+        let choices = Choices::new(origin.source.clone());
+        let watched = Watched::new(&settings, origin);
+        let hosts = mem::take(&mut settings.hosts).into_iter();
+        let hosts = hosts.map(|(name, addresses)| HostState {
+            name,
+            addresses,
+            next_port: FIRST_PORT,
+        });
+        Self {
+            clock: Clock::default(),
+            choices,
+            watched,
+            tasks: Vec::new(),
+            free_tasks: Vec::new(),
+            next_task: 1,
+            waits: Vec::new(),
+            phase: Phase::Running,
+            caught_panic: None,
+            hosts: hosts.collect(),
+            partitions: BTreeSet::new(),
+            outages: BTreeSet::new(),
+            ports: BTreeMap::new(),
+            next_port_id: 0,
+            files: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            next_connection: 1,
+            routes: BTreeSet::new(),
+            faults: settings.faults.clone(),
+            settings,
+        }
+    }
+
+    pub(crate) fn note(&mut self, event: Event) {
+        self.watched.add(self.clock.now, event);
+    }
+}
