@@ -1,15 +1,15 @@
-//! Runs a short conversation, in which both sides talk at once, in as many worlds as it is told, with
-//! faults and cancellations, and tells how fast:
+//! Runs a short conversation, in which both sides talk at once, in the given number of worlds, with
+//! faults and cancellations, and prints how fast that is:
 //! `cargo run --release -p millpond-sim --example schedules -- 1000000`.
 //!
 //! Each world is checked as those of the tests are: no byte is lost, repeated, moved or invented, no
 //! more is buffered than there should be, errors are those of the network, nothing hangs, nothing is
 //! left.
 
+#[path = "../tests/support/cancel.rs"]
+mod cancel;
 #[path = "../tests/support/duplex.rs"]
 mod duplex;
-#[path = "../tests/support/patience.rs"]
-mod patience;
 
 use std::{env, time::Instant};
 

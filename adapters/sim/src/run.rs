@@ -63,7 +63,7 @@ pub struct Run<T> {
     /// What happened.
     pub trace: Trace,
     /// The tasks that had not ended when the program did, and the ends of connections that were not
-    /// closed, in words. With [`Sim::no_leaks`](crate::Sim::no_leaks) they had time to do so. They are
+    /// closed, a line each. With [`Sim::no_leaks`](crate::Sim::no_leaks) they had time to do so. They are
     /// no failure here: the caller decides.
     pub leaks: Vec<String>,
     /// Reports a failure if a panic drops the run.

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{fault::Fault, time::nanos};
 
-/// How many events are kept for a report, unless the program says so.
+/// How many events are kept for a report, unless the program sets it.
 pub(crate) const KEPT_EVENTS: usize = 40;
 
 /// The first host's name, unless the program gives one.
@@ -30,11 +30,11 @@ pub(crate) struct Settings {
     pub(crate) send_buffer: usize,
     pub(crate) receive_buffer: usize,
     pub(crate) partial_io: bool,
-    /// One in so many operations is pending for no reason. Here and below, 0 is never.
+    /// One in this many operations is pending for no reason. Here and below, 0 is never.
     pub(crate) spurious_pending: u32,
     pub(crate) spurious_wakeups: u32,
     pub(crate) random_faults: u32,
-    /// One in so many times that a task runs, and the longest in nanoseconds.
+    /// One in this many times that a task runs, and the longest jump in nanoseconds.
     pub(crate) random_jumps: (u32, u64),
     pub(crate) in_order: bool,
     pub(crate) faults: Vec<Fault>,

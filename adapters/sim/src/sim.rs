@@ -19,8 +19,8 @@ use crate::{
 /// from a seed: the same seed gives the same world, event by event, on every machine.
 ///
 /// By default the network is instant and does not fail. [`rough`](Self::rough) makes it as awkward as
-/// a network that works may be; faults are added by hand ([`fault`](Self::fault)), by chance
-/// ([`random_faults`](Self::random_faults)), or by the program ([`World::inject`]).
+/// a network that works may be; faults are planned ([`fault`](Self::fault)), random
+/// ([`random_faults`](Self::random_faults)), or injected by the program ([`World::inject`]).
 ///
 /// # Examples
 ///

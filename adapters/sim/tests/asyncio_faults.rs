@@ -11,18 +11,36 @@ use std::{
 };
 
 use millpond_sim::{
-    Fault, ReadError, Sim, StreamOptions, StreamReader, StreamWriter, check, open_connection,
-    start_server, start_unix_server, timeout, world,
+    Fault, ReadError, Server, Sim, StreamOptions, StreamReader, StreamWriter, check,
+    open_connection, start_server, start_unix_server, timeout, world,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// So many worlds for each.
+/// Worlds for each.
 const SEEDS: u64 = 50;
 
 async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
     let line = reader.read_line().await?;
     Ok(writer.write_all(&line).await?)
+}
+
+/// An echo server, and how many errors of accepting it has reported.
+async fn serve_echo() -> (Server, Arc<AtomicUsize>) {
+    let reports = Arc::new(AtomicUsize::new(0));
+    let counted = reports.clone();
+    let server = start_server("127.0.0.1:7", echo).on_handler_error(|_| {});
+    let server = server.on_accept_error(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
+    (server.await.unwrap(), reports)
+}
+
+/// Has a line echoed.
+async fn ask() {
+    let (mut reader, mut writer) = open_connection("127.0.0.1:7").await.unwrap();
+    writer.write(b"hello\n").unwrap();
+    assert_eq!(reader.read_line().await.unwrap(), "hello\n");
 }
 
 fn rough(run: impl Fn(Sim)) {
@@ -201,16 +219,9 @@ fn the_tail_of_a_long_line_is_no_line() {
 fn too_many_files_are_reported_once_and_then_all_goes_on() {
     rough(|sim| {
         sim.run(async {
-            let reports = Arc::new(AtomicUsize::new(0));
-            let counted = reports.clone();
-            let server = start_server("127.0.0.1:7", echo).on_accept_error(move |_| {
-                counted.fetch_add(1, Ordering::Relaxed);
-            });
-            let _server = server.await.unwrap();
+            let (_server, reports) = serve_echo().await;
             world().fail_accepts(ErrorKind::Other, 20);
-            let (mut reader, mut writer) = open_connection("127.0.0.1:7").await.unwrap();
-            writer.write(b"hello\n").unwrap();
-            assert_eq!(reader.read_line().await.unwrap(), "hello\n");
+            ask().await;
             assert_eq!(reports.load(Ordering::Relaxed), 1);
         });
     });
@@ -221,13 +232,7 @@ fn too_many_files_are_reported_once_and_then_all_goes_on() {
 fn a_connection_that_ends_before_it_is_accepted_ends_nothing() {
     rough(|sim| {
         sim.run(async {
-            let reports = Arc::new(AtomicUsize::new(0));
-            let counted = reports.clone();
-            let server = start_server("127.0.0.1:7", echo).on_handler_error(|_| {});
-            let server = server.on_accept_error(move |_| {
-                counted.fetch_add(1, Ordering::Relaxed);
-            });
-            let _server = server.await.unwrap();
+            let (_server, reports) = serve_echo().await;
             for kind in [
                 ErrorKind::ConnectionAborted,
                 ErrorKind::HostUnreachable,
@@ -239,9 +244,7 @@ fn a_connection_that_ends_before_it_is_accepted_ends_nothing() {
                 drop(open_connection("127.0.0.1:7").await.unwrap());
                 world().fail_accepts(kind, 3);
             }
-            let (mut reader, mut writer) = open_connection("127.0.0.1:7").await.unwrap();
-            writer.write(b"hello\n").unwrap();
-            assert_eq!(reader.read_line().await.unwrap(), "hello\n");
+            ask().await;
             assert_eq!(reports.load(Ordering::Relaxed), 0);
         });
     });

@@ -1,4 +1,4 @@
-//! What goes wrong by chance, and that it no longer does when the network is calm.
+//! Random faults, and that none happens once they are stopped.
 
 use std::{io, time::Duration};
 
@@ -19,8 +19,8 @@ async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<
     }
 }
 
-/// A shop on a host of its own, for a client who is patient and not lucky.
-fn unlucky(seed: u64) -> Sim {
+/// A shop on a host of its own, and a network with many faults.
+fn faulty(seed: u64) -> Sim {
     Sim::new(seed)
         .host("localhost", ["10.0.0.1".parse().unwrap()])
         .host("shop", ["10.0.0.80".parse().unwrap()])
@@ -56,7 +56,7 @@ async fn ask_often() {
 }
 
 #[test]
-fn everything_goes_wrong_by_chance_sooner_or_later() {
+fn every_random_fault_happens_sooner_or_later() {
     let all = [
         "connection 1: reset",
         "connection 1: end of the stream",
@@ -71,7 +71,7 @@ fn everything_goes_wrong_by_chance_sooner_or_later() {
     ];
     let mut counts = [0; 10];
     for seed in 0..300 {
-        let sim = unlucky(seed).random_jumps(100, SECOND * 100);
+        let sim = faulty(seed).random_jumps(100, SECOND * 100);
         let trace = sim.record(ask_often()).trace.to_string();
         for (count, what) in counts.iter_mut().zip(all) {
             *count += u32::from(trace.contains(what));
@@ -97,30 +97,30 @@ async fn busy() {
     }
 }
 
-/// In how many worlds a connection is struck of which each has one fault in store.
-fn struck<F: Future>(program: fn() -> F) -> usize {
-    let is_struck = |seed: &u64| {
+/// How many worlds of 200 have a fault, if one is drawn for each.
+fn faults_of<F: Future>(program: fn() -> F) -> usize {
+    let has_fault = |seed: &u64| {
         let sim = Sim::new(*seed).random_faults(1).kept_events(usize::MAX);
         let trace = sim.record(program()).trace.to_string();
         trace.contains("fault on connection 1")
     };
-    (0..200).filter(is_struck).count()
+    (0..200).filter(has_fault).count()
 }
 
 #[test]
-fn half_of_the_faults_strike_at_a_time_and_half_at_a_byte_of_either_direction() {
-    let [idle, busy] = [struck(idle), struck(busy)];
+fn half_of_the_faults_happen_at_a_time_and_half_at_a_byte_of_either_direction() {
+    let [idle, busy] = [faults_of(idle), faults_of(busy)];
     assert!((90..140).contains(&idle), "{idle}"); // and those at no byte at all
     assert!((35..65).contains(&busy), "{busy}"); // one direction only
 }
 
-/// Asks through bad times and then, if there are any, through calm ones.
-async fn bad_times(then_calm: bool) {
+/// Connects while there are faults, and may go on when they are stopped.
+async fn until_faults_stop(go_on: bool) {
     open_shop().await;
     let opening = || timeout(SECOND * 4, open_connection("shop:80"));
     let _connections = [opening().await, opening().await, opening().await];
     world().stop_faults();
-    if then_calm {
+    if go_on {
         ask().await.unwrap();
         world().sleep(SECOND * 200).await;
         ask().await.unwrap();
@@ -128,11 +128,11 @@ async fn bad_times(then_calm: bool) {
 }
 
 #[test]
-fn a_calm_network_has_no_fault_left_in_store() {
+fn no_fault_happens_once_they_are_stopped() {
     for seed in 0..300 {
-        let faults = |then_calm| {
-            let sim = unlucky(seed).random_jumps(100, SECOND);
-            let run = sim.record(bad_times(then_calm));
+        let faults = |go_on| {
+            let sim = faulty(seed).random_jumps(100, SECOND);
+            let run = sim.record(until_faults_stop(go_on));
             run.output.unwrap();
             let trace = run.trace.to_string();
             ["fault on", "partitioned", "jumps"].map(|what| trace.matches(what).count())
@@ -142,7 +142,7 @@ fn a_calm_network_has_no_fault_left_in_store() {
 }
 
 #[test]
-fn a_fault_that_was_planned_for_a_connection_is_taken_back() {
+fn a_fault_that_was_planned_for_a_connection_is_cancelled() {
     Sim::new(1)
         .fault(Fault::reset().after(Direction::ToServer, 10))
         .run(async {
@@ -159,7 +159,7 @@ fn a_fault_that_was_planned_for_a_connection_is_taken_back() {
 }
 
 #[test]
-fn accepting_does_not_fail_any_more_when_the_network_is_calm() {
+fn accepting_does_not_fail_once_faults_are_stopped() {
     Sim::new(1).run(async {
         let server = start_server("127.0.0.1:7", echo).on_accept_error(|error| panic!("{error}"));
         let _server = server.await.unwrap();

@@ -18,25 +18,25 @@ fn run(sim: Sim, scenario: Scenario) {
         .run(async { scenario.on(world().runtime()).await });
 }
 
-/// An instant network.
-mod calm {
+/// An instant network, with whole reads and writes.
+mod smooth {
     use super::*;
 
-    struct Calm;
+    struct Smooth;
 
-    impl Harness for Calm {
+    impl Harness for Smooth {
         fn run(scenario: Scenario) {
             run(Sim::new(1), scenario);
         }
     }
 
     millpond_conformance::suite!(
-        Calm: tcp, unix, memory, narrow, futures_io, drip, hesitant, tls, tls12, start_tls, tls_memory,
+        Smooth: tcp, unix, memory, narrow, futures_io, drip, hesitant, tls, tls12, start_tls, tls_memory,
         tcp_server, unix_server, tls_server, runtime, tls_runtime
     );
 }
 
-/// One that does as little as it may, and takes its time.
+/// A slow network, with partial reads and writes and spurious wake-ups.
 mod rough {
     use super::*;
 

@@ -1,13 +1,13 @@
-//! Both sides of a conversation talk at once, whatever the network does, and give up what they do at
-//! any poll: no byte is lost, repeated, moved or invented, no more is buffered than there should be,
+//! Both sides of a conversation talk at once, whatever the network does, and cancel what they do at any
+//! poll: no byte is lost, repeated, moved or invented, no more is buffered than there should be,
 //! nothing hangs, nothing is left.
 //!
 //! `MILLPOND_SWEEPS` sets how many worlds there are.
 
+#[path = "support/cancel.rs"]
+mod cancel;
 #[path = "support/duplex.rs"]
 mod duplex;
-#[path = "support/patience.rs"]
-mod patience;
 #[path = "support/size.rs"]
 mod size;
 

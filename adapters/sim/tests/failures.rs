@@ -1,4 +1,4 @@
-//! What a failure tells and saves, so that it can be had again.
+//! What a failure reports and saves, so that it can be repeated.
 
 use std::{
     env, fs, io,
@@ -11,11 +11,11 @@ use std::{
 use millpond_conformance::trace::{Kind, Line, Trace};
 use millpond_sim::{Direction, Fault, Sim, check, open_connection, start_server, world};
 
-/// Tells this program that the test it runs is to fail.
+/// Set where the test that this program runs is to fail.
 const CHILD: &str = "MILLPOND_TEST_CHILD";
 
-/// What a test prints that fails so, alone in a process of its own.
-fn told(test: &str, variables: &[(&str, &str)], fails: impl FnOnce()) -> String {
+/// What a failing test prints, alone in a process of its own.
+fn report(test: &str, variables: &[(&str, &str)], fails: impl FnOnce()) -> String {
     if env::var_os(CHILD).is_some() {
         fails();
         unreachable!("it does not fail");
@@ -37,19 +37,19 @@ fn told(test: &str, variables: &[(&str, &str)], fails: impl FnOnce()) -> String 
 }
 
 #[track_caller]
-fn assert_tells(text: &str, parts: &[&str]) {
+fn assert_reports(text: &str, parts: &[&str]) {
     for part in parts {
         assert_eq!(text.matches(part).count(), 1, "{part:?} in:\n{text}");
     }
 }
 
-/// Fails in the world of some seed.
-async fn unlucky() {
+/// Fails in one of ten worlds.
+async fn flaky() {
     let server = start_server("127.0.0.1:7", async |_, mut writer| writer.write(b"hello"));
     let server = server.await.unwrap();
     let (mut reader, _writer) = open_connection(&server.sockets()[0]).await.unwrap();
     assert_eq!(reader.read_to_eof().await.unwrap(), "hello");
-    assert!(world().choose(10) > 0, "no luck");
+    assert!(world().choose(10) > 0, "bad luck");
 }
 
 /// The seed of the first failure, of many.
@@ -60,22 +60,22 @@ fn seed_in(text: &str) -> u64 {
 }
 
 #[test]
-fn a_failure_in_one_of_many_worlds_tells_its_seed_and_the_last_events() {
-    let test = "a_failure_in_one_of_many_worlds_tells_its_seed_and_the_last_events";
+fn a_failure_in_one_of_many_worlds_reports_its_seed_and_the_last_events() {
+    let test = "a_failure_in_one_of_many_worlds_reports_its_seed_and_the_last_events";
     let fails = || {
         check(0..1000, |sim| {
-            sim.run(unlucky());
+            sim.run(flaky());
         });
     };
-    let text = told(test, &[], fails);
+    let text = report(test, &[], fails);
     let seed = seed_in(&text);
     let command = format!("to repeat it: MILLPOND_SEED={seed} cargo test {test} -- --exact\n");
-    let parts = ["no luck", "the last of", "reads 5 bytes", &command];
-    assert_tells(&text, &parts);
+    let parts = ["bad luck", "the last of", "reads 5 bytes", &command];
+    assert_reports(&text, &parts);
 
-    // And so it is repeated.
-    let again = told(test, &[("MILLPOND_SEED", &seed.to_string())], fails);
-    assert_tells(&again, &parts);
+    // That repeats it.
+    let again = report(test, &[("MILLPOND_SEED", &seed.to_string())], fails);
+    assert_reports(&again, &parts);
 }
 
 #[test]
@@ -89,50 +89,50 @@ fn a_seed_in_the_environment_runs_no_other_world() {
         });
         panic!("worlds: {}", SEEN.lock().unwrap().join(" and "));
     };
-    let text = told(test, &[("MILLPOND_SEED", "77")], fails);
-    assert_tells(&text, &["worlds: Sim", "Seed(77)"]);
-    let text = told(test, &[("MILLPOND_SEED", "bytes:01ff")], fails);
-    assert_tells(&text, &["worlds: Sim", "Bytes([1, 255])"]);
-    let text = told(test, &[("MILLPOND_SEED", "lucky")], fails);
-    assert_tells(
+    let text = report(test, &[("MILLPOND_SEED", "77")], fails);
+    assert_reports(&text, &["worlds: Sim", "Seed(77)"]);
+    let text = report(test, &[("MILLPOND_SEED", "bytes:01ff")], fails);
+    assert_reports(&text, &["worlds: Sim", "Bytes([1, 255])"]);
+    let text = report(test, &[("MILLPOND_SEED", "lucky")], fails);
+    assert_reports(
         &text,
         &["MILLPOND_SEED is a number, or bytes:", "\"lucky\""],
     );
 }
 
 #[test]
-fn a_failure_to_be_content_with_a_record_tells_its_seed_and_the_last_events() {
-    let test = "a_failure_to_be_content_with_a_record_tells_its_seed_and_the_last_events";
-    let text = told(test, &[], || {
+fn a_failed_assertion_about_a_run_reports_its_seed_and_the_last_events() {
+    let test = "a_failed_assertion_about_a_run_reports_its_seed_and_the_last_events";
+    let text = report(test, &[], || {
         check(0..10, |sim| {
-            let run = sim.record(unlucky());
+            let run = sim.record(flaky());
             assert!(run.output.is_err(), "it ended");
         });
     });
     let command = format!("to repeat it: MILLPOND_SEED=0 cargo test {test} -- --exact\n");
-    assert_tells(
+    assert_reports(
         &text,
         &["it ended", "the last of", "reads 5 bytes", &command],
     );
 }
 
 #[test]
-fn a_failure_behind_a_world_tells_its_seed() {
-    let test = "a_failure_behind_a_world_tells_its_seed";
-    let text = told(test, &[], || {
+fn a_failure_after_a_world_reports_its_seed() {
+    let test = "a_failure_after_a_world_reports_its_seed";
+    let text = report(test, &[], || {
         check(5..10, |sim| {
-            let polls = sim.record(unlucky()).polls;
+            let polls = sim.record(flaky()).polls;
             assert_eq!(polls, 0);
         });
     });
     let command = format!("to repeat it: MILLPOND_SEED=5 cargo test {test} -- --exact\n");
-    assert_tells(&text, &["the last of", "reads 5 bytes", &command]);
+    assert_reports(&text, &["the last of", "reads 5 bytes", &command]);
 }
 
 #[test]
 fn a_failure_that_was_caught_does_not_hide_the_next_one() {
     let test = "a_failure_that_was_caught_does_not_hide_the_next_one";
-    let text = told(test, &[], || {
+    let text = report(test, &[], || {
         let mut first = true;
         check(5..7, |sim| {
             assert!(first, "not caught");
@@ -141,44 +141,44 @@ fn a_failure_that_was_caught_does_not_hide_the_next_one() {
             assert!(catch_unwind(fails).is_err());
         });
     });
-    assert_tells(
+    assert_reports(
         &text,
         &["MILLPOND_SEED=5 ", "not caught", "MILLPOND_SEED=6 "],
     );
 }
 
 #[test]
-fn a_world_that_the_program_has_named_is_called_as_it_has() {
-    let test = "a_world_that_the_program_has_named_is_called_as_it_has";
-    let text = told(test, &[], || {
+fn a_world_of_the_program_is_repeated_by_its_constructor() {
+    let test = "a_world_of_the_program_is_repeated_by_its_constructor";
+    let text = report(test, &[], || {
         let number = |sim: Sim| sim.run(async { world().choose(1000) });
         assert_eq!(number(Sim::new(1)), number(Sim::new(1)));
-        Sim::from_bytes([1, 2]).run(async { panic!("no luck") });
+        Sim::from_bytes([1, 2]).run(async { panic!("bad luck") });
     });
-    assert_tells(
+    assert_reports(
         &text,
-        &["no luck", "to repeat it: Sim::from_bytes([1, 2])\n"],
+        &["bad luck", "to repeat it: Sim::from_bytes([1, 2])\n"],
     );
     assert!(!text.contains("MILLPOND_SEED"), "{text}");
 }
 
 #[test]
-fn a_world_that_is_stuck_tells_its_seed() {
-    let test = "a_world_that_is_stuck_tells_its_seed";
-    let text = told(test, &[], || Sim::new(31).run(std::future::pending()));
+fn a_world_that_is_stuck_reports_its_seed() {
+    let test = "a_world_that_is_stuck_reports_its_seed";
+    let text = report(test, &[], || Sim::new(31).run(std::future::pending()));
     let parts = ["nothing can ever happen", "to repeat it: Sim::new(31)\n"];
-    assert_tells(&text, &parts);
+    assert_reports(&text, &parts);
 }
 
 #[test]
-fn something_left_tells_its_seed() {
-    let test = "something_left_tells_its_seed";
-    let text = told(test, &[], || {
+fn a_leak_reports_its_seed() {
+    let test = "a_leak_reports_its_seed";
+    let text = report(test, &[], || {
         Sim::new(31).no_leaks().run(async {
             world().spawn(std::future::pending());
         });
     });
-    assert_tells(
+    assert_reports(
         &text,
         &["something is left", "to repeat it: Sim::new(31)\n"],
     );
@@ -199,9 +199,9 @@ fn a_failure_is_saved_with_every_event_and_what_each_end_has_received() {
     fs::create_dir(&directory).unwrap();
     let [old, other] = ["connection-9-client.jsonl", "notes"].map(|name| directory.join(name));
     fs::write(&old, "of a failure before this one").unwrap();
-    fs::write(&other, "of somebody else").unwrap();
+    fs::write(&other, "of another program").unwrap();
     let variable = ("MILLPOND_TRACES", parent.path().to_str().unwrap());
-    let text = told(test, &[variable], || {
+    let text = report(test, &[variable], || {
         let reset = Fault::reset().connection(2).after(Direction::ToServer, 6);
         Sim::new(3).kept_events(2).fault(reset).run(async {
             let server = start_server("127.0.0.1:7", async |mut reader, mut writer| {
@@ -217,8 +217,8 @@ fn a_failure_is_saved_with_every_event_and_what_each_end_has_received() {
             }
         });
     });
-    let told = format!("what each end has received: {}\n", directory.display());
-    assert_tells(&text, &[&told]);
+    let saved_in = format!("what each end has received: {}\n", directory.display());
+    assert_reports(&text, &[&saved_in]);
     assert!(!old.exists() && other.exists());
 
     let hello = Line::Feed(b"hello\n".to_vec());
@@ -233,13 +233,13 @@ fn a_failure_is_saved_with_every_event_and_what_each_end_has_received() {
     let events = fs::read_to_string(directory.join("events.txt")).unwrap();
     let last: Vec<_> = events.lines().rev().take(2).collect();
     let [last, before] = last.try_into().unwrap();
-    assert_tells(&text, &[&format!("{before}\n{last}\n")]);
-    assert_tells(
+    assert_reports(&text, &[&format!("{before}\n{last}\n")]);
+    assert_reports(
         &events,
         &["connection 1 is made", "fault on connection 2: reset"],
     );
     let count = format!("the last of {} events", events.lines().count());
-    assert_tells(&text, &[&count]);
+    assert_reports(&text, &[&count]);
 }
 
 #[test]
@@ -250,17 +250,17 @@ fn what_succeeds_is_not_saved() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_is_told() {
-    let test = "a_directory_that_cannot_be_made_is_told";
-    let text = told(test, &[], || {
+fn a_directory_that_cannot_be_made_is_reported() {
+    let test = "a_directory_that_cannot_be_made_is_reported";
+    let text = report(test, &[], || {
         let file = tempfile::NamedTempFile::new().unwrap();
         let sim = Sim::new(1).save_failures_in(file.path());
-        sim.run(async { panic!("no luck") });
+        sim.run(async { panic!("bad luck") });
     });
-    assert_tells(
+    assert_reports(
         &text,
         &[
-            "no luck",
+            "bad luck",
             "nothing is saved in ",
             "to repeat it: Sim::new(1)\n",
         ],

@@ -21,7 +21,7 @@ const MILLI: Duration = Duration::from_millis(1);
 /// Between two bytes of a client that drips.
 const DRIP: Duration = Duration::from_millis(200);
 
-/// Nobody may be kept for longer.
+/// No client may wait for longer.
 const TOO_LONG: Duration = Duration::from_secs(5);
 
 /// How long an honest client may wait.
@@ -315,7 +315,7 @@ async fn drip(mut stream: Stream) {
     }
 }
 
-/// Neither reads nor writes for longer than the server has patience.
+/// Neither reads nor writes for longer than the server waits.
 async fn stay(stream: Stream) -> Stream {
     world().sleep(3 * SECOND).await;
     stream

@@ -12,7 +12,7 @@ use std::{
     future::poll_fn,
     io::{self, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
-    os::unix::net::UnixStream,
+    os::{fd::AsFd, unix::net::UnixStream},
     task::{Context, Poll, Waker},
 };
 
@@ -26,17 +26,17 @@ const TRIES: usize = 3;
 
 /// What one side can do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Deed {
+enum Action {
     Write(usize),
-    /// As much of so many bytes as there is.
+    /// Up to this many bytes.
     Read(usize),
     End,
     Close,
     Abort,
 }
 
-/// Who does what, in this order.
-type Script = Vec<(usize, Deed)>;
+/// Which side does what, in this order.
+type Script = Vec<(usize, Action)>;
 
 /// One end of a connection.
 trait End {
@@ -47,39 +47,27 @@ trait End {
     fn abort(&mut self);
 }
 
-impl End for TcpStream {
+/// A socket of the system.
+struct System<S>(S);
+
+impl<S: Read + Write + AsFd> End for System<S> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        Write::write(self, data)
+        self.0.write(data)
     }
 
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        Read::read(self, buf)
+        self.0.read(buf)
     }
 
     fn end(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
+        SockRef::from(&self.0).shutdown(Shutdown::Write)
     }
 
+    /// A unix socket ignores it.
     fn abort(&mut self) {
         let zero = Some(std::time::Duration::ZERO);
-        SockRef::from(&*self).set_linger(zero).unwrap();
+        SockRef::from(&self.0).set_linger(zero).unwrap();
     }
-}
-
-impl End for UnixStream {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        Write::write(self, data)
-    }
-
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        Read::read(self, buf)
-    }
-
-    fn end(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
-    }
-
-    fn abort(&mut self) {}
 }
 
 /// An end of a pipe.
@@ -141,31 +129,32 @@ fn play<E: End>(ends: [E; 2], script: &Script) -> Vec<String> {
     let mut ends = ends.map(Some);
     let mut next = [0_u8; 2];
     let mut seen = Vec::new();
-    for (side, deed) in script {
+    for (side, action) in script {
         let Some(end) = &mut ends[*side] else {
             continue; // closed
         };
-        let result = match deed {
-            Deed::Write(len) => {
+        let result = match action {
+            Action::Write(len) => {
                 let data: Vec<u8> = (0..*len).map(|_| step(&mut next[*side])).collect();
                 end.write(&data).map(|n| format!("wrote {n}"))
             }
-            Deed::Read(len) => {
+            Action::Read(len) => {
                 let mut buf = vec![0; *len];
                 end.read(&mut buf).map(|n| format!("read {:?}", &buf[..n]))
             }
-            Deed::End => end.end().map(|()| "ended".to_owned()),
-            Deed::Close => {
+            Action::End => end.end().map(|()| "ended".to_owned()),
+            Action::Close => {
                 ends[*side] = None;
                 Ok("closed".to_owned())
             }
-            Deed::Abort => {
+            Action::Abort => {
                 end.abort();
                 ends[*side] = None;
                 Ok("aborted".to_owned())
             }
         };
-        let result = result.unwrap_or_else(|error| format!("{deed:?} failed: {:?}", error.kind()));
+        let result =
+            result.unwrap_or_else(|error| format!("{action:?} failed: {:?}", error.kind()));
         seen.push(format!("{side} {result}"));
     }
     seen
@@ -176,7 +165,7 @@ fn step(next: &mut u8) -> u8 {
     *next
 }
 
-fn system_tcp() -> [TcpStream; 2] {
+fn system_tcp() -> [System<TcpStream>; 2] {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (server, _) = listener.accept().unwrap();
@@ -184,14 +173,14 @@ fn system_tcp() -> [TcpStream; 2] {
         end.set_nonblocking(true).unwrap();
         end.set_nodelay(true).unwrap();
     }
-    [client, server]
+    [System(client), System(server)]
 }
 
-fn system_unix() -> [UnixStream; 2] {
+fn system_unix() -> [System<UnixStream>; 2] {
     let (one, other) = UnixStream::pair().unwrap();
     one.set_nonblocking(true).unwrap();
     other.set_nonblocking(true).unwrap();
-    [one, other]
+    [System(one), System(other)]
 }
 
 /// The client writes.
@@ -226,31 +215,31 @@ fn scripts() -> u64 {
     size::of("MILLPOND_SCRIPTS", SCRIPTS)
 }
 
-/// A script by chance.
-fn draw(seed: u64, deeds: [&[Deed]; 2]) -> Script {
+/// A random script.
+fn draw(seed: u64, actions: [&[Action]; 2]) -> Script {
     Sim::new(seed).run(async {
         let len = 2 + world().choose(14);
-        let deed = |_| {
+        let action = |_| {
             let side = world().choose(2);
-            (side, deeds[side][world().choose(deeds[side].len())])
+            (side, actions[side][world().choose(actions[side].len())])
         };
-        (0..len).map(deed).collect()
+        (0..len).map(action).collect()
     })
 }
 
 /// Reads are as likely as all the rest: they are where something shows.
-const DEEDS: [Deed; 11] = [
-    Deed::Read(1),
-    Deed::Read(3),
-    Deed::Read(100),
-    Deed::Read(100),
-    Deed::Write(0),
-    Deed::Write(1),
-    Deed::Write(5),
-    Deed::Write(5),
-    Deed::End,
-    Deed::Close,
-    Deed::Abort,
+const ACTIONS: [Action; 11] = [
+    Action::Read(1),
+    Action::Read(3),
+    Action::Read(100),
+    Action::Read(100),
+    Action::Write(0),
+    Action::Write(1),
+    Action::Write(5),
+    Action::Write(5),
+    Action::End,
+    Action::Close,
+    Action::Abort,
 ];
 
 /// Fails if the system sees anything else than the world. The system may be late when it is busy, so
@@ -265,31 +254,29 @@ fn assert_same(script: &Script, simulated: &[String], system: impl Fn() -> Vec<S
     );
 }
 
-#[test]
-fn tcp_is_as_the_systems() {
-    let address = Address::from(([127, 0, 0, 1], 0));
+/// Plays random scripts at an address of a world and on the system.
+fn compare<E: End>(address: &Address, system: fn() -> [E; 2]) {
     for seed in 0..scripts() {
-        let script = draw(seed, [&DEEDS; 2]);
-        assert_same(&script, &on_sim(&address, &script), || {
-            play(system_tcp(), &script)
+        let script = draw(seed, [&ACTIONS; 2]);
+        assert_same(&script, &on_sim(address, &script), || {
+            play(system(), &script)
         });
     }
+}
+
+#[test]
+fn tcp_is_as_the_systems() {
+    compare(&Address::from(([127, 0, 0, 1], 0)), system_tcp);
 }
 
 #[test]
 fn unix_sockets_are_as_the_systems() {
-    let address = Address::Unix(Some("/socket".into()));
-    for seed in 0..scripts() {
-        let script = draw(seed, [&DEEDS; 2]);
-        assert_same(&script, &on_sim(&address, &script), || {
-            play(system_unix(), &script)
-        });
-    }
+    compare(&Address::Unix(Some("/socket".into())), system_unix);
 }
 
 #[test]
 fn pipes_are_as_the_systems() {
-    use Deed::{Close, Read, Write};
+    use Action::{Close, Read, Write};
     let writer = [Write(0), Write(1), Write(5), Write(100), Close];
     let reader = [Read(0), Read(1), Read(3), Read(100), Close];
     for seed in 0..scripts() {
@@ -365,7 +352,7 @@ fn a_full_buffer_refuses_and_then_everything_arrives_and_the_end() {
 /// What is written when the reader has gone, step by step.
 #[test]
 fn a_close_with_unread_input_resets_and_one_without_does_not() {
-    use Deed::{Close, Read, Write};
+    use Action::{Close, Read, Write};
     let unread = vec![(0, Write(5)), (1, Write(3)), (1, Close)];
     let tail = [
         (0, Read(100)),

@@ -1,11 +1,15 @@
 //! What the network of a world does.
 
+#[path = "support/echo.rs"]
+mod echo;
+
 use std::{
     io::{self, ErrorKind},
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
+use echo::echo;
 use millpond_sim::{
     Address, Direction, Fault, OpenError, ReadError, Server, Sim, Stream, StreamMode,
     StreamOptions, StreamReader, StreamWriter, open_connection, open_unix_connection, start_server,
@@ -14,16 +18,6 @@ use millpond_sim::{
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLI: Duration = Duration::from_millis(1);
-
-async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
-    loop {
-        let data = reader.read(4096).await?;
-        if data.is_empty() {
-            return Ok(());
-        }
-        writer.write_all(&data).await?;
-    }
-}
 
 async fn serve(at: &str) -> Server {
     start_server(at, echo)
@@ -99,7 +93,7 @@ fn a_narrow_line_takes_its_time() {
 }
 
 #[test]
-fn buffers_hold_as_much_as_they_are_told() {
+fn buffers_hold_as_much_as_is_set() {
     Sim::new(1).buffers(100, 50).run(async {
         let (client, server) = world().connection(&StreamOptions::new());
         let (mut writer, mut reader) = (client.1, server.0);
@@ -137,7 +131,7 @@ fn hosts_have_names_addresses_and_ports_of_their_own() {
 }
 
 #[test]
-fn what_hosts_that_are_parted_sent_arrives_when_they_are_joined() {
+fn what_was_sent_during_a_partition_arrives_when_it_heals() {
     two_hosts(1).run(async {
         serve_far().await;
         let (mut reader, mut writer) = open_connection("10.0.0.2:7").await.unwrap();
@@ -153,7 +147,7 @@ fn what_hosts_that_are_parted_sent_arrives_when_they_are_joined() {
 }
 
 #[test]
-fn who_gets_no_answer_gives_up_as_the_system_does() {
+fn an_attempt_without_an_answer_times_out_as_the_systems_does() {
     Sim::new(1).fault(Fault::black_hole()).run(async {
         let began = world().now();
         let error = open_connection("127.0.0.1:7").await.unwrap_err();
@@ -216,7 +210,7 @@ fn a_full_backlog_keeps_callers_waiting() {
             .backlog(2)
             .start_serving(false);
         let server = server.await.unwrap();
-        // Bound, but nobody listens.
+        // Bound, but not listening.
         let error = open_connection("127.0.0.1:7").await.unwrap_err();
         assert_eq!(kind(error), ErrorKind::ConnectionRefused);
         server.start_serving().unwrap();
@@ -225,7 +219,7 @@ fn a_full_backlog_keeps_callers_waiting() {
         for _ in 0..10 {
             open.push(open_connection("127.0.0.1:7").await.unwrap());
         }
-        assert!(world().elapsed() >= SECOND, "somebody had to try again");
+        assert!(world().elapsed() >= SECOND, "an attempt had to be repeated");
         for (reader, writer) in &mut open {
             writer.write(b"x").unwrap();
             assert_eq!(reader.read(1).await.unwrap(), "x");
@@ -234,7 +228,7 @@ fn a_full_backlog_keeps_callers_waiting() {
 }
 
 #[test]
-fn a_server_that_closes_resets_those_who_were_not_accepted() {
+fn a_server_that_closes_resets_connections_that_were_not_accepted() {
     for address in [
         Address::from(([127, 0, 0, 1], 7)),
         Address::Unix(Some("/s".into())),
@@ -258,8 +252,8 @@ fn accepting_goes_on_after_errors() {
         (ErrorKind::OutOfMemory, 1),
     ] {
         Sim::new(1).run(async {
-            let told = std::sync::Arc::new(std::sync::Mutex::new(0));
-            let count = told.clone();
+            let reported = std::sync::Arc::new(std::sync::Mutex::new(0));
+            let count = reported.clone();
             let server = start_server("127.0.0.1:7", echo);
             let server = server.on_accept_error(move |_| *count.lock().unwrap() += 1);
             let _server = server.await.unwrap();
@@ -267,7 +261,7 @@ fn accepting_goes_on_after_errors() {
             let (mut reader, mut writer) = open_connection("127.0.0.1:7").await.unwrap();
             writer.write(b"x").unwrap();
             assert_eq!(reader.read(1).await.unwrap(), "x");
-            assert_eq!(*told.lock().unwrap(), reports);
+            assert_eq!(*reported.lock().unwrap(), reports);
         });
     }
 }
@@ -310,7 +304,7 @@ fn paths_are_those_of_the_world() {
 }
 
 #[test]
-fn ports_are_shared_only_by_those_who_agree() {
+fn ports_are_shared_only_by_servers_that_allow_it() {
     Sim::new(1).run(async {
         let _first = serve("127.0.0.1:7").await;
         for target in ["127.0.0.1:7", "0.0.0.0:7"] {
@@ -358,14 +352,14 @@ fn a_stall_holds_back_what_comes_behind_it_and_then_gives_it_all() {
 }
 
 #[test]
-fn a_fault_that_is_pushed_strikes_though_nobody_waits() {
+fn an_injected_fault_happens_though_no_task_waits() {
     Sim::new(1).run(async {
         let (client, server) = world().connection(&StreamOptions::new());
         let ((mut reader, mut writer), (_far_reader, mut far_writer)) = (client, server);
         far_writer.write(b"before").unwrap();
         world().inject(Fault::reset());
         assert!(far_writer.write(b"after").is_err());
-        // What has arrived can be read, and then the reset is told.
+        // What has arrived can be read, and then the reset is reported.
         assert_eq!(reader.read_exactly(6).await.unwrap(), "before");
         let error = reader.read(1).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
@@ -443,7 +437,7 @@ fn a_full_pipe_makes_its_writer_wait_for_the_reader() {
 }
 
 #[test]
-fn faults_strike_pipes_where_they_should() {
+fn faults_happen_to_pipes_at_their_byte() {
     for fault in [Fault::eof(), Fault::reset()] {
         let fault = fault.connection(2).after(Direction::ToServer, 1017);
         Sim::new(1).fault(fault).run(async {
@@ -469,7 +463,7 @@ fn what_was_sent_before_a_fault_arrives_even_if_the_buffers_are_full() {
             Sim::new(1).buffers(20, 20).fault(fault).run(async {
                 let (client, server) = world().connection(&StreamOptions::new());
                 let ((_reader, mut writer), (mut far_reader, _far_writer)) = (client, server);
-                let _ = writer.write(&[b'x'; 50]); // fails if the fault strikes at once
+                let _ = writer.write(&[b'x'; 50]); // fails if the fault happens at once
                 let error = far_reader.read_exactly(51).await.unwrap_err();
                 let arrived = if let ReadError::Incomplete { partial, .. } = &error {
                     &partial[..]
@@ -485,7 +479,7 @@ fn what_was_sent_before_a_fault_arrives_even_if_the_buffers_are_full() {
 }
 
 #[test]
-fn several_faults_strike_one_write_each_at_its_byte() {
+fn several_faults_happen_within_one_write_each_at_its_byte() {
     for cut in 1..8 {
         let run = Sim::new(1)
             .fault(Fault::reset().after(Direction::ToServer, 8))
@@ -565,7 +559,7 @@ fn local_addresses_are_those_of_the_caller_and_lead_where_they_can() {
 }
 
 #[test]
-fn of_those_who_share_a_port_only_who_listens_is_called() {
+fn of_servers_that_share_a_port_only_the_listening_one_gets_connections() {
     for seed in 0..20 {
         Sim::new(seed).run(async {
             let server = || start_server("127.0.0.1:7", echo).reuse_port(true);
@@ -577,7 +571,7 @@ fn of_those_who_share_a_port_only_who_listens_is_called() {
 }
 
 #[test]
-fn no_port_is_given_twice_to_those_who_call() {
+fn no_local_port_is_used_twice() {
     Sim::new(1).run(async {
         let server = serve("127.0.0.1:7").await;
         let target = &server.sockets()[0];
@@ -626,7 +620,7 @@ fn names_are_found_however_they_are_written() {
 }
 
 #[test]
-fn a_fault_for_an_address_strikes_nobody_else() {
+fn a_fault_for_an_address_applies_to_no_other() {
     let far: SocketAddr = "10.0.0.2:7".parse().unwrap();
     for fault in [Fault::refuse(), Fault::reset()] {
         let run = two_hosts(1).fault(fault.to(far)).record(async {

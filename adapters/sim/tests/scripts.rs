@@ -1,25 +1,25 @@
-//! Peers that play a script, and what they say of those who depart from it.
+//! Peers that play a script, and their errors when the other side does something else.
 
 use std::{error::Error, time::Duration};
 
 use millpond_sim::{Script, ScriptError, Sim, StreamOptions, StreamWriter, pair, world};
 
 /// What a script says of a client that does this and then waits.
-fn departure(script: Script, client: impl FnOnce(&mut StreamWriter)) -> String {
+fn error_of(script: Script, client: impl FnOnce(&mut StreamWriter)) -> String {
     let played: Result<(), ScriptError> = Sim::new(1).run(async {
         let ((_reader, mut writer), server) = world().connection(&StreamOptions::new());
         client(&mut writer);
         script.play(server).await
     });
-    let Err(departure) = played else {
+    let Err(error) = played else {
         return String::new();
     };
-    assert!(departure.source().is_none(), "its cause is in its text");
-    departure.to_string()
+    assert!(error.source().is_none(), "its cause is in its text");
+    error.to_string()
 }
 
 #[test]
-fn what_differs_is_told_though_less_has_come_than_was_expected() {
+fn a_difference_is_reported_though_less_has_come_than_was_expected() {
     let script = || Script::new().expect(b"GET /index.html\r\n");
     for (sent, came) in [
         ("GET /\r\n", r#""GET /\r\n" came"#),
@@ -29,52 +29,52 @@ fn what_differs_is_told_though_less_has_come_than_was_expected() {
         ),
         ("X", r#""X" came"#),
     ] {
-        let told = departure(script(), |writer| writer.write(sent.as_bytes()).unwrap());
+        let error = error_of(script(), |writer| writer.write(sent.as_bytes()).unwrap());
         let expected = r#"step 1 of the script is to expect "GET /index.html\r\n", but "#;
-        assert_eq!(told, format!("{expected}{came}"));
+        assert_eq!(error, format!("{expected}{came}"));
     }
 }
 
 #[test]
 fn what_is_expected_may_come_in_pieces_and_have_something_behind_it() {
     let script = Script::new().expect(b"one").expect(b"two").expect_end();
-    let told = departure(script, |writer| {
+    let error = error_of(script, |writer| {
         writer.write(b"onetw").unwrap();
         writer.write(b"o").unwrap();
         writer.write_eof().unwrap();
     });
-    assert_eq!(told, "");
+    assert_eq!(error, "");
 }
 
 #[test]
-fn an_end_too_early_is_told_with_what_came_before() {
-    let told = departure(Script::new().expect(b"hello"), |writer| {
+fn an_early_end_is_reported_with_what_came_before() {
+    let error = error_of(Script::new().expect(b"hello"), |writer| {
         writer.write(b"hel").unwrap();
         writer.write_eof().unwrap();
     });
-    assert!(told.ends_with(r#"but "hel" came"#), "{told}");
+    assert!(error.ends_with(r#"but "hel" came"#), "{error}");
 }
 
 #[test]
 fn a_reset_can_be_expected() {
     let script = || Script::new().expect_reset();
-    assert_eq!(departure(script(), StreamWriter::abort), "");
-    let told = departure(script(), |writer| writer.write_eof().unwrap());
+    assert_eq!(error_of(script(), StreamWriter::abort), "");
+    let error = error_of(script(), |writer| writer.write_eof().unwrap());
     assert!(
-        told.ends_with("is to expect a reset, but the end came"),
-        "{told}"
+        error.ends_with("is to expect a reset, but the end came"),
+        "{error}"
     );
-    let told = departure(script(), |writer| writer.write(b"x").unwrap());
-    assert!(told.ends_with(r#"but "x" came"#), "{told}");
+    let error = error_of(script(), |writer| writer.write(b"x").unwrap());
+    assert!(error.ends_with(r#"but "x" came"#), "{error}");
 }
 
 #[test]
-fn who_unwraps_a_departure_reads_the_same_sentence() {
+fn the_debug_output_of_an_error_is_the_same_sentence() {
     Sim::new(1).run(async {
         let ((_reader, mut writer), peer) = pair();
         writer.write(b"howdy").unwrap();
-        let departure = Script::new().expect(b"hello").play(peer).await.unwrap_err();
-        assert_eq!(format!("{departure:?}"), departure.to_string());
+        let error = Script::new().expect(b"hello").play(peer).await.unwrap_err();
+        assert_eq!(format!("{error:?}"), error.to_string());
     });
 }
 

@@ -1,9 +1,9 @@
-//! Conversations that are cut off at every byte in every way, and given up at every poll.
+//! Conversations that are cut off at every byte in every way, and cancelled at every poll.
 //!
-//! `MILLPOND_SWEEPS` sets in how many worlds each of that is done: a calm one, and rough ones.
+//! `MILLPOND_SWEEPS` sets in how many worlds each of that is done: a smooth one, and rough ones.
 
-#[path = "support/patience.rs"]
-mod patience;
+#[path = "support/cancel.rs"]
+mod cancel;
 #[path = "support/size.rs"]
 mod size;
 #[path = "support/yield_now.rs"]
@@ -15,17 +15,17 @@ use std::{
     time::Duration,
 };
 
+use cancel::{CancelOne, cancel_after};
 use millpond_sim::{
     Bytes, Direction, Fault, ReadError, Sim, StreamReader, StreamWriter, TlsAcceptor, TlsConnector,
     open_connection, start_server, timeout, tls, world,
 };
-use patience::{Patience, given_up};
 use yield_now::yield_now;
 
 const WORLDS: u64 = 2;
 
 /// More than any stall takes.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIME_LIMIT: Duration = Duration::from_secs(300);
 
 const STALL: Duration = Duration::from_secs(20);
 
@@ -72,17 +72,17 @@ const UPGRADE: Conversation = Conversation {
 
 const ALL: [Conversation; 3] = [ECHO, LOOKUP, UPGRADE];
 
-/// Who gives up, after so many polls that found something not ready; 0 is never.
-#[derive(Clone, Copy, Debug, Default)]
-struct Giving {
-    /// The client each of its reads, again and again.
-    each_read: usize,
-    /// The client one of all that it waits for, once.
-    once: usize,
-    /// The client itself.
-    client: usize,
+/// What is cancelled, and after how many polls that were pending; 0 is never.
+#[derive(Clone, Copy, Debug)]
+enum Cancel {
+    Nothing,
+    /// Each read of the client, again and again.
+    EachRead(usize),
+    /// One of all that the client waits for.
+    One(usize),
+    Client(usize),
     /// The handler of the server.
-    handler: usize,
+    Handler(usize),
 }
 
 /// What one side has got, and how it ended.
@@ -96,7 +96,7 @@ struct Seen {
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Ended {
-    /// It was given up, or never there.
+    /// It was cancelled, or never there.
     #[default]
     Not,
     /// With all answers.
@@ -109,8 +109,8 @@ enum Ended {
 struct Outcome {
     server: Seen,
     client: Seen,
-    /// Whether anybody has given up.
-    gave_up: bool,
+    /// Whether anything was cancelled.
+    cancelled: bool,
 }
 
 type Shared = Arc<Mutex<Outcome>>;
@@ -157,7 +157,7 @@ struct Rest {
 }
 
 async fn rest(reader: &mut StreamReader) -> Rest {
-    let (data, proper_end) = match timeout(PATIENCE, reader.read_to_eof()).await {
+    let (data, proper_end) = match timeout(TIME_LIMIT, reader.read_to_eof()).await {
         Ok(Ok(data)) => (data, true),
         Ok(Err(_)) | Err(_) => (Bytes::copy_from_slice(reader.buffered()), false),
     };
@@ -206,10 +206,10 @@ impl Conversation {
         }
     }
 
-    async fn call(self, connector: TlsConnector, giving: Giving, shared: Shared) {
+    async fn call(self, connector: TlsConnector, cancel: Cancel, shared: Shared) {
         let (mut reader, mut writer) = open_connection("localhost:7").await.unwrap();
         let ended = self
-            .ask_all(&mut reader, &mut writer, &connector, giving, &shared)
+            .ask_all(&mut reader, &mut writer, &connector, cancel, &shared)
             .await;
         if ended.is_err() {
             let rest = rest(&mut reader).await;
@@ -223,26 +223,29 @@ impl Conversation {
         reader: &mut StreamReader,
         writer: &mut StreamWriter,
         connector: &TlsConnector,
-        giving: Giving,
+        cancel: Cancel,
         shared: &Shared,
     ) -> io::Result<()> {
-        let mut once = Patience::new(giving.once);
+        let (each_read, one) = match cancel {
+            Cancel::EachRead(polls) => (polls, 0),
+            Cancel::One(polls) => (0, polls),
+            Cancel::Nothing | Cancel::Client(_) | Cancel::Handler(_) => (0, 0),
+        };
+        let mut once = CancelOne::new(one);
         let mut upgrades = self.upgrades;
         for request in self.requests {
             writer.write(request)?;
-            while once.wait(writer.drain()).await.transpose()?.is_none() {
-                lock(shared).gave_up = true;
+            while once.run(writer.drain()).await.transpose()?.is_none() {
+                lock(shared).cancelled = true;
             }
             let len = (self.answer)(request).len();
             let answer = loop {
-                let read = given_up(
-                    giving.each_read,
-                    timeout(PATIENCE, reader.read_exactly(len)),
-                );
-                if let Some(answer) = once.wait(read).await.flatten() {
+                let read = timeout(TIME_LIMIT, reader.read_exactly(len));
+                let read = cancel_after(each_read, read);
+                if let Some(answer) = once.run(read).await.flatten() {
                     break answer?;
                 }
-                lock(shared).gave_up = true;
+                lock(shared).cancelled = true;
                 assert!(reader.buffered().len() < len);
                 yield_now().await;
             };
@@ -254,23 +257,28 @@ impl Conversation {
         Ok(())
     }
 
-    async fn play(self, giving: Giving) -> Outcome {
+    async fn play(self, cancel: Cancel) -> Outcome {
         let shared = Shared::default();
         let (connector, acceptor) = tls::localhost();
         let for_server = shared.clone();
+        let (client, handler) = match cancel {
+            Cancel::Client(polls) => (polls, 0),
+            Cancel::Handler(polls) => (0, polls),
+            Cancel::Nothing | Cancel::EachRead(_) | Cancel::One(_) => (0, 0),
+        };
         let server = start_server("localhost:7", move |reader, writer| {
             let serving = self.serve((reader, writer), acceptor.clone(), for_server.clone());
             let shared = for_server.clone();
             async move {
-                if given_up(giving.handler, serving).await.is_none() {
-                    lock(&shared).gave_up = true;
+                if cancel_after(handler, serving).await.is_none() {
+                    lock(&shared).cancelled = true;
                 }
             }
         });
         let server = server.await.unwrap();
-        let calling = self.call(connector, giving, shared.clone());
-        if given_up(giving.client, calling).await.is_none() {
-            lock(&shared).gave_up = true;
+        let calling = self.call(connector, cancel, shared.clone());
+        if cancel_after(client, calling).await.is_none() {
+            lock(&shared).cancelled = true;
         }
         world().sleep(STALL).await; // the server notices, too
         server.close();
@@ -279,8 +287,8 @@ impl Conversation {
     }
 
     /// In a world to which it has to leave nothing.
-    fn run(self, sim: Sim, giving: Giving) -> Outcome {
-        let outcome = sim.no_leaks().run(self.play(giving));
+    fn run(self, sim: Sim, cancel: Cancel) -> Outcome {
+        let outcome = sim.no_leaks().run(self.play(cancel));
         // Nothing is lost, repeated, moved or invented; more may be missing than a fault has cut off.
         for (seen, direction) in [
             (&outcome.server, Direction::ToServer),
@@ -301,7 +309,7 @@ impl Conversation {
             Direction::ToClient => "the server of connection 1 writes ",
         };
         let sim = Sim::new(0).kept_events(usize::MAX);
-        let trace = sim.record(self.play(Giving::default())).trace.to_string();
+        let trace = sim.record(self.play(Cancel::Nothing)).trace.to_string();
         let writes = trace.lines().filter_map(|line| line.split_once(side));
         let lengths = writes.map(|(_, rest)| rest.split_once(' ').unwrap().0);
         lengths.map(|len| len.parse::<u64>().unwrap()).sum()
@@ -321,7 +329,7 @@ fn sim(seed: u64) -> Sim {
     }
 }
 
-/// A conversation of which one direction was struck when so many bytes were sent.
+/// A conversation with a fault in one direction, after some bytes.
 #[derive(Debug)]
 struct Cut {
     conversation: Conversation,
@@ -375,7 +383,7 @@ fn cut_at_every_byte(fault: fn() -> Fault, check: fn(&Cut)) {
                         conversation,
                         direction,
                         after,
-                        outcome: conversation.run(sim(seed).fault(fault), Giving::default()),
+                        outcome: conversation.run(sim(seed).fault(fault), Cancel::Nothing),
                     });
                 }
             }
@@ -429,35 +437,31 @@ fn a_stall_at_any_byte_changes_nothing() {
 fn a_stall_for_ever_at_any_byte_is_a_timeout() {
     cut_at_every_byte(Fault::stall_forever, |cut| {
         let Outcome { server, client, .. } = &cut.outcome;
-        let tired = |side: &Seen| side.ended.by(&[ErrorKind::TimedOut]);
-        // Of a handshake either side may tire first, and with it the other one is gone.
-        let handshake = cut.conversation.upgrades && tired(server) && client.ended.by(&GONE);
-        assert!(handshake || tired(client) || cut.is_late(), "{cut:?}");
+        let timed_out = |side: &Seen| side.ended.by(&[ErrorKind::TimedOut]);
+        // A handshake may time out on either side first, and then the connection is gone.
+        let handshake = cut.conversation.upgrades && timed_out(server) && client.ended.by(&GONE);
+        assert!(handshake || timed_out(client) || cut.is_late(), "{cut:?}");
     });
 }
 
 #[test]
-fn reads_that_are_given_up_after_every_so_many_polls_lose_nothing() {
+fn reads_that_are_cancelled_after_any_number_of_polls_lose_nothing() {
     for conversation in ALL {
         for each_read in 1..40 {
             for seed in 0..count() {
-                let giving = Giving {
-                    each_read,
-                    ..Giving::default()
-                };
-                let outcome = conversation.run(sim(seed), giving);
+                let outcome = conversation.run(sim(seed), Cancel::EachRead(each_read));
                 assert_eq!(outcome.client.ended, Ended::Well, "{outcome:?}");
             }
         }
     }
 }
 
-/// After any number of polls, until nobody has that much patience.
-fn give_up_at_every_poll(giving: fn(usize) -> Giving, check: fn(&Outcome)) {
+/// After any number of polls, until it ends before.
+fn cancel_at_every_poll(cancel: fn(usize) -> Cancel, check: fn(&Outcome)) {
     for conversation in ALL {
         for seed in 0..count() {
-            let run = |polls| conversation.run(sim(seed), giving(polls));
-            let outcomes = (1..).map(run).take_while(|outcome| outcome.gave_up);
+            let run = |polls| conversation.run(sim(seed), cancel(polls));
+            let outcomes = (1..).map(run).take_while(|outcome| outcome.cancelled);
             let polls = outcomes.inspect(check).count();
             assert!(polls >= conversation.requests.len(), "{polls}");
         }
@@ -465,42 +469,30 @@ fn give_up_at_every_poll(giving: fn(usize) -> Giving, check: fn(&Outcome)) {
 }
 
 #[test]
-fn what_waits_and_is_given_up_at_any_poll_can_be_asked_again() {
-    let giving = |once| Giving {
-        once,
-        ..Giving::default()
-    };
-    give_up_at_every_poll(giving, |outcome| {
+fn what_is_cancelled_at_any_poll_can_be_asked_again() {
+    cancel_at_every_poll(Cancel::One, |outcome| {
         assert_eq!(outcome.client.ended, Ended::Well, "{outcome:?}");
     });
 }
 
 #[test]
-fn a_client_that_is_given_up_at_any_poll_is_gone() {
-    let giving = |client| Giving {
-        client,
-        ..Giving::default()
-    };
-    give_up_at_every_poll(giving, |outcome| {
+fn a_client_that_is_cancelled_at_any_poll_is_gone() {
+    cancel_at_every_poll(Cancel::Client, |outcome| {
         let server = outcome.server.ended;
         assert!(server == Ended::Not || server.by(&GONE), "{outcome:?}");
     });
 }
 
 #[test]
-fn a_handler_that_is_given_up_at_any_poll_is_gone() {
-    let giving = |handler| Giving {
-        handler,
-        ..Giving::default()
-    };
-    give_up_at_every_poll(giving, |outcome| {
+fn a_handler_that_is_cancelled_at_any_poll_is_gone() {
+    cancel_at_every_poll(Cancel::Handler, |outcome| {
         let client = outcome.client.ended;
         assert!(client == Ended::Well || client.by(&GONE), "{outcome:?}");
     });
 }
 
 #[test]
-fn connecting_that_is_given_up_after_any_number_of_polls_leaves_nothing_behind() {
+fn connecting_that_is_cancelled_after_any_number_of_polls_leaves_nothing_behind() {
     let latency = Duration::from_millis(1)..=Duration::from_millis(900);
     for seed in 0..20 * count() {
         for polls in 1..12 {
@@ -511,13 +503,13 @@ fn connecting_that_is_given_up_after_any_number_of_polls_leaves_nothing_behind()
                 .random_faults(3);
             sim.name("www", name).no_leaks().run(async {
                 let server = start_server("127.0.0.1:7", async |mut reader, _| {
-                    timeout(PATIENCE, reader.read(1)).await??;
+                    timeout(TIME_LIMIT, reader.read(1)).await??;
                     Ok::<_, io::Error>(())
                 });
                 let server = server.on_handler_error(|_| {}).on_accept_error(|_| {});
                 let server = server.await.unwrap();
-                drop(given_up(polls, open_connection("www:7").into_future()).await);
-                world().sleep(PATIENCE * 2).await;
+                drop(cancel_after(polls, open_connection("www:7").into_future()).await);
+                world().sleep(TIME_LIMIT * 2).await;
                 server.close();
             });
         }

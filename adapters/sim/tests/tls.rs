@@ -1,5 +1,8 @@
 //! TLS in worlds: the same bytes for the same seed, and no fault that is taken for an end.
 
+#[path = "support/echo.rs"]
+mod echo;
+
 use std::{
     env,
     io::{self, ErrorKind},
@@ -8,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use echo::echo;
 use millpond_sim::{
     Direction, Fault, OpenError, Run, Sim, StreamReader, StreamWriter, TlsAcceptor, TlsConnector,
     open_connection,
@@ -18,7 +22,7 @@ use millpond_sim::{
     start_server, tls, world,
 };
 
-/// Who writes finds a broken pipe.
+/// The writer finds a broken pipe.
 const CUT_OFF: [ErrorKind; 3] = [
     ErrorKind::UnexpectedEof,
     ErrorKind::ConnectionReset,
@@ -27,18 +31,8 @@ const CUT_OFF: [ErrorKind; 3] = [
 
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
-/// Tells this program that it is to print a number, and nothing else.
+/// Set where this program is to print a number, and nothing else.
 const CHILD: &str = "MILLPOND_TEST_CHILD";
-
-async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
-    loop {
-        let data = reader.read(4096).await?;
-        if data.is_empty() {
-            return Ok(());
-        }
-        writer.write_all(&data).await?;
-    }
-}
 
 /// Several connections, of which the later ones resume a session; some fail.
 async fn program() -> usize {
@@ -62,7 +56,7 @@ async fn program() -> usize {
     complete
 }
 
-/// Who trusts that certificate.
+/// A client that trusts that certificate.
 fn client(
     certificate: &CertificateDer<'static>,
     versions: &[&'static SupportedProtocolVersion],

@@ -1,5 +1,7 @@
 //! What is promised of a world: its time, its order, its end.
 
+#[path = "support/echo.rs"]
+mod echo;
 #[path = "support/yield_now.rs"]
 mod yield_now;
 
@@ -18,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+use echo::echo;
 use millpond_sim::{
     Address, ConnectOptions, Fault, ListenOptions, ReadError, Sim, StreamOptions, StreamReader,
     StreamWriter, check, open_connection, start_server, timeout, world,
@@ -25,16 +28,6 @@ use millpond_sim::{
 use yield_now::yield_now;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
-    loop {
-        let data = reader.read(4096).await?;
-        if data.is_empty() {
-            return Ok(());
-        }
-        writer.write_all(&data).await?;
-    }
-}
 
 /// Several clients of an echo server, with much data, and a timeout.
 async fn busy_program() -> usize {
@@ -182,7 +175,7 @@ fn a_sleep_that_is_dropped_does_not_hold_the_clock() {
 }
 
 #[test]
-fn who_runs_until_something_happens_sees_it_happen() {
+fn a_task_that_runs_until_something_happens_sees_it_happen() {
     Sim::new(1).run(async {
         let mut sleep = Box::pin(world().sleep(Duration::from_millis(1)));
         poll_fn(|cx| {
@@ -217,7 +210,7 @@ fn times_that_never_come_are_no_overflow() {
 }
 
 #[test]
-fn a_world_that_is_stuck_says_who_waits_for_what() {
+fn a_world_that_is_stuck_says_which_tasks_wait_for_what() {
     let run = Sim::new(1).record(async {
         let server = start_server("127.0.0.1:7", echo).await.unwrap();
         let (mut reader, _writer) = open_connection("127.0.0.1:7").await.unwrap();
@@ -248,7 +241,7 @@ fn a_world_in_which_something_happens_for_ever_is_stuck() {
 }
 
 #[test]
-fn what_is_left_is_told() {
+fn leaks_are_reported() {
     let run = Sim::new(1).record(async {
         let (client, server) = world().connection(&StreamOptions::new());
         drop(server);
@@ -337,7 +330,7 @@ fn tasks_that_outlive_the_program_are_dropped_and_what_they_spawn_is_too() {
 }
 
 #[test]
-fn faults_strike_at_the_byte_that_was_planned() {
+fn faults_happen_at_the_byte_that_was_planned() {
     use millpond_sim::Direction::{ToClient, ToServer};
     for after in [0, 1, 1016, 1017, 1018, 4000] {
         for direction in [ToServer, ToClient] {
@@ -401,7 +394,7 @@ fn a_handler_or_a_report_that_panics_fails_the_world_unless_that_is_tolerated() 
 }
 
 #[test]
-fn when_no_choices_are_left_nobody_waits_for_ever() {
+fn when_no_choices_are_left_no_task_waits_for_ever() {
     let run = Sim::from_bytes([]).max_polls(1000).record(async {
         let done = Arc::new(AtomicUsize::new(0));
         for _ in 0..2 {
@@ -422,7 +415,7 @@ fn when_no_choices_are_left_nobody_waits_for_ever() {
 }
 
 #[test]
-fn a_deadlock_is_told_before_what_it_leaves() {
+fn a_deadlock_is_reported_before_its_leaks() {
     let message = failure(|| {
         Sim::new(1).no_leaks().run(async {
             world().spawn(pending());
@@ -439,7 +432,7 @@ fn a_deadlock_is_told_before_what_it_leaves() {
 
 /// What is not polled any more is dropped, and that needs the world.
 #[test]
-fn a_world_without_end_is_told_whatever_its_tasks_hold() {
+fn a_world_without_end_is_reported_whatever_its_tasks_hold() {
     for polls in 1..20 {
         let run = Sim::new(1).max_polls(polls).record(async {
             let ((mut reader, writer), _peer) = world().connection(&StreamOptions::new());
@@ -451,10 +444,10 @@ fn a_world_without_end_is_told_whatever_its_tasks_hold() {
             });
             pending::<()>().await;
         });
-        let told = run.output.unwrap_err().to_string();
+        let stuck = run.output.unwrap_err().to_string();
         assert!(
-            told.contains(&format!("no end after {polls} polls")),
-            "{told}"
+            stuck.contains(&format!("no end after {polls} polls")),
+            "{stuck}"
         );
     }
 }
@@ -480,7 +473,7 @@ fn what_happens_at_a_time_happens_on_the_first_host() {
 }
 
 #[test]
-fn who_waits_for_a_thread_is_nothing_left() {
+fn a_task_that_waits_for_a_thread_is_no_leak() {
     let sim = Sim::new(1).other_threads(SECOND * 60).no_leaks();
     sim.run(async {
         world().spawn(async {
@@ -495,7 +488,7 @@ fn who_waits_for_a_thread_is_nothing_left() {
 }
 
 #[test]
-fn the_faults_that_have_struck_are_counted() {
+fn the_faults_that_have_happened_are_counted() {
     let faults = |connection| {
         let reset = Fault::reset().connection(connection);
         let sim = Sim::new(1)

@@ -7,7 +7,7 @@ use millpond_core::Request;
 use millpond_sim::{ReadError, StreamReader, world};
 
 use crate::{
-    patience::given_up,
+    cancel::cancel_after,
     support::{self, Answer, Ask, Model},
 };
 
@@ -43,7 +43,7 @@ pub(crate) async fn listen(heard: &mut Heard, reader: &mut StreamReader, answers
             ..MOST_ANSWERS => any_ask(),
             _ => Ask::ToEof,
         };
-        let asked = given_up(world().choose(4), put(reader, &ask, world().choose(2) == 1));
+        let asked = cancel_after(world().choose(4), put(reader, &ask, world().choose(2) == 1));
         let answer = match asked.await {
             Some(Ok(data)) => {
                 let found = Answer::Found(data.len());

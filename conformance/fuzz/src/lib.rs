@@ -25,8 +25,8 @@ mod operate;
 mod support;
 
 // And giving up is that of the worlds'.
-#[path = "../../../adapters/sim/tests/support/patience.rs"]
-mod patience;
+#[path = "../../../adapters/sim/tests/support/cancel.rs"]
+mod cancel;
 
 pub use crate::{
     duplex::duplex, happy_eyeballs::happy_eyeballs, reader::reader, separators::separators,

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use millpond_sim::{StreamWriter, WriteError, world};
 
-use crate::patience::given_up;
+use crate::cancel::cancel_after;
 
 /// The sizes of pieces. The first is that of a world without choices.
 const SIZES: [usize; 8] = [10, 1, 0, 3, 40, 100, 700, 9_000];
@@ -63,17 +63,17 @@ async fn say(writer: &mut StreamWriter, data: &'static [u8]) -> Result<(), Write
         }
         3 => {
             // Given up or not, it is written.
-            let written = given_up(world().choose(3), writer.write_all(data)).await;
+            let written = cancel_after(world().choose(3), writer.write_all(data)).await;
             written.unwrap_or(Ok(()))
         }
         4 => {
             writer.write(data)?;
-            let drained = given_up(world().choose(3), writer.drain()).await;
+            let drained = cancel_after(world().choose(3), writer.drain()).await;
             drained.unwrap_or(Ok(()))
         }
         5 => {
             writer.write(data)?;
-            if let Some(flushed) = given_up(world().choose(3), writer.flush()).await {
+            if let Some(flushed) = cancel_after(world().choose(3), writer.flush()).await {
                 flushed?;
                 assert_eq!(writer.queued(), 0, "flushed");
             }
@@ -141,7 +141,7 @@ impl Spoken {
     /// It was given up now and then, and asked again.
     pub(crate) async fn wait_closed(&mut self, writer: &mut StreamWriter) {
         let closed = loop {
-            if let Some(closed) = given_up(world().choose(3), writer.wait_closed()).await {
+            if let Some(closed) = cancel_after(world().choose(3), writer.wait_closed()).await {
                 break closed;
             }
         };

@@ -74,7 +74,7 @@ impl State {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        // A TCP end that has seen the proper end says so; a unix one reports a reset first.
+        // After the proper end a TCP end reports no reset; a unix one reports it first.
         let ended = pipe.tail == Tail::Ended;
         let hidden = ended && *kind == Transport::Tcp;
         if let Some(error) = end.error.take_if(|_| !hidden) {

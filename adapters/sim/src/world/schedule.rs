@@ -37,7 +37,7 @@ impl State {
         Ok(())
     }
 
-    /// Takes one of the woken tasks, by chance unless they are to run in order.
+    /// Takes one of the woken tasks; a random one, unless they are to run in order.
     pub(crate) fn pick(&mut self, ready: &Ready) -> Option<usize> {
         let mut queue = ready.queue();
         let index = match self.settings.in_order {

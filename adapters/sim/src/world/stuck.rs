@@ -24,7 +24,7 @@ impl fmt::Display for Waiting<'_> {
     }
 }
 
-/// The tasks that have not ended and the ends that are not closed, in words.
+/// The tasks that have not ended and the ends that are not closed, a line each.
 pub(crate) fn leaks(state: &State) -> Vec<String> {
     let tasks = state.live_tasks();
     let tasks = tasks.map(|slot| Task(state, slot).to_string());

@@ -12,10 +12,10 @@ use millpond_sim::{
     start_server, timeout, world,
 };
 
-use crate::patience::given_up;
+use crate::cancel::cancel_after;
 
-/// More than any stall by chance takes.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// More than any random stall takes.
+const TIME_LIMIT: Duration = Duration::from_secs(600);
 
 /// How both sides are connected.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +124,7 @@ impl Talk {
         }
     }
 
-    /// Says all and hears all at once, and tells what it has heard.
+    /// Says all and hears all at once, and notes what it has heard.
     async fn side(
         self,
         side: usize,
@@ -144,7 +144,7 @@ impl Talk {
             }
         };
         let say = self.say(&world, self.said[side], &mut writer);
-        let ended = timeout(PATIENCE, join(hear, say)).await;
+        let ended = timeout(TIME_LIMIT, join(hear, say)).await;
         let failure = match ended {
             Ok((Err(error), _) | (Ok(()), Err(error))) => Some(error.kind()),
             Ok((Ok(()), Ok(()))) => None,
@@ -175,7 +175,7 @@ impl Talk {
             }
             let (_, high) = writer.watermarks();
             assert!(writer.queued() <= high + len, "{} queued", writer.queued());
-            while given_up(world.choose(3), writer.drain())
+            while cancel_after(world.choose(3), writer.drain())
                 .await
                 .transpose()?
                 .is_none()
@@ -193,9 +193,9 @@ impl Talk {
             // 0 is for ever.
             let polls = world.choose(3);
             let read = match how {
-                Ask::UpTo(n) => given_up(polls, reader.read(n)).await,
-                Ask::Exactly(n) => given_up(polls, reader.read_exactly(n)).await,
-                Ask::Line => given_up(polls, reader.read_until(b"\r\n")).await,
+                Ask::UpTo(n) => cancel_after(polls, reader.read(n)).await,
+                Ask::Exactly(n) => cancel_after(polls, reader.read_exactly(n)).await,
+                Ask::Line => cancel_after(polls, reader.read_until(b"\r\n")).await,
             };
             let buffered = reader.buffered().len();
             assert!(buffered <= self.limit + READ_MAX, "{buffered} buffered");

@@ -1,25 +1,25 @@
-//! Giving up.
+//! Cancelling a future after some polls.
 
 use std::{future::poll_fn, pin::pin, task::Poll};
 
-/// Polls a future so many times, and gives it up if that is not enough; 0 is for ever.
-pub(crate) async fn given_up<F: Future>(polls: usize, future: F) -> Option<F::Output> {
-    Patience::new(polls).wait(future).await
+/// Drops a future that is not ready after this many polls; 0 is never.
+pub(crate) async fn cancel_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    CancelOne::new(polls).run(future).await
 }
 
-/// Gives up one of many futures: the one that is not ready when that has happened so often.
-pub(crate) struct Patience {
-    /// How often it may happen before; 0 is for ever.
+/// Cancels one of many futures: the one that is pending when that has happened this often.
+pub(crate) struct CancelOne {
+    /// How often it may happen before; 0 is never.
     left: usize,
 }
 
-impl Patience {
+impl CancelOne {
     pub(crate) fn new(polls: usize) -> Self {
         Self { left: polls }
     }
 
-    /// `None` if it is the one that is given up.
-    pub(crate) async fn wait<F: Future>(&mut self, future: F) -> Option<F::Output> {
+    /// `None` if it is the one that is cancelled.
+    pub(crate) async fn run<F: Future>(&mut self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         poll_fn(|cx| match future.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
