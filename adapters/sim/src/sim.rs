@@ -1,4 +1,4 @@
-//! Making a world.
+//! A world before it runs: its settings, its plan of faults, and how to run it.
 
 use std::{fmt, net::IpAddr, ops::RangeInclusive, path::PathBuf, pin::pin, time::Duration};
 
@@ -44,7 +44,7 @@ pub struct Sim {
     actions: Vec<(Duration, Action)>,
 }
 
-/// Making one, and running it.
+/// Making a world, and running it.
 impl Sim {
     /// The world of a seed.
     ///
@@ -122,8 +122,8 @@ impl Sim {
 
 /// The network.
 impl Sim {
-    /// Adds a host with a name and addresses. Every host has the loopback addresses besides; the
-    /// first one is called `localhost` and has no others unless it is named here.
+    /// Adds a host with a name and addresses. Every host also has the loopback addresses; the first one
+    /// is called `localhost` and has no others unless it is named here.
     ///
     /// # Panics
     ///
@@ -316,7 +316,8 @@ impl Sim {
         self
     }
 
-    /// Whether tasks run in the order in which they were woken, instead of any; `false` by default.
+    /// Whether tasks run in the order in which they were woken, instead of a random one; `false` by
+    /// default.
     ///
     /// ```
     /// # use millpond_sim::Sim;
