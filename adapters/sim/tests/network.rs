@@ -12,7 +12,7 @@ use std::{
 use echo::echo;
 use millpond_sim::{
     Address, Direction, Fault, OpenError, ReadError, Server, Sim, Stream, StreamMode,
-    StreamOptions, StreamReader, StreamWriter, open_connection, open_unix_connection, start_server,
+    StreamOptions, StreamWriter, open_connection, open_unix_connection, start_server,
     start_unix_server, timeout, world,
 };
 

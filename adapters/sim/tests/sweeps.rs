@@ -197,7 +197,7 @@ impl Conversation {
     ) -> io::Result<()> {
         let mut upgrades = self.upgrades;
         loop {
-            let request = timeout(2 * PATIENCE, reader.read_until(b"\n")).await?;
+            let request = timeout(2 * TIME_LIMIT, reader.read_until(b"\n")).await?;
             lock(shared).server.keep(request.clone())?;
             writer.write_all(&(self.answer)(&request?)).await?;
             if std::mem::take(&mut upgrades) {

@@ -13,8 +13,7 @@ use std::{
 
 use echo::echo;
 use millpond_sim::{
-    Direction, Fault, OpenError, Run, Sim, StreamReader, StreamWriter, TlsAcceptor, TlsConnector,
-    open_connection,
+    Direction, Fault, OpenError, Run, Sim, TlsAcceptor, TlsConnector, open_connection,
     rustls::{
         ALL_VERSIONS, ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
         pki_types::{CertificateDer, PrivateKeyDer},
