@@ -1,6 +1,6 @@
 //! What can go wrong with a read or a write. Partial data rides inside the error.
 //!
-//! All errors of these crates are as [`std::io::Error`] is: what is displayed has the cause in it, and
+//! All errors of these crates are as `std::io::Error` is: what is displayed has the cause in it, and
 //! `source` goes on behind the cause. So the text alone says what happened, and a report that walks
 //! the chain says nothing twice. `Debug`, which a `main` that returns an error prints, is that text
 //! behind the name of the variant.
@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 /// Why a request to a [`Reader`](crate::Reader) has no answer.
 ///
-/// Under the `std` feature it converts into [`std::io::Error`]: [`Incomplete`](Self::Incomplete) as
+/// Under the `std` feature it converts into `std::io::Error`: [`Incomplete`](Self::Incomplete) as
 /// `UnexpectedEof`, the two bounds as `InvalidData`, [`Transport`](Self::Transport) with the kind of
 /// the transport's own error.
 ///
@@ -82,7 +82,7 @@ pub enum ReadError {
 
 /// Why a [`Writer`](crate::Writer) does not take more data.
 ///
-/// Under the `std` feature it converts into [`std::io::Error`]: [`Finished`](Self::Finished),
+/// Under the `std` feature it converts into `std::io::Error`: [`Finished`](Self::Finished),
 /// [`Closed`](Self::Closed) and [`PeerClosed`](Self::PeerClosed) as `BrokenPipe`, [`CapExceeded`](Self::CapExceeded) as `InvalidData`,
 /// [`Transport`](Self::Transport) with the kind of the transport's own error.
 ///

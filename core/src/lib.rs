@@ -43,7 +43,7 @@
 //!
 //! # Crate features
 //!
-//! * `std` (on by default): errors convert from and into [`std::io::Error`], and searches choose
+//! * `std` (on by default): errors convert from and into [`std::io::Error`](https://doc.rust-lang.org/std/io/struct.Error.html), and searches choose
 //!   their SIMD instructions at run time. Without it the crate is `no_std` and needs `alloc`.
 
 #![no_std]

@@ -76,3 +76,11 @@ fn each_room_begins_with_what_it_is() {
         }
     }
 }
+#[test]
+fn the_driver_has_few_rooms() {
+    let table = table();
+    let driver = Path::new("adapters/driver/src/lib.rs");
+    let order = table.iter().find(|order| order.root == driver).unwrap();
+    let rooms = house(order, &table).rooms().len();
+    assert!(rooms <= 15, "{rooms}");
+}

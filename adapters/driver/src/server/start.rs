@@ -95,7 +95,7 @@ impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
 /// | a client that | holds | for |
 /// |---|---|---|
 /// | says nothing, or not enough | a place and its handler | the idle timeout |
-/// | says nothing before a TLS handshake, or half of its hello | a place, and no session | the [handshake timeout](crate::TlsAcceptor::handshake_timeout), or the idle timeout if that is shorter |
+/// | says nothing before a TLS handshake, or half of its hello | a place, and no session | `TlsAcceptor::handshake_timeout`, or the idle timeout if that is shorter |
 /// | drips while a handler reads | a place and its handler | what the handler allows: a byte moves, so it is not idle |
 /// | does not read what a handler writes | a place, its handler, and what is queued | the idle timeout |
 /// | does not read what a handler has left, or bit by bit | a place and what is queued | the [close timeout](StartServer::close_timeout) in all, from the close on |

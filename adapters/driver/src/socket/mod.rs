@@ -37,8 +37,8 @@ pub use self::{
     system::{check_stream, extra_info, local_addr, reset_on_close},
 };
 
-/// A connected stream: the methods of [`AsyncRead`] and [`AsyncWrite`], on a shared reference, so
-/// that both directions work at once without a lock.
+/// A connected stream: the methods of [`AsyncRead`](::futures_io::AsyncRead) and
+/// [`AsyncWrite`](::futures_io::AsyncWrite), on a shared reference, so that both directions work at once without a lock.
 ///
 /// Each direction is polled by one party at a time, and always with that party's current waker. While it
 /// is polled, nothing may be asked of the stream that it belongs to: that would wait for itself.
