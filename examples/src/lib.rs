@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use millpond::{Address, Runtime};
 use millpond_smol::Smol;
 use millpond_tokio::Tokio;
@@ -22,6 +22,18 @@ pub enum RuntimeName {
     /// As many threads as there are processors
     #[default]
     Tokio,
+}
+
+/// The options of every program that connects or listens: on which runtime, and where.
+#[derive(Args, Debug)]
+#[non_exhaustive]
+pub struct On {
+    /// The runtime
+    #[arg(long, value_enum, default_value_t)]
+    pub runtime: RuntimeName,
+    /// The host
+    #[arg(long, default_value = "127.0.0.1")]
+    pub host: String,
 }
 
 /// Runs `program` on a runtime and waits for its end.

@@ -4,7 +4,6 @@
 
 use std::{
     io::{self, Read},
-    net::SocketAddr,
     process::{Command, Stdio},
     sync::Arc,
     thread,
@@ -12,10 +11,12 @@ use std::{
 };
 
 use futures_lite::future::block_on;
-use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Runtime, Socket,
-    Spawn, StdListener, StdSocket, connect_read_pipe, connect_write_pipe,
-};
+use millpond::{BoxFuture, Runtime, Spawn, connect_read_pipe, connect_write_pipe};
+
+#[path = "support/lacking.rs"]
+mod lacking;
+
+use crate::lacking::lacks;
 
 struct Hasty;
 
@@ -25,30 +26,12 @@ impl Spawn for Hasty {
     }
 }
 
+fn only_pipes_are_used() -> io::Error {
+    unreachable!("only pipes are used")
+}
+
 impl Runtime for Hasty {
-    fn connect<'a>(
-        &'a self,
-        _: &'a Address,
-        _: &'a ConnectOptions,
-    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
-        unreachable!("only pipes are used")
-    }
-
-    fn bind(&self, _: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
-        unreachable!("only pipes are used")
-    }
-
-    fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
-        unreachable!("only pipes are used")
-    }
-
-    fn adopt_listener(&self, _: StdListener) -> io::Result<Box<dyn Listener>> {
-        unreachable!("only pipes are used")
-    }
-
-    fn resolve<'a>(&'a self, _: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        unreachable!("only pipes are used")
-    }
+    lacks! { only_pipes_are_used(); connect bind adopt adopt_listener resolve }
 
     fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
         Box::pin(async {})

@@ -13,9 +13,13 @@ use std::{
 };
 
 use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, OpenError, Runtime,
-    Socket, Spawn, StdListener, StdSocket, open_connection,
+    Address, BoxFuture, ConnectOptions, OpenError, Runtime, Socket, Spawn, open_connection,
 };
+
+#[path = "support/lacking.rs"]
+mod lacking;
+
+use crate::lacking::{lacks, swallows};
 
 const ADDRESSES: usize = 3;
 
@@ -76,24 +80,20 @@ impl Drop for Counted {
 }
 
 impl Socket for Counted {
-    fn poll_read(&self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(0))
-    }
-
-    fn poll_write(&self, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(buf.len()))
-    }
-
-    fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
+    swallows! {}
 }
 
 impl Spawn for Scripted {
     fn spawn(&self, _: BoxFuture<'static, ()>) {}
 }
 
+fn nothing_else_is_asked() -> io::Error {
+    unreachable!()
+}
+
 impl Runtime for Scripted {
+    lacks! { nothing_else_is_asked(); bind adopt adopt_listener resolve }
+
     fn connect<'a>(
         &'a self,
         address: &'a Address,
@@ -117,22 +117,6 @@ impl Runtime for Scripted {
                 }
             }
         }))
-    }
-
-    fn bind(&self, _: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
-        unreachable!()
-    }
-
-    fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
-        unreachable!()
-    }
-
-    fn adopt_listener(&self, _: StdListener) -> io::Result<Box<dyn Listener>> {
-        unreachable!()
-    }
-
-    fn resolve<'a>(&'a self, _: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        unreachable!()
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {

@@ -13,11 +13,11 @@ use std::{
 
 use futures_lite::future::{self, block_on};
 use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, HandlerError, ListenOptions, Listener, Lookup,
-    Runtime, Server, Socket, Spawn, StartServer, StdListener, StdSocket, start_server,
+    Address, Bound, BoxFuture, HandlerError, ListenOptions, Listener, Runtime, Server, Socket,
+    Spawn, StartServer, start_server,
 };
 
-use crate::support::{Handle, Kept, Scripted, fails, ready};
+use crate::support::{Handle, Kept, Scripted, fails, lacking::lacks, ready};
 
 /// Tasks are polled by hand; connections come in when the test says so.
 #[derive(Clone, Default)]
@@ -83,13 +83,7 @@ impl Spawn for MadeUp {
 }
 
 impl Runtime for MadeUp {
-    fn connect<'a>(
-        &'a self,
-        _: &'a Address,
-        _: &'a ConnectOptions,
-    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
-        Box::pin(async { Err(ErrorKind::Unsupported.into()) })
-    }
+    lacks! { ErrorKind::Unsupported.into(); connect adopt adopt_listener resolve }
 
     fn bind(&self, address: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
         match address.to_string().as_str() {
@@ -97,18 +91,6 @@ impl Runtime for MadeUp {
             "192.0.2.2:80" => Err(ErrorKind::AddrInUse.into()),
             _ => Err(ErrorKind::AddrNotAvailable.into()),
         }
-    }
-
-    fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn adopt_listener(&self, _: StdListener) -> io::Result<Box<dyn Listener>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn resolve<'a>(&'a self, _: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async { Err(ErrorKind::Unsupported.into()) })
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {

@@ -24,6 +24,10 @@ mod operate;
 #[path = "../../../core/tests/support/mod.rs"]
 mod support;
 
+// What a runtime may lack is that of the driver's.
+#[path = "../../../adapters/driver/tests/support/lacking.rs"]
+mod lacking;
+
 // And giving up is that of the worlds'.
 #[path = "../../../adapters/sim/tests/support/cancel.rs"]
 mod cancel;

@@ -4,18 +4,20 @@ use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
     sync::{Arc, Mutex},
-    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, OpenError, Runtime,
-    Socket, Spawn, StdListener, StdSocket, open_connection,
+    Address, BoxFuture, ConnectOptions, OpenError, Runtime, Socket, Spawn, open_connection,
 };
 use millpond_core::interleave;
 use millpond_sim::{Sim, world};
 
-use crate::{happy_eyeballs::address, input::Input};
+use crate::{
+    happy_eyeballs::address,
+    input::Input,
+    lacking::{lacks, swallows},
+};
 
 /// What an address does, and how long that takes.
 #[derive(Clone, Copy, Debug)]
@@ -213,17 +215,7 @@ impl Drop for Held {
 }
 
 impl Socket for Held {
-    fn poll_read(&self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(0))
-    }
-
-    fn poll_write(&self, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(buf.len()))
-    }
-
-    fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
+    swallows! {}
 }
 
 impl Spawn for Net {
@@ -233,6 +225,8 @@ impl Spawn for Net {
 }
 
 impl Runtime for Net {
+    lacks! { ErrorKind::Unsupported.into(); bind adopt adopt_listener resolve }
+
     fn connect<'a>(
         &'a self,
         address: &'a Address,
@@ -267,21 +261,5 @@ impl Runtime for Net {
 
     fn now(&self) -> Instant {
         self.world.now()
-    }
-
-    fn bind(&self, _: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn adopt_listener(&self, _: StdListener) -> io::Result<Box<dyn Listener>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn resolve<'a>(&'a self, _: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async { Err(ErrorKind::Unsupported.into()) })
     }
 }

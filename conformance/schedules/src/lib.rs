@@ -16,3 +16,7 @@ mod receiving;
 mod serving;
 mod world;
 mod writing;
+
+// What a runtime may lack is that of the driver's own tests.
+#[path = "../../../adapters/driver/tests/support/lacking.rs"]
+mod lacking;

@@ -12,15 +12,15 @@ use std::{
 };
 
 use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Runtime, Socket,
-    Spawn, StdListener, StdSocket, StreamOptions, StreamReader, StreamWriter,
+    Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Runtime, Socket, Spawn,
+    StreamOptions, StreamReader, StreamWriter,
 };
 use shuttle::{
     future::{JoinHandle, block_on, spawn},
     sync::{Mutex, MutexGuard},
 };
 
-use crate::memory::connected;
+use crate::{lacking::lacks, memory::connected};
 
 pub(crate) const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
 
@@ -111,6 +111,8 @@ impl Spawn for World {
 }
 
 impl Runtime for World {
+    lacks! { ErrorKind::Unsupported.into(); adopt adopt_listener resolve }
+
     fn connect<'a>(
         &'a self,
         _: &'a Address,
@@ -134,18 +136,6 @@ impl Runtime for World {
 
     fn bind(&self, _: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
         Ok(Box::new(self.clone()))
-    }
-
-    fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn adopt_listener(&self, _: StdListener) -> io::Result<Box<dyn Listener>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn resolve<'a>(&'a self, _: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async { Err(ErrorKind::Unsupported.into()) })
     }
 
     /// For ever: no timer makes up for a wake-up that was lost.

@@ -15,16 +15,14 @@ use std::{
 
 use clap::Parser;
 use millpond::{Address, ReadError, StreamReader, StreamWriter, start_server};
-use millpond_examples::{RuntimeName, run};
+use millpond_examples::{On, run};
 
 const LIMIT: usize = 1024;
 
 #[derive(Parser)]
 struct Args {
-    #[arg(long, value_enum, default_value_t)]
-    runtime: RuntimeName,
-    #[arg(long, default_value = "127.0.0.1")]
-    host: String,
+    #[command(flatten)]
+    on: On,
     /// 0 for any that is free
     #[arg(long, default_value_t = 8889)]
     port: u16,
@@ -152,9 +150,9 @@ async fn handle(
 
 fn main() -> io::Result<()> {
     let args = Args::parse();
-    run(args.runtime, async |runtime| {
+    run(args.on.runtime, async |runtime| {
         let chat = Arc::new(Chat::default());
-        let server = start_server(runtime, (args.host, args.port), move |reader, writer| {
+        let server = start_server(runtime, (args.on.host, args.port), move |reader, writer| {
             handle(chat.clone(), reader, writer)
         })
         .limit(LIMIT)

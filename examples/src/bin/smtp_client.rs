@@ -7,7 +7,7 @@ use std::{io, path::PathBuf, time::Duration};
 use clap::Parser;
 use millpond::connect;
 use millpond_examples::{
-    RuntimeName, run,
+    On, run,
     smtp::{LINE_LIMIT, Mail, send},
     tls,
 };
@@ -17,10 +17,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
 struct Args {
-    #[arg(long, value_enum, default_value_t)]
-    runtime: RuntimeName,
-    #[arg(long, default_value = "127.0.0.1")]
-    host: String,
+    #[command(flatten)]
+    on: On,
     #[arg(long, default_value_t = 8025)]
     port: u16,
     /// Certificates of authorities to trust, instead of the system's
@@ -42,8 +40,8 @@ fn main() -> io::Result<()> {
         from: args.from,
         to: args.to,
     };
-    run(args.runtime, async |runtime| {
-        let mut stream = connect(runtime, (args.host, args.port))
+    run(args.on.runtime, async |runtime| {
+        let mut stream = connect(runtime, (args.on.host, args.port))
             .connect_timeout(CONNECT_TIMEOUT)
             .limit(LINE_LIMIT)
             .await?;

@@ -11,17 +11,15 @@ use std::{
 use clap::Parser;
 use millpond::StreamServer;
 use millpond_examples::{
-    RuntimeName, run,
+    On, run,
     smtp::{LINE_LIMIT, Mail, serve},
     tls,
 };
 
 #[derive(Parser)]
 struct Args {
-    #[arg(long, value_enum, default_value_t)]
-    runtime: RuntimeName,
-    #[arg(long, default_value = "127.0.0.1")]
-    host: String,
+    #[command(flatten)]
+    on: On,
     /// 0 for any that is free
     #[arg(long, default_value_t = 8025)]
     port: u16,
@@ -53,10 +51,10 @@ impl Mailbox {
 
 fn main() -> io::Result<()> {
     let args = Args::parse();
-    run(args.runtime, async |runtime| {
+    run(args.on.runtime, async |runtime| {
         let tls = tls::acceptor_for_localhost(&args.ca)?;
         let mailbox = Mailbox::default();
-        let server = StreamServer::new(runtime, (args.host, args.port), move |stream| {
+        let server = StreamServer::new(runtime, (args.on.host, args.port), move |stream| {
             let mailbox = mailbox.clone();
             serve(stream, tls.clone(), move |mail| mailbox.deliver(mail))
         })

@@ -6,14 +6,12 @@ use std::str::from_utf8;
 
 use clap::Parser;
 use millpond::{BoxError, open_connection};
-use millpond_examples::{RuntimeName, run};
+use millpond_examples::{On, run};
 
 #[derive(Parser)]
 struct Args {
-    #[arg(long, value_enum, default_value_t)]
-    runtime: RuntimeName,
-    #[arg(long, default_value = "127.0.0.1")]
-    host: String,
+    #[command(flatten)]
+    on: On,
     #[arg(long, default_value_t = 8888)]
     port: u16,
     #[arg(default_value = "Hello World!")]
@@ -22,8 +20,8 @@ struct Args {
 
 fn main() -> Result<(), BoxError> {
     let args = Args::parse();
-    run(args.runtime, async |runtime| {
-        let (mut reader, mut writer) = open_connection(runtime, (args.host, args.port)).await?;
+    run(args.on.runtime, async |runtime| {
+        let (mut reader, mut writer) = open_connection(runtime, (args.on.host, args.port)).await?;
 
         println!("Send: {:?}", args.message);
         writer.write(args.message.as_bytes())?;

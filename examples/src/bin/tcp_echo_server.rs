@@ -6,14 +6,12 @@ use std::{io, str::from_utf8};
 
 use clap::Parser;
 use millpond::{BoxError, StreamReader, StreamWriter, start_server};
-use millpond_examples::{RuntimeName, run, socket_name};
+use millpond_examples::{On, run, socket_name};
 
 #[derive(Parser)]
 struct Args {
-    #[arg(long, value_enum, default_value_t)]
-    runtime: RuntimeName,
-    #[arg(long, default_value = "127.0.0.1")]
-    host: String,
+    #[command(flatten)]
+    on: On,
     /// 0 for any that is free
     #[arg(long, default_value_t = 8888)]
     port: u16,
@@ -40,8 +38,8 @@ async fn handle_echo(mut reader: StreamReader, mut writer: StreamWriter) -> Resu
 
 fn main() -> io::Result<()> {
     let args = Args::parse();
-    run(args.runtime, async |runtime| {
-        let server = start_server(runtime, (args.host, args.port), handle_echo).await?;
+    run(args.on.runtime, async |runtime| {
+        let server = start_server(runtime, (args.on.host, args.port), handle_echo).await?;
         let addresses: Vec<_> = server.sockets().iter().map(socket_name).collect();
         println!("Serving on {}", addresses.join(", "));
         server.serve_forever().await?;

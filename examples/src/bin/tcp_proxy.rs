@@ -14,17 +14,15 @@ use futures_util::future::try_join;
 use millpond::{
     Address, BoxError, Runtime, StreamReader, StreamWriter, open_connection, start_server,
 };
-use millpond_examples::{RuntimeName, run};
+use millpond_examples::{On, run};
 
 /// The most that is read at once.
 const PIECE: usize = 64 * 1024;
 
 #[derive(Parser)]
 struct Args {
-    #[arg(long, value_enum, default_value_t)]
-    runtime: RuntimeName,
-    #[arg(long, default_value = "127.0.0.1")]
-    host: String,
+    #[command(flatten)]
+    on: On,
     /// 0 for any that is free
     #[arg(long, default_value_t = 8890)]
     port: u16,
@@ -97,14 +95,14 @@ async fn copy(reader: &mut StreamReader, writer: &mut StreamWriter) -> io::Resul
 
 fn main() -> io::Result<()> {
     let args = Args::parse();
-    run(args.runtime, async |runtime| {
+    run(args.on.runtime, async |runtime| {
         let upstream = Upstream {
             runtime: runtime.clone(),
             address: args.upstream,
             connect_timeout: args.connect_timeout,
             idle_timeout: args.idle_timeout,
         };
-        let server = start_server(runtime, (args.host, args.port), move |reader, writer| {
+        let server = start_server(runtime, (args.on.host, args.port), move |reader, writer| {
             upstream.clone().handle(reader, writer)
         })
         .max_connections(args.max_connections)

@@ -8,14 +8,12 @@ use std::{io, path::PathBuf};
 
 use clap::Parser;
 use millpond::{Stream, StreamServer};
-use millpond_examples::{RuntimeName, run, tls};
+use millpond_examples::{On, run, tls};
 
 #[derive(Parser)]
 struct Args {
-    #[arg(long, value_enum, default_value_t)]
-    runtime: RuntimeName,
-    #[arg(long, default_value = "127.0.0.1")]
-    host: String,
+    #[command(flatten)]
+    on: On,
     /// 0 for any that is free
     #[arg(long, default_value_t = 8890)]
     port: u16,
@@ -40,9 +38,9 @@ async fn handle_echo(mut stream: Stream) -> io::Result<()> {
 
 fn main() -> io::Result<()> {
     let args = Args::parse();
-    run(args.runtime, async |runtime| {
+    run(args.on.runtime, async |runtime| {
         let tls = tls::acceptor_for_localhost(&args.ca)?;
-        let server = StreamServer::new(runtime, (args.host, args.port), handle_echo)
+        let server = StreamServer::new(runtime, (args.on.host, args.port), handle_echo)
             .tls(tls)
             .on_handshake_error(|_, error| println!("Refused: {error}"));
         server.start_serving().await?;

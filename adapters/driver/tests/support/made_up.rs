@@ -7,15 +7,16 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use futures_lite::future;
 use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, ExtraInfo, FuturesIo, ListenOptions, Listener,
-    Lookup, Runtime, Socket, Spawn, StdListener, StdSocket,
+    Address, BoxFuture, ConnectOptions, ExtraInfo, FuturesIo, Lookup, Runtime, Socket, Spawn,
+    StdSocket,
 };
+
+use super::lacking::{lacks, swallows};
 
 pub const BLACK_HOLE: &str = "192.0.2.1:80";
 pub const REFUSES: &str = "192.0.2.2:80";
@@ -88,17 +89,7 @@ impl Drop for CountDrop {
 struct Itself(Address, Arc<AtomicUsize>);
 
 impl Socket for Itself {
-    fn poll_read(&self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(0))
-    }
-
-    fn poll_write(&self, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(buf.len()))
-    }
-
-    fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
+    swallows! {}
 
     fn abort(&self) {
         self.1.fetch_add(1, Ordering::Relaxed);
@@ -117,6 +108,8 @@ impl Spawn for MadeUp {
 }
 
 impl Runtime for MadeUp {
+    lacks! { ErrorKind::Unsupported.into(); bind adopt_listener }
+
     fn connect<'a>(
         &'a self,
         address: &'a Address,
@@ -148,16 +141,8 @@ impl Runtime for MadeUp {
         }
     }
 
-    fn bind(&self, _: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
     fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
         self.adopted.fetch_add(1, Ordering::Relaxed);
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn adopt_listener(&self, _: StdListener) -> io::Result<Box<dyn Listener>> {
         Err(ErrorKind::Unsupported.into())
     }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(unreachable_pub, reason = "a module of tests")]
 
+pub mod lacking;
 pub mod made_up;
 pub mod plain;
 #[cfg(feature = "__tls")]

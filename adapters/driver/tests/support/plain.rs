@@ -2,16 +2,17 @@
 
 use std::{
     io::{self, ErrorKind},
-    net::SocketAddr,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, FuturesIo, ListenOptions, Listener, Lookup, Runtime,
-    Socket, Spawn, StdListener, StdSocket, os,
+    Address, Bound, BoxFuture, FuturesIo, ListenOptions, Listener, Runtime, Socket, Spawn,
+    StdListener, os,
 };
+
+use super::lacking::lacks;
 
 pub struct Plain;
 
@@ -54,29 +55,15 @@ impl Spawn for Plain {
 }
 
 impl Runtime for Plain {
-    fn connect<'a>(
-        &'a self,
-        _: &'a Address,
-        _: &'a ConnectOptions,
-    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
-        Box::pin(async { Err(ErrorKind::Unsupported.into()) })
-    }
+    lacks! { ErrorKind::Unsupported.into(); connect adopt resolve }
 
     fn bind(&self, address: &Address, options: &ListenOptions) -> io::Result<Box<dyn Bound>> {
         bind(address, options)
     }
 
-    fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
     fn adopt_listener(&self, listener: StdListener) -> io::Result<Box<dyn Listener>> {
         listener.set_nonblocking(true)?;
         Ok(Box::new(Held(listener)))
-    }
-
-    fn resolve<'a>(&'a self, _: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async { Err(ErrorKind::Unsupported.into()) })
     }
 
     fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {

@@ -11,8 +11,8 @@ use std::{
 };
 
 use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, ExtraInfo, ListenOptions, Listener, Lookup, Runtime,
-    Socket, Spawn, StdListener, StdSocket, Stream, TlsAcceptor, TlsConnector,
+    Address, BoxFuture, ConnectOptions, ExtraInfo, Runtime, Socket, Spawn, Stream, TlsAcceptor,
+    TlsConnector,
     rustls::{
         self, ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig,
         ServerConnection, SupportedProtocolVersion,
@@ -23,7 +23,7 @@ use millpond::{
     },
 };
 
-use super::{Alarm, world::World};
+use super::{Alarm, lacking::lacks, world::World};
 
 pub const NAME: &str = "example.org";
 
@@ -393,28 +393,14 @@ impl Spawn for Wired {
 }
 
 impl Runtime for Wired {
+    lacks! { ErrorKind::Unsupported.into(); bind adopt adopt_listener resolve }
+
     fn connect<'a>(
         &'a self,
         _: &'a Address,
         _: &'a ConnectOptions,
     ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
         Box::pin(async { Ok(self.1.lock().unwrap().take().unwrap()) })
-    }
-
-    fn bind(&self, _: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn adopt_listener(&self, _: StdListener) -> io::Result<Box<dyn Listener>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn resolve<'a>(&'a self, _: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async { Err(ErrorKind::Unsupported.into()) })
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {

@@ -18,9 +18,10 @@ use std::{
 
 use futures_lite::future::block_on;
 use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Runtime, Server,
-    Socket, Spawn, StartServer, StdListener, StdSocket,
+    Address, Bound, BoxFuture, ListenOptions, Listener, Runtime, Server, Socket, Spawn, StartServer,
 };
+
+use super::lacking::lacks;
 
 /// Where everything happens. Clones are the same world.
 #[derive(Clone)]
@@ -327,29 +328,11 @@ impl Spawn for World {
 }
 
 impl Runtime for World {
-    fn connect<'a>(
-        &'a self,
-        _: &'a Address,
-        _: &'a ConnectOptions,
-    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
-        Box::pin(async { Err(ErrorKind::Unsupported.into()) })
-    }
+    lacks! { ErrorKind::Unsupported.into(); connect adopt adopt_listener resolve }
 
     fn bind(&self, address: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
         self.lock().bound += 1;
         Ok(Box::new(At(self.clone(), address.tcp().unwrap())))
-    }
-
-    fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn adopt_listener(&self, _: StdListener) -> io::Result<Box<dyn Listener>> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    fn resolve<'a>(&'a self, _: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async { Err(ErrorKind::Unsupported.into()) })
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
