@@ -144,6 +144,52 @@ fn a_cut_that_a_writer_sees_first_is_truncated() {
     }
 }
 
+/// As in asyncio. Whether what came is all is for the reader to know, not for a close: nothing that was
+/// written is lost.
+#[test]
+fn a_cut_fails_no_close_that_has_nothing_to_deliver() {
+    for version in VERSIONS {
+        for sees in [Sees::Read, Sees::Write, Sees::Close] {
+            let scene = Scene::new();
+            let (mut client, _raw, _server) = against_raw(&scene, version);
+            client.write(b"question").unwrap();
+            scene.run(client.flush()).unwrap();
+            scene.wire.end(Way::ToClient);
+            match sees {
+                Sees::Read => assert_eq!(scene.run(client.read(1)), Err(ReadError::Truncated)),
+                Sees::Write => drop(client.write(b"?").unwrap_err()),
+                Sees::Close => {}
+            }
+            client.close();
+            scene.run(client.wait_closed()).unwrap();
+            assert_eq!(scene.run(client.read(1)), Err(ReadError::Truncated));
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Sees {
+    Read,
+    Write,
+    Close,
+}
+
+#[test]
+fn a_cut_fails_a_close_that_has_something_to_deliver() {
+    for version in VERSIONS {
+        let scene = Scene::new();
+        let (mut client, _raw, _server) = against_raw(&scene, version);
+        scene.wire.pace(Way::ToServer, Pace::Busy);
+        client.write(&[7; 1_000_000]).unwrap();
+        scene.wire.end(Way::ToClient);
+        client.close();
+        let Err(WriteError::Transport(error)) = scene.run(client.wait_closed()) else {
+            panic!("it is lost");
+        };
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+    }
+}
+
 /// What the socket below keeps back is flushed by nobody but TLS.
 #[test]
 fn the_goodbye_arrives_through_a_socket_that_keeps_back_what_it_is_given() {

@@ -108,6 +108,8 @@ pub(crate) async fn a_connection_that_is_cut_is_truncated_behind_all_that_came(m
                 }
                 other => panic!("{other:?}"),
             }
+            writer.close();
+            writer.wait_closed().await.unwrap();
         }
     }
 }
@@ -277,5 +279,7 @@ pub(crate) async fn a_writer_that_never_reads_learns_of_a_cut(mut setup: Setup) 
         };
         assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
         assert_eq!(near.read(1).await, Err(ReadError::Truncated));
+        near.close();
+        near.wait_closed().await.unwrap();
     }
 }

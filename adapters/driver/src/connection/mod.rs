@@ -21,7 +21,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use millpond_core::{Event, Spent, Transmit, TransportError, WriteError, Writer};
+use millpond_core::{Event, Spent, Transmit, TransportError, Truncated, WriteError, Writer};
 
 use self::{
     activity::Activity,
@@ -148,6 +148,9 @@ enum Direction {
     /// The peer was told of its end, or there is none. So there is nothing to tell when the stream is
     /// closed.
     Over,
+    /// The peer has cut the connection off when nothing was on its way to it: the stream has failed, and
+    /// nothing of what was written is lost.
+    CutOff,
 }
 
 /// Wakes the flusher.
@@ -403,6 +406,18 @@ impl Connection {
             None if sending.core.queued() == 0 && flushed => Poll::Ready(Ok(())),
             None => Poll::Pending,
         };
+        self.wait_for(&answer, change, ticket, cx);
+        answer
+    }
+
+    /// Waits for the end of the stream, and how it has ended for what was written.
+    pub(crate) fn poll_closed(
+        self: &Arc<Self>,
+        ticket: &mut Ticket,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), WriteError>> {
+        let change = self.begin_wait();
+        let answer = change.sending.poll_closed();
         self.wait_for(&answer, change, ticket, cx);
         answer
     }
@@ -1053,7 +1068,28 @@ impl Sending {
     }
 
     fn fail(&mut self, error: impl Into<TransportError>) {
+        let error = error.into();
+        let is_cut = error.get_ref().is::<Truncated>();
+        if is_cut && !self.core.is_closed() && !self.is_under_way() {
+            self.direction = Direction::CutOff;
+        }
         self.spent.append(self.core.fail(error));
+    }
+
+    /// Whether something of what was written is not with the system.
+    fn is_under_way(&self) -> bool {
+        let socket = self.socket.as_ref();
+        self.core.queued() > 0 || socket.is_some_and(|socket| socket.wants_flush())
+    }
+
+    fn poll_closed(&self) -> Poll<Result<(), WriteError>> {
+        match self.core.error() {
+            // What may be missing is for the reader to know.
+            Some(_) if self.direction == Direction::CutOff => Poll::Ready(Ok(())),
+            Some(error) => Poll::Ready(Err(WriteError::Transport(error.clone()))),
+            None if self.core.is_closed() => Poll::Ready(Ok(())),
+            None => Poll::Pending,
+        }
     }
 
     /// After a change: who is to be woken, and is the socket to be closed?

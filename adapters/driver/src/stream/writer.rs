@@ -472,6 +472,10 @@ impl StreamWriter {
     /// dropped and asked again; and a failure is met by whoever reads, writes or has something queued,
     /// where asyncio reads in the background, too.
     ///
+    /// `As in asyncio:` a peer that hangs up without an end, as TLS can tell, fails no close that has
+    /// nothing left to deliver. Whether what came is all is what [`read`](crate::StreamReader::read)
+    /// says.
+    ///
     /// # Errors
     ///
     /// [`WriteError::Transport`] if the transport has failed, so that not everything was delivered.
@@ -486,15 +490,7 @@ impl StreamWriter {
     #[doc(alias = "aclose")]
     pub async fn wait_closed(&mut self) -> Result<(), WriteError> {
         let mut waiting = Waiting::new(&self.connection);
-        poll_fn(|cx| {
-            self.connection
-                .poll_until(&mut waiting.ticket, cx, |core| match core.error() {
-                    Some(error) => Poll::Ready(Err(WriteError::Transport(error.clone()))),
-                    None if core.is_closed() => Poll::Ready(Ok(())),
-                    None => Poll::Pending,
-                })
-        })
-        .await
+        poll_fn(|cx| self.connection.poll_closed(&mut waiting.ticket, cx)).await
     }
 
     /// Drops what is queued and resets the connection.
