@@ -4,12 +4,16 @@ use std::{
     fmt,
     pin::Pin,
     sync::{Arc, Weak},
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use millpond_core::ReadError;
 
-use super::{Connection, receiving::End, waiters::Ticket};
+use super::{
+    Connection,
+    receiving::End,
+    waiters::{Ticket, WaitList, Waiting},
+};
 use crate::{runtime::Turns, socket::StreamMode};
 
 /// Ends when the peer has ended or reset the stream; made by
@@ -18,10 +22,18 @@ use crate::{runtime::Turns, socket::StreamMode};
 /// It borrows nothing and does not keep the stream alive.
 #[must_use = "does nothing unless awaited"]
 pub struct Closed {
-    connection: Weak<Connection>,
+    waiting: Waiting<Watchers>,
     mode: StreamMode,
-    ticket: Ticket,
     turns: Turns,
+}
+
+/// The tasks that wait for the end of a connection.
+struct Watchers(Weak<Connection>);
+
+impl WaitList for Watchers {
+    fn leave(&self, ticket: &mut Ticket) -> Option<Waker> {
+        self.0.upgrade()?.listening().leave(ticket)
+    }
 }
 
 impl Closed {
@@ -31,16 +43,16 @@ impl Closed {
 
     pub(crate) fn of(connection: Weak<Connection>, mode: StreamMode) -> Self {
         Self {
-            connection,
+            waiting: Waiting::new(Watchers(connection)),
             mode,
-            ticket: Ticket::default(),
             turns: Turns::default(),
         }
     }
 
     fn poll_end(&mut self, cx: &Context<'_>) -> Poll<End> {
-        match self.connection.upgrade() {
-            Some(connection) => connection.poll_end(&mut self.ticket, &mut self.turns, cx),
+        let Waiting { list, ticket } = &mut self.waiting;
+        match list.0.upgrade() {
+            Some(connection) => connection.poll_end(ticket, &mut self.turns, cx),
             None => Poll::Ready(End::Eof), // by dropping both halves
         }
     }
@@ -57,14 +69,6 @@ impl Future for Closed {
             End::Eof => Ok(()),
             End::Failed(error) => Err(ReadError::from(&error)),
         })
-    }
-}
-
-impl Drop for Closed {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.upgrade() {
-            connection.listening().forget(&mut self.ticket);
-        }
     }
 }
 

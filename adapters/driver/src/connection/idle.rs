@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Connection, activity::Activity};
+use super::{Connection, activity::Activity, ending::Failure};
 use crate::runtime::{BoxFuture, Runtime};
 
 /// How long a handler whose connection was ended may take to end by itself, at the most.
@@ -94,10 +94,10 @@ impl Idle {
             if left.is_zero() {
                 let grace = self.timeout.min(GRACE);
                 self.watch = Watch::Grace(self.activity.runtime().sleep(grace));
-                connection.time_out(io::Error::new(
+                connection.fail(Failure::Idle(io::Error::new(
                     io::ErrorKind::TimedOut,
                     format!("nothing was read or written for {:?}", self.timeout),
-                ));
+                )));
             } else {
                 self.watch = Watch::Asleep(self.activity.runtime().sleep(left));
             }

@@ -1,4 +1,4 @@
-//! Letting a closed connection end in peace.
+//! Lingering close: reads and drops what still comes, so that no reset destroys the last bytes sent.
 
 use std::{
     future::poll_fn,

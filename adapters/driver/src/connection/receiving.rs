@@ -10,6 +10,7 @@ use millpond_core::TransportError;
 
 use super::{
     Connection,
+    ending::Failure,
     scratch::with_scratch,
     waiters::{Ticket, Waiters},
 };
@@ -35,7 +36,7 @@ pub(crate) struct Receiving {
     reader: Reader,
 }
 
-/// Whether there is somebody to read for.
+/// Whether the reader still exists.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Reader {
     Here,
@@ -75,16 +76,16 @@ struct Asked {
     is_news: bool,
 }
 
-/// Those who wait for something to come.
+/// The reader and the tasks that wait for the peer's end.
 ///
-/// This is the one waker that the read side of the socket ever sees, so that it does not matter who
-/// polled it last. Invariant: whoever waits was registered here before the socket was polled for it, or
-/// was found to be closed or full; and each wake-up reaches all. So nobody depends on what becomes of the
+/// This is the one waker that the read side of the socket ever sees, so that it does not matter which
+/// task polled it last. Invariant: a task was registered here before the socket was polled for it, or was
+/// found to be closed or full; and each wake-up reaches all. So no task depends on what becomes of the
 /// others.
 #[derive(Default)]
 pub(crate) struct Listening {
     reader: AtomicWaker,
-    /// Those who wait for the end alone.
+    /// Tasks that wait for the end alone.
     watchers: Mutex<Waiters>,
 }
 
@@ -108,9 +109,9 @@ impl Listening {
         drop(before);
     }
 
-    pub(crate) fn forget(&self, ticket: &mut Ticket) {
-        let watcher = self.watchers().leave(ticket);
-        drop(watcher);
+    /// Returns the waker that waited with this ticket, to be dropped once no lock is held.
+    pub(super) fn leave(&self, ticket: &mut Ticket) -> Option<Waker> {
+        self.watchers().leave(ticket)
     }
 
     fn watchers(&self) -> MutexGuard<'_, Waiters> {
@@ -338,7 +339,7 @@ impl Connection {
     /// What a read means; an end is an error.
     fn judge(&self, read: io::Result<usize>) -> Result<Received, End> {
         match read {
-            Ok(0) => match self.told_to_the_writer() {
+            Ok(0) => match self.failure_of_writing() {
                 // The kernel reports a reset once, to whichever side asks first, and then an end.
                 Some(error) => Err(End::Failed(error)),
                 None => Err(End::Eof),
@@ -348,7 +349,7 @@ impl Connection {
             Err(error) => {
                 // What cut the stream off says more than that it was.
                 let cut_off = error.kind() == io::ErrorKind::UnexpectedEof;
-                Err(End::Failed(match self.told_to_the_writer() {
+                Err(End::Failed(match self.failure_of_writing() {
                     Some(cause) if cut_off => cause,
                     Some(_) | None => TransportError::from(error),
                 }))
@@ -357,7 +358,7 @@ impl Connection {
     }
 
     /// Not a broken pipe: that is what writing gives after the peer's proper end.
-    fn told_to_the_writer(&self) -> Option<TransportError> {
+    fn failure_of_writing(&self) -> Option<TransportError> {
         let failure = self.inspect(|core| core.error().cloned());
         failure.filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
     }
@@ -375,8 +376,8 @@ impl Connection {
             Poll::Ready(Received::Bytes(_)) => self.touch(),
             Poll::Ready(Received::End(end)) if asked.is_news => {
                 match end {
-                    // Both directions have failed, and the system tells only one of them.
-                    End::Failed(error) => self.fail(error.clone()),
+                    // Both directions have failed, and the system reports it to only one of them.
+                    End::Failed(error) => self.fail(Failure::Read(error.clone())),
                     End::Eof => self.hear(), // it may be the end of both
                 }
                 self.listening().wake_all();

@@ -1,15 +1,15 @@
-//! What a connection hears of the shutdown of its server.
+//! Whether the server of a connection has begun a graceful shutdown.
 
 use std::{
     fmt,
     pin::Pin,
     sync::{PoisonError, Weak},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use super::{
     Connection,
-    waiters::{Ticket, Waiters},
+    waiters::{Ticket, WaitList, Waiters, Waiting},
 };
 use crate::sync::{
     Mutex, MutexGuard,
@@ -34,16 +34,16 @@ impl IdleReads {
     }
 }
 
-/// Whether a graceful shutdown has begun, and those who wait for it.
+/// Whether a graceful shutdown has begun, and the tasks that wait for it.
 #[derive(Default)]
 pub(crate) struct ShutdownNotice {
     /// Looked at by the reader whenever it would wait.
     ends_idle_reads: AtomicBool,
-    waiting: Mutex<Waiting>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct State {
     begun: bool,
     waiters: Waiters,
 }
@@ -61,30 +61,25 @@ impl ShutdownNotice {
         self.ends_idle_reads.load(Ordering::SeqCst)
     }
 
-    /// Also when there is nothing left to be told of.
+    /// Also when the connection is gone.
     pub(crate) fn wake_all(&self) {
         let waiters = self.lock().waiters.take();
         waiters.wake();
     }
 
     fn poll_begun(&self, ticket: &mut Ticket, cx: &Context<'_>) -> Poll<()> {
-        let mut waiting = self.lock();
-        if waiting.begun {
+        let mut state = self.lock();
+        if state.begun {
             return Poll::Ready(());
         }
-        let before = waiting.waiters.wait(ticket, cx);
-        drop(waiting);
+        let before = state.waiters.wait(ticket, cx);
+        drop(state);
         drop(before);
         Poll::Pending
     }
 
-    fn forget(&self, ticket: &mut Ticket) {
-        let waker = self.lock().waiters.leave(ticket);
-        drop(waker);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,15 +91,22 @@ impl ShutdownNotice {
 /// are gone.
 #[must_use = "does nothing unless awaited"]
 pub struct ShutdownRequested {
-    connection: Weak<Connection>,
-    ticket: Ticket,
+    waiting: Waiting<Noticed>,
+}
+
+/// The tasks that wait for the shutdown of a connection's server.
+struct Noticed(Weak<Connection>);
+
+impl WaitList for Noticed {
+    fn leave(&self, ticket: &mut Ticket) -> Option<Waker> {
+        self.0.upgrade()?.shutdown().lock().waiters.leave(ticket)
+    }
 }
 
 impl ShutdownRequested {
     pub(crate) fn new(connection: Weak<Connection>) -> Self {
         Self {
-            connection,
-            ticket: Ticket::default(),
+            waiting: Waiting::new(Noticed(connection)),
         }
     }
 }
@@ -113,17 +115,10 @@ impl Future for ShutdownRequested {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(connection) = self.connection.upgrade() else {
-            return Poll::Ready(());
-        };
-        connection.shutdown().poll_begun(&mut self.ticket, cx)
-    }
-}
-
-impl Drop for ShutdownRequested {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.upgrade() {
-            connection.shutdown().forget(&mut self.ticket);
+        let Waiting { list, ticket } = &mut self.waiting;
+        match list.0.upgrade() {
+            Some(connection) => connection.shutdown().poll_begun(ticket, cx),
+            None => Poll::Ready(()),
         }
     }
 }

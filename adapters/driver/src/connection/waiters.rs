@@ -1,4 +1,4 @@
-//! Those who wait for something to change, where there can be several.
+//! Tasks that wait for something to change, where there can be several.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +6,7 @@ use std::{
     task::{Context, Waker},
 };
 
-/// Each has one ticket, however often it asks, until all are woken or it leaves.
+/// Each has one ticket, however often it is polled, until all are woken or it leaves.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     wakers: BTreeMap<u64, Waker>,
@@ -14,12 +14,12 @@ pub(crate) struct Waiters {
     next: u64,
 }
 
-/// Who was in a list, to be woken or dropped once no lock is held: a waker may run anything.
+/// The tasks of a list, to be woken or dropped once no lock is held: a waker may run anything.
 #[derive(Debug, Default)]
 #[must_use]
 pub(crate) struct Wakers(BTreeMap<u64, Waker>);
 
-/// Under which somebody waits in a list, once it had to.
+/// The number under which a task waits in a list, once it had to.
 #[derive(Debug, Default)]
 pub(crate) struct Ticket(Option<u64>);
 
@@ -58,7 +58,7 @@ impl Wakers {
 }
 
 impl Ticket {
-    /// Whether somebody has had to wait with it, and may be in the list.
+    /// Whether its task has had to wait, and may be in the list.
     #[inline]
     pub(crate) fn is_used(&self) -> bool {
         self.0.is_some()
@@ -67,18 +67,24 @@ impl Ticket {
 
 /// What has such a list, under a lock.
 pub(crate) trait WaitList {
-    /// `work` is done under the lock.
-    fn with_waiters<T>(&self, work: impl FnOnce(&mut Waiters) -> T) -> T;
+    /// Takes the waker of `ticket` off the list. It is dropped when the lock is released.
+    fn leave(&self, ticket: &mut Ticket) -> Option<Waker>;
 }
 
-/// A wait in the list of `list`, which is left when this is dropped.
-pub(crate) struct Waiting<'a, L: WaitList> {
-    list: &'a L,
+impl<L: WaitList> WaitList for &L {
+    fn leave(&self, ticket: &mut Ticket) -> Option<Waker> {
+        L::leave(self, ticket)
+    }
+}
+
+/// A wait in a list, which it leaves when it is dropped.
+pub(crate) struct Waiting<L: WaitList> {
+    pub(crate) list: L,
     pub(crate) ticket: Ticket,
 }
 
-impl<'a, L: WaitList> Waiting<'a, L> {
-    pub(crate) fn new(list: &'a L) -> Self {
+impl<L: WaitList> Waiting<L> {
+    pub(crate) fn new(list: L) -> Self {
         Self {
             list,
             ticket: Ticket::default(),
@@ -86,18 +92,11 @@ impl<'a, L: WaitList> Waiting<'a, L> {
     }
 }
 
-impl<L: WaitList> Waiting<'_, L> {
-    fn leave(&mut self) {
-        let waker = self.list.with_waiters(|all| all.leave(&mut self.ticket));
-        drop(waker); // not under the lock
-    }
-}
-
-impl<L: WaitList> Drop for Waiting<'_, L> {
+impl<L: WaitList> Drop for Waiting<L> {
     #[inline]
     fn drop(&mut self) {
         if self.ticket.is_used() {
-            self.leave();
+            drop(self.list.leave(&mut self.ticket));
         }
     }
 }

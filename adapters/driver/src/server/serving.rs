@@ -6,13 +6,13 @@ use std::{
     future::poll_fn,
     io, mem,
     sync::{Arc, PoisonError},
-    task::Poll,
+    task::{Poll, Waker},
     time::Duration,
 };
 
 use super::{accepting::Accepting, handling::Client};
 use crate::{
-    connection::{Connection, IdleReads, Places, WaitList, Waiters, Waiting},
+    connection::{Connection, IdleReads, Places, Ticket, WaitList, Waiters, Waiting},
     error::{BoxError, HandlerError, OpenError},
     runtime::{BoxFuture, Runtime},
     socket::{Address, Bound, Listener, SocketOptions},
@@ -217,8 +217,8 @@ impl Serving {
 }
 
 impl WaitList for Serving {
-    fn with_waiters<T>(&self, work: impl FnOnce(&mut Waiters) -> T) -> T {
-        work(&mut self.lock().waiters)
+    fn leave(&self, ticket: &mut Ticket) -> Option<Waker> {
+        self.lock().waiters.leave(ticket)
     }
 }
 

@@ -29,13 +29,13 @@ pub struct Cork(Arc<Connection>);
 
 impl Cork {
     pub(crate) fn new(connection: Arc<Connection>) -> Self {
-        connection.hold_back();
+        connection.cork();
         Self(connection)
     }
 }
 
 impl Drop for Cork {
     fn drop(&mut self) {
-        self.0.let_go();
+        self.0.uncork();
     }
 }
