@@ -246,13 +246,11 @@ impl Executor {
             }
             Next::Due(Due::Wake(waker)) => waker.wake(),
             Next::Due(Due::Arrival(number, side)) => {
-                self.shared
-                    .with(|state, deferred| state.deliver(number, side, deferred));
+                self.shared.lock().deliver(number, side);
             }
             Next::Due(Due::Fault(number, direction, fault)) => {
-                self.shared.with(|state, deferred| {
-                    state.apply_after(number, direction.writer(), 0, fault, deferred);
-                })
+                let side = direction.writer();
+                self.shared.lock().apply_after(number, side, 0, fault);
             }
             Next::Due(Due::Outage(hosts, begins)) => {
                 self.shared.lock().set_outage(hosts, begins);

@@ -198,7 +198,8 @@ impl Host {
     ) -> io::Result<Option<SimSocket>> {
         let made = self
             .shared
-            .with(|state, deferred| state.attempt(number, self.id, address, options, deferred))?;
+            .lock()
+            .attempt(number, self.id, address, options)?;
         Ok(made.map(|end| SimSocket::new(self.shared.clone(), end)))
     }
 

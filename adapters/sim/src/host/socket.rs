@@ -38,8 +38,7 @@ impl SimSocket {
 
 impl Socket for SimSocket {
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.shared
-            .with(|state, deferred| state.poll_read(cx, self.at, buf, deferred))
+        self.shared.lock().poll_read(cx, self.at, buf)
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
@@ -51,15 +50,11 @@ impl Socket for SimSocket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.shared
-            .with(|state, deferred| state.poll_write(cx, self.at, bufs, deferred))
+        self.shared.lock().poll_write(cx, self.at, bufs)
     }
 
     fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(
-            self.shared
-                .with(|state, deferred| state.finish(self.at, deferred)),
-        )
+        Poll::Ready(self.shared.lock().finish(self.at))
     }
 
     fn is_plain(&self) -> bool {
@@ -91,8 +86,7 @@ impl Socket for SimSocket {
 
 impl Drop for SimSocket {
     fn drop(&mut self) {
-        self.shared
-            .with(|state, deferred| state.close(self.at, deferred));
+        self.shared.lock().close(self.at);
     }
 }
 
@@ -127,8 +121,7 @@ impl Bound for SimBound {
 
 impl Drop for SimBound {
     fn drop(&mut self) {
-        self.shared
-            .with(|state, deferred| state.close_port(self.id, deferred));
+        self.shared.lock().close_port(self.id);
     }
 }
 
@@ -138,8 +131,7 @@ struct SimListener(SimBound);
 impl Listener for SimListener {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
         let shared = &self.0.shared;
-        let end =
-            ready!(shared.with(|state, deferred| state.poll_accept(self.0.id, cx, deferred)))?;
+        let end = ready!(shared.lock().poll_accept(self.0.id, cx))?;
         Poll::Ready(Ok(Box::new(SimSocket::new(shared.clone(), end))))
     }
 

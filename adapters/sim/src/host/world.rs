@@ -164,9 +164,7 @@ impl World {
     /// ```
     pub fn connection(&self, options: &StreamOptions) -> (Halves, Halves) {
         let here = self.here();
-        let number = self
-            .shared
-            .with(|state, deferred| state.connect_directly(here.id, deferred));
+        let number = self.shared.lock().connect_directly(here.id);
         let spawner: Arc<dyn Spawn> = Arc::new(here);
         let open = |end| {
             let socket = SimSocket::new(self.shared.clone(), end);
@@ -227,9 +225,7 @@ impl World {
     /// ```
     pub fn pipe_sockets(&self) -> (Box<dyn Socket>, Box<dyn Socket>) {
         let host = self.here().id;
-        let number = self
-            .shared
-            .with(|state, deferred| state.make_pipe(host, deferred));
+        let number = self.shared.lock().make_pipe(host);
         let [read, write] = SimSocket::pipe(&self.shared, number);
         (Box::new(read), Box::new(write))
     }
@@ -318,8 +314,7 @@ impl World {
     /// });
     /// ```
     pub fn inject(&self, fault: Fault) {
-        self.shared
-            .with(|state, deferred| state.inject(fault, deferred));
+        self.shared.lock().inject(fault);
     }
 
     /// Stops all faults: those that are planned and have not happened yet, errors of accepting
@@ -448,8 +443,7 @@ impl World {
     /// });
     /// ```
     pub fn fail_accepts(&self, kind: ErrorKind, times: usize) {
-        self.shared
-            .with(|state, deferred| state.fail_accepts(kind, times, deferred));
+        self.shared.lock().fail_accepts(kind, times);
     }
 }
 

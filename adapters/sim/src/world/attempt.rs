@@ -12,7 +12,6 @@ use crate::{
     trace::event::{End, Event},
     world::{
         backlog::{File, Port},
-        deferred::Deferred,
         link::{Connection, EndState, Pipe, Transport},
         state::State,
     },
@@ -38,7 +37,6 @@ impl State {
         from: u32,
         target: &Address,
         options: &ConnectOptions,
-        deferred: &mut Deferred,
     ) -> io::Result<Option<End>> {
         let is_tcp = target.tcp().is_some();
         match self.fault_of_attempt(number, target.tcp()) {
@@ -66,28 +64,21 @@ impl State {
             Some(_) => return Err(ErrorKind::WouldBlock.into()),
         }
         let ends = [EndState::new(from, local), EndState::new(to, target)];
-        self.connect(number, ends, id, options, deferred);
+        self.connect(number, ends, id, options);
         self.draw_outage(from, to);
         if let Some((kind, times)) = self.draw_accept_errors() {
-            self.fail_accepts_of(id, kind, times, deferred);
+            self.fail_accepts_of(id, kind, times);
         }
         Ok(Some(End::client(number)))
     }
 
     /// Makes a connection, which waits to be accepted.
-    fn connect(
-        &mut self,
-        number: u32,
-        ends: [EndState; 2],
-        id: usize,
-        options: &ConnectOptions,
-        deferred: &mut Deferred,
-    ) {
+    fn connect(&mut self, number: u32, ends: [EndState; 2], id: usize, options: &ConnectOptions) {
         let port = self.ports.get_mut(&id).expect("a server listens there");
         let server_options = port.options.socket.clone();
         let backlog = port.backlog.as_mut().expect("a server listens there");
         backlog.queue.push_back(number);
-        deferred.wake(backlog.acceptor.take());
+        self.deferred.wake(backlog.acceptor.take());
         let kind = match ends[1].address.tcp() {
             Some(_) => Transport::Tcp,
             None => Transport::Unix,
@@ -98,21 +89,21 @@ impl State {
         ];
         let connection = Connection { kind, ends, pipes };
         self.routes.extend(connection.route());
-        self.add_connection(number, connection, deferred);
+        self.add_connection(number, connection);
     }
 
-    fn add_connection(&mut self, number: u32, connection: Connection, deferred: &mut Deferred) {
+    fn add_connection(&mut self, number: u32, connection: Connection) {
         let event = match connection.kind {
             Transport::Pipe => Event::Piped(number),
             Transport::Tcp | Transport::Unix => Event::Connected(number),
         };
         self.connections.insert(number, Box::new(connection));
         self.note(event);
-        self.plan_faults(number, deferred);
+        self.plan_faults(number);
     }
 
     /// A connection that needs no server.
-    pub(crate) fn connect_directly(&mut self, host: u32, deferred: &mut Deferred) -> u32 {
+    pub(crate) fn connect_directly(&mut self, host: u32) -> u32 {
         let number = self.begin_attempt(None);
         let mut end = || {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.next_port(host)));
@@ -122,12 +113,12 @@ impl State {
         let options = SocketOptions::default();
         let pipes = [self.pipe(&options, &options), self.pipe(&options, &options)];
         let kind = Transport::Tcp;
-        self.add_connection(number, Connection { kind, ends, pipes }, deferred);
+        self.add_connection(number, Connection { kind, ends, pipes });
         number
     }
 
     /// A pipe of the system, which the client writes.
-    pub(crate) fn make_pipe(&mut self, host: u32, deferred: &mut Deferred) -> u32 {
+    pub(crate) fn make_pipe(&mut self, host: u32) -> u32 {
         let number = self.begin_attempt(None);
         let end = || EndState::new(host, Address::Unix(None));
         let size = self.settings.receive_buffer;
@@ -136,7 +127,7 @@ impl State {
             ends: [end(), end()],
             pipes: [Pipe::of_system(size), Pipe::of_system(0)],
         };
-        self.add_connection(number, connection, deferred);
+        self.add_connection(number, connection);
         number
     }
 

@@ -5,7 +5,7 @@ use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 use crate::{
     fault::{Direction, Fault, Kind, StreamFault},
     trace::event::{End, Event},
-    world::{clock::Due, deferred::Deferred, flight::pair, link::Transport, state::State},
+    world::{clock::Due, flight::pair, link::Transport, state::State},
 };
 
 /// A random fault happens within 2 to the power of this, in bytes.
@@ -132,7 +132,7 @@ impl State {
 /// Faults, planned and random.
 impl State {
     /// Adds a fault to the plan. One of a stream also applies to connections that are there.
-    pub(crate) fn inject(&mut self, fault: Fault, deferred: &mut Deferred) {
+    pub(crate) fn inject(&mut self, fault: Fault) {
         self.faults.push(fault);
         let Kind::Stream(kind) = fault.kind else {
             return;
@@ -142,7 +142,7 @@ impl State {
         let numbers: Vec<_> = affected.map(|(number, _)| *number).collect();
         for number in numbers {
             let side = fault.direction.writer();
-            self.apply_after(number, side, fault.after, kind, deferred);
+            self.apply_after(number, side, fault.after, kind);
         }
     }
 
@@ -166,7 +166,7 @@ impl State {
     }
 
     /// Plans the faults of a new connection: the program's, and perhaps a random one.
-    pub(super) fn plan_faults(&mut self, number: u32, deferred: &mut Deferred) {
+    pub(super) fn plan_faults(&mut self, number: u32) {
         let target = self.connections.get(&number);
         let target = target.and_then(|connection| connection.target());
         let faults = self.faults.iter();
@@ -174,7 +174,7 @@ impl State {
         for fault in planned.copied().collect::<Vec<_>>() {
             if let Kind::Stream(kind) = fault.kind {
                 let side = fault.direction.writer();
-                self.apply_after(number, side, fault.after, kind, deferred);
+                self.apply_after(number, side, fault.after, kind);
             }
         }
         let Some((fault, direction, moment)) = self.draw_stream_fault() else {
@@ -182,7 +182,7 @@ impl State {
         };
         match moment {
             Moment::Written(offset) => {
-                self.apply_after(number, direction.writer(), offset, fault, deferred);
+                self.apply_after(number, direction.writer(), offset, fault);
             }
             Moment::Passed(time) => {
                 let at = self.clock.now.saturating_add(time);
@@ -199,7 +199,6 @@ impl State {
         side: usize,
         offset: u64,
         fault: StreamFault,
-        deferred: &mut Deferred,
     ) {
         let Some(connection) = self.connections.get_mut(&number) else {
             return;
@@ -214,7 +213,7 @@ impl State {
             pipe.cuts.sort_by_key(|(offset, _)| *offset);
         } else {
             let connection = number;
-            self.apply(End { connection, side }, fault, deferred);
+            self.apply(End { connection, side }, fault);
         }
     }
 

@@ -26,19 +26,21 @@ const READ_MAX: usize = 2048;
 /// Reading and writing.
 impl State {
     pub(super) fn connection(&mut self, at: End) -> &mut Connection {
+        self.connection_and_deferred(at).0
+    }
+
+    /// To wake the tasks that wait at its ends, too.
+    pub(super) fn connection_and_deferred(&mut self, at: End) -> (&mut Connection, &mut Deferred) {
         let connection = self.connections.get_mut(&at.connection);
-        connection.expect("a connection is there as long as one of its sockets")
+        let connection = connection.expect("a connection is there as long as one of its sockets");
+        (connection, &mut self.deferred)
     }
 
     /// Now and then an operation is pending for no reason, and its task is woken at once.
-    pub(super) fn is_spuriously_pending(
-        &mut self,
-        cx: &Context<'_>,
-        deferred: &mut Deferred,
-    ) -> bool {
+    pub(super) fn is_spuriously_pending(&mut self, cx: &Context<'_>) -> bool {
         let pending = self.choices.one_in(self.settings.spurious_pending);
         if pending {
-            deferred.wake(Some(cx.waker().clone()));
+            self.deferred.wake(Some(cx.waker().clone()));
         }
         pending
     }
@@ -48,9 +50,8 @@ impl State {
         cx: &Context<'_>,
         at: End,
         buf: &mut [u8],
-        deferred: &mut Deferred,
     ) -> Poll<io::Result<usize>> {
-        if self.is_spuriously_pending(cx, deferred) {
+        if self.is_spuriously_pending(cx) {
             self.note(Event::SpuriousPending(at));
             return Poll::Pending;
         }
@@ -66,7 +67,7 @@ impl State {
                 n = self.choices.up_to(n);
             }
             pipe.take(&mut buf[..n]);
-            deferred.wake(peer.writer.take());
+            self.deferred.wake(peer.writer.take());
             self.note(Event::Read(at, n));
             self.watched.received(at, Ok(&buf[..n]));
             return Poll::Ready(Ok(n));
@@ -87,7 +88,7 @@ impl State {
             self.watched.received(at, Ok(&[]));
             return Poll::Ready(Ok(0));
         }
-        deferred.register(&mut end.reader, cx.waker());
+        self.deferred.register(&mut end.reader, cx.waker());
         self.note(Event::ReadWaits(at));
         self.waits.push(Wait::Read(at));
         Poll::Pending
@@ -98,15 +99,14 @@ impl State {
         cx: &Context<'_>,
         at: End,
         bufs: &[IoSlice<'_>],
-        deferred: &mut Deferred,
     ) -> Poll<io::Result<usize>> {
-        if self.is_spuriously_pending(cx, deferred) {
+        if self.is_spuriously_pending(cx) {
             self.note(Event::SpuriousPending(at));
             return Poll::Pending;
         }
         let len: usize = bufs.iter().map(|buf| buf.len()).sum();
         let partial = self.settings.partial_io;
-        let connection = self.connection(at);
+        let (connection, deferred) = self.connection_and_deferred(at);
         let kind = connection.kind;
         let [end, peer] = two(&mut connection.ends, at.side);
         let hung_up = match kind {
@@ -137,7 +137,7 @@ impl State {
         }
         let written = first(bufs, n);
         self.note(Event::Wrote(at, n, digest(written.clone())));
-        self.send_data(at, written, n, deferred);
+        self.send_data(at, written, n);
         Poll::Ready(Ok(n))
     }
 }
@@ -145,7 +145,7 @@ impl State {
 /// Ending.
 impl State {
     /// Ends its own direction.
-    pub(crate) fn finish(&mut self, at: End, deferred: &mut Deferred) -> io::Result<()> {
+    pub(crate) fn finish(&mut self, at: End) -> io::Result<()> {
         let connection = self.connection(at);
         let over = connection.is_over();
         let end = &mut connection.ends[at.side];
@@ -155,7 +155,7 @@ impl State {
         if end.sending == Sending::Open {
             end.sending = Sending::Ended;
             self.note(Event::Finished(at));
-            self.send(at, Mark::Fin, deferred);
+            self.send(at, Mark::Fin);
         }
         Ok(())
     }
@@ -167,9 +167,9 @@ impl State {
     }
 
     /// The program drops its end.
-    pub(crate) fn close(&mut self, at: End, deferred: &mut Deferred) {
+    pub(crate) fn close(&mut self, at: End) {
         self.note(Event::Dropped(at));
-        let connection = self.connection(at);
+        let (connection, deferred) = self.connection_and_deferred(at);
         let over = connection.is_over();
         let [end, peer] = two(&mut connection.ends, at.side);
         let was = mem::replace(&mut end.life, Life::Closed);
@@ -183,27 +183,28 @@ impl State {
         match connection.kind {
             Transport::Tcp if was == Life::Dead || over => {}
             Transport::Tcp if unread || end.on_close == OnClose::Reset => {
-                self.send_reset(at, deferred);
+                self.send_reset(at);
             }
             Transport::Tcp if end.sending == Sending::Ended => {}
-            Transport::Tcp => self.send(at, Mark::Fin, deferred),
+            Transport::Tcp => self.send(at, Mark::Fin),
             Transport::Pipe | Transport::Unix => {
                 if unread && connection.kind == Transport::Unix {
                     peer.error = Some(ErrorKind::ConnectionReset);
                 }
                 deferred.wake(peer.writer.take());
-                self.send(at, Mark::Fin, deferred);
+                self.send(at, Mark::Fin);
             }
         }
         if let Some(connection) = self.connections.get_mut(&at.connection) {
             connection.pipes[at.peer().side].drop_arrived();
-            deferred.wake(connection.ends[at.peer().side].writer.take());
+            let writer = connection.ends[at.peer().side].writer.take();
+            self.deferred.wake(writer);
         }
     }
 
     /// Closes an end that waits to be accepted, and never will be.
-    pub(super) fn refuse_late(&mut self, at: End, deferred: &mut Deferred) {
-        let connection = self.connection(at);
+    pub(super) fn refuse_late(&mut self, at: End) {
+        let (connection, deferred) = self.connection_and_deferred(at);
         match connection.kind {
             Transport::Tcp => connection.ends[at.side].on_close = OnClose::Reset,
             Transport::Pipe | Transport::Unix => {
@@ -212,7 +213,7 @@ impl State {
                 deferred.wake(client.reader.take());
             }
         }
-        self.close(at, deferred);
+        self.close(at);
     }
 
     fn remove(&mut self, number: u32) {

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-/// Wakers to be woken, and dropped, without the lock: they may run anything.
+/// Wakers to be woken, and dropped, without the lock: they may run anything. Dropping it does so.
 #[derive(Default)]
 pub(crate) struct Deferred {
     wake: [Option<Waker>; 2],
@@ -26,9 +26,11 @@ impl Deferred {
             _ => self.dropped = place.replace(waker.clone()),
         }
     }
+}
 
-    pub(super) fn run(self) {
-        self.wake.into_iter().flatten().for_each(Waker::wake);
-        self.more.into_iter().for_each(Waker::wake);
+impl Drop for Deferred {
+    fn drop(&mut self) {
+        let first = self.wake.iter_mut().filter_map(Option::take);
+        first.chain(self.more.drain(..)).for_each(Waker::wake);
     }
 }

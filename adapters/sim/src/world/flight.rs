@@ -7,7 +7,6 @@ use crate::{
     trace::event::{End, Event},
     world::{
         clock::Due,
-        deferred::Deferred,
         link::{Life, Mark, Tail, Transport, Writes},
         state::State,
     },
@@ -21,29 +20,23 @@ impl State {
         at: End,
         bufs: impl Iterator<Item = &'a [u8]>,
         n: usize,
-        deferred: &mut Deferred,
     ) {
         if !self.connection(at).pipes[at.side].is_cut_within(n) {
-            return self.send_bytes(at, bufs, deferred);
+            return self.send_bytes(at, bufs);
         }
         let all = bufs.collect::<Vec<_>>().concat();
         let mut rest = &all[..];
         while let Some((ahead, fault)) = self.connection(at).pipes[at.side].next_cut(rest.len()) {
             let (sent, behind) = rest.split_at(ahead);
-            self.send_bytes(at, iter::once(sent), deferred);
-            self.apply(at, fault, deferred);
+            self.send_bytes(at, iter::once(sent));
+            self.apply(at, fault);
             rest = behind;
         }
-        self.send_bytes(at, iter::once(rest), deferred);
+        self.send_bytes(at, iter::once(rest));
     }
 
     /// What is written after a fault, or to a peer that has just reset, is lost.
-    fn send_bytes<'a>(
-        &mut self,
-        at: End,
-        bufs: impl Iterator<Item = &'a [u8]>,
-        deferred: &mut Deferred,
-    ) {
+    fn send_bytes<'a>(&mut self, at: End, bufs: impl Iterator<Item = &'a [u8]>) {
         let connection = self.connection(at);
         let pipe = &mut connection.pipes[at.side];
         if pipe.writes == Writes::Lost || connection.ends[at.side].life != Life::Open {
@@ -54,19 +47,19 @@ impl State {
         let n = pipe.data.len() - before;
         if n > 0 {
             pipe.written += n as u64;
-            self.send(at, Mark::Data(n), deferred);
+            self.send(at, Mark::Data(n));
         }
     }
 
-    pub(super) fn send_reset(&mut self, at: End, deferred: &mut Deferred) {
+    pub(super) fn send_reset(&mut self, at: End) {
         let pipe = &mut self.connection(at).pipes[at.side];
         // What the peer's system has no room for was never sent.
         pipe.lose(pipe.window);
-        self.send(at, Mark::Reset, deferred);
+        self.send(at, Mark::Reset);
     }
 
     /// Lets a fault happen to the direction that this end writes.
-    pub(super) fn apply(&mut self, at: End, fault: StreamFault, deferred: &mut Deferred) {
+    pub(super) fn apply(&mut self, at: End, fault: StreamFault) {
         let is_pipe = self.connection(at).kind == Transport::Pipe;
         let fault = if is_pipe && fault == StreamFault::Reset {
             StreamFault::Eof // a pipe knows no other
@@ -87,12 +80,12 @@ impl State {
                 let pipe = &mut self.connection(at).pipes[at.side];
                 pipe.stalled_until = pipe.stalled_until.max(until);
             }
-            StreamFault::Eof | StreamFault::Reset => self.send(at, Mark::Fault(fault), deferred),
+            StreamFault::Eof | StreamFault::Reset => self.send(at, Mark::Fault(fault)),
         }
     }
 
     /// Sends something after everything else, and lets it arrive if that takes no time.
-    pub(super) fn send(&mut self, at: End, mark: Mark, deferred: &mut Deferred) {
+    pub(super) fn send(&mut self, at: End, mark: Mark) {
         let now = self.clock.now;
         let latency = self.draw_latency();
         let bandwidth = self.settings.bandwidth;
@@ -112,7 +105,7 @@ impl State {
             arrival = arrival.max(*last);
         }
         if arrival <= now && pipe.flight.is_empty() && !partitioned {
-            self.arrive(at, mark, deferred);
+            self.arrive(at, mark);
         } else {
             pipe.flight.push_back((arrival, mark));
             self.schedule(at);
@@ -137,7 +130,7 @@ impl State {
     }
 
     /// The time of what is on its way has come.
-    pub(crate) fn deliver(&mut self, number: u32, side: usize, deferred: &mut Deferred) {
+    pub(crate) fn deliver(&mut self, number: u32, side: usize) {
         let at = End {
             connection: number,
             side,
@@ -152,7 +145,7 @@ impl State {
                         return;
                     }
                     self.connection(at).pipes[side].flight.pop_front();
-                    self.arrive(at, mark, deferred);
+                    self.arrive(at, mark);
                 }
                 Some(_) => return self.schedule(at),
                 None => return,
@@ -161,9 +154,9 @@ impl State {
     }
 
     /// Something that this end has sent reaches the other one.
-    fn arrive(&mut self, at: End, mark: Mark, deferred: &mut Deferred) {
+    fn arrive(&mut self, at: End, mark: Mark) {
         let to = at.peer();
-        let connection = self.connection(at);
+        let (connection, deferred) = self.connection_and_deferred(at);
         let kind = connection.kind;
         let pipe = &mut connection.pipes[at.side];
         let receiver = &mut connection.ends[to.side];
@@ -176,7 +169,7 @@ impl State {
                 pipe.data.drain(pipe.arrived..pipe.arrived + n);
                 if kind == Transport::Tcp {
                     // No program is there to read it.
-                    self.send_reset(to, deferred);
+                    self.send_reset(to);
                 }
             }
             // An end that was reset sees no proper end any more.
@@ -185,7 +178,7 @@ impl State {
                 pipe.tail = Tail::Ended;
                 deferred.wake(receiver.reader.take());
             }
-            Mark::Reset => self.reset(to, deferred),
+            Mark::Reset => self.reset(to),
             Mark::Fault(fault) => {
                 // What was sent until then has arrived, even if there was no room for it.
                 pipe.window = usize::MAX;
@@ -193,16 +186,16 @@ impl State {
                     pipe.tail = Tail::Ended;
                     deferred.wake(receiver.reader.take());
                 } else {
-                    self.reset(to, deferred);
+                    self.reset(to);
                 }
-                self.reset(at, deferred);
+                self.reset(at);
             }
         }
     }
 
     /// A reset arrives at this end.
-    fn reset(&mut self, at: End, deferred: &mut Deferred) {
-        let connection = self.connection(at);
+    fn reset(&mut self, at: End) {
+        let (connection, deferred) = self.connection_and_deferred(at);
         let tail = connection.pipes[at.peer().side].tail;
         let end = &mut connection.ends[at.side];
         if end.life != Life::Open {

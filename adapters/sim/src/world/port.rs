@@ -14,7 +14,6 @@ use crate::{
     trace::event::{End, Event},
     world::{
         backlog::{Backlog, FIRST_BACKLOG, File, Port, places},
-        deferred::Deferred,
         state::{FIRST_PORT, State},
         task::Wait,
     },
@@ -149,13 +148,8 @@ impl State {
         }
     }
 
-    pub(crate) fn poll_accept(
-        &mut self,
-        id: usize,
-        cx: &Context<'_>,
-        deferred: &mut Deferred,
-    ) -> Poll<io::Result<End>> {
-        if self.is_spuriously_pending(cx, deferred) {
+    pub(crate) fn poll_accept(&mut self, id: usize, cx: &Context<'_>) -> Poll<io::Result<End>> {
+        if self.is_spuriously_pending(cx) {
             return Poll::Pending;
         }
         let port = self.ports.get_mut(&id);
@@ -170,13 +164,13 @@ impl State {
             self.note(Event::Accepted(connection));
             return Poll::Ready(Ok(End::server(connection)));
         }
-        deferred.register(&mut backlog.acceptor, cx.waker());
+        self.deferred.register(&mut backlog.acceptor, cx.waker());
         self.waits.push(Wait::Accept(id));
         Poll::Pending
     }
 
     /// Ends listening. The connections that wait to be accepted are reset.
-    pub(crate) fn close_port(&mut self, id: usize, deferred: &mut Deferred) {
+    pub(crate) fn close_port(&mut self, id: usize) {
         let Some(port) = self.ports.remove(&id) else {
             return;
         };
@@ -187,9 +181,9 @@ impl State {
             }
         }
         let Some(backlog) = port.backlog else { return };
-        deferred.wake(backlog.acceptor);
+        self.deferred.wake(backlog.acceptor);
         for connection in backlog.queue {
-            self.refuse_late(End::server(connection), deferred);
+            self.refuse_late(End::server(connection));
         }
     }
 
@@ -202,24 +196,18 @@ impl State {
     }
 
     /// Makes the next calls of accept fail.
-    pub(crate) fn fail_accepts(&mut self, kind: ErrorKind, times: usize, deferred: &mut Deferred) {
+    pub(crate) fn fail_accepts(&mut self, kind: ErrorKind, times: usize) {
         let ids: Vec<_> = self.ports.keys().copied().collect();
         for id in ids {
-            self.fail_accepts_of(id, kind, times, deferred);
+            self.fail_accepts_of(id, kind, times);
         }
     }
 
-    pub(super) fn fail_accepts_of(
-        &mut self,
-        id: usize,
-        kind: ErrorKind,
-        times: usize,
-        deferred: &mut Deferred,
-    ) {
+    pub(super) fn fail_accepts_of(&mut self, id: usize, kind: ErrorKind, times: usize) {
         let port = self.ports.get_mut(&id);
         if let Some(backlog) = port.and_then(|port| port.backlog.as_mut()) {
             backlog.errors.extend(iter::repeat_n(kind, times));
-            deferred.wake(backlog.acceptor.take());
+            self.deferred.wake(backlog.acceptor.take());
         }
     }
 }

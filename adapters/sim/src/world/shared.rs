@@ -1,6 +1,8 @@
 //! The one lock of a world, and its queue of tasks beside it.
 
 use std::{
+    mem,
+    ops::{Deref, DerefMut},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
@@ -21,21 +23,43 @@ impl Shared {
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // A program that panics while it holds the lock harms only itself.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Does something under the lock, and what it defers without.
-    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut State, &mut Deferred) -> T) -> T {
-        let mut deferred = Deferred::default();
-        let result = work(&mut self.lock(), &mut deferred);
-        deferred.run();
-        result
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        Locked {
+            // A program that panics while it holds the lock harms only itself.
+            state: self.state.lock().unwrap_or_else(PoisonError::into_inner),
+            deferred: Deferred::default(),
+        }
     }
 
     pub(crate) fn now(&self) -> Instant {
         epoch() + Duration::from_nanos(self.lock().clock.now)
+    }
+}
+
+/// The state, until this is dropped. That releases the lock, and then does what was deferred.
+pub(crate) struct Locked<'a> {
+    // The order of these two is the order in which they are dropped.
+    state: MutexGuard<'a, State>,
+    deferred: Deferred,
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        mem::swap(&mut self.deferred, &mut self.state.deferred);
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     world::{
         backlog::{File, Port},
         clock::Clock,
+        deferred::Deferred,
         link::Connection,
         task::{Slot, Wait},
     },
@@ -32,6 +33,7 @@ pub(crate) struct State {
     pub(crate) choices: Choices,
     pub(crate) watched: Watched,
     pub(crate) settings: Settings,
+    pub(super) deferred: Deferred,
 
     pub(crate) tasks: Vec<Slot>,
     pub(crate) free_tasks: Vec<usize>,
@@ -88,6 +90,7 @@ impl State {
             clock: Clock::default(),
             choices,
             watched,
+            deferred: Deferred::default(),
             tasks: Vec::new(),
             free_tasks: Vec::new(),
             next_task: 1,
