@@ -5,11 +5,11 @@ use std::{
     net::TcpStream,
 };
 
-use millpond::StdSocket;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use millpond::{StreamReader, StreamWriter};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::{
-    echo::{adopt, serve},
+    echo::{adopt, our_adopt, serve},
     table::{Column, Options, Row, Unit, measure},
 };
 
@@ -18,78 +18,114 @@ const TOTAL: usize = 256 * 1024 * 1024;
 const KIB: usize = 1024;
 
 pub(crate) fn run(options: &Options) {
-    let column = |name: &str, rows| Column {
-        name: name.into(),
+    let over = "loopback TCP on tokio";
+    measure_sinks(options, over, "tokio", |stream| stream, adopted, our_adopt);
+    measure_sources(options, over, "tokio", |stream| stream, adopted, our_adopt);
+}
+
+async fn adopted(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
+    adopt(stream)
+}
+
+/// The other end writes, and is told by one byte when everything has arrived.
+///
+/// `connect` makes the blocking end of a socket, `accept` that of the peer, which has the name `peer`,
+/// and `ours` that of millpond.
+pub(crate) fn measure_sinks<C, A, O, S>(
+    options: &Options,
+    over: &str,
+    peer: &str,
+    connect: fn(TcpStream) -> C,
+    accept: fn(TcpStream) -> A,
+    ours: fn(TcpStream) -> O,
+) where
+    C: Read + Write + 'static,
+    A: Future<Output = io::Result<S>> + Send + 'static,
+    O: Future<Output = io::Result<(StreamReader, StreamWriter)>> + Send + 'static,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let row = |name: &str, stream| sink_row(name, connect(stream));
+    let peers = |size| serve(move |s| async move { sink(accept(s).await?, size).await });
+    let rows = vec![
+        row(&format!("{peer} read, 16 KiB"), peers(16 * KIB)),
+        row(&format!("{peer} read, 64 KiB"), peers(64 * KIB)),
+        row(&format!("{peer} read, 1 MiB"), peers(1024 * KIB)),
+        row(
+            "millpond read_ref(1 MiB)",
+            serve(move |s| async move { our_sink(ours(s).await?).await }),
+        ),
+        row(
+            "millpond read(1 MiB)",
+            serve(move |s| async move { our_owned_sink(ours(s).await?).await }),
+        ),
+    ];
+    let title = format!("bulk over {over}: sink");
+    show(options, &title, &format!("{peer} read, 64 KiB"), rows);
+}
+
+/// The other end asks by one byte, and reads; else as [`measure_sinks`].
+pub(crate) fn measure_sources<C, A, O, S>(
+    options: &Options,
+    over: &str,
+    peer: &str,
+    connect: fn(TcpStream) -> C,
+    accept: fn(TcpStream) -> A,
+    ours: fn(TcpStream) -> O,
+) where
+    C: Read + Write + 'static,
+    A: Future<Output = io::Result<S>> + Send + 'static,
+    O: Future<Output = io::Result<(StreamReader, StreamWriter)>> + Send + 'static,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let row = |name: String, stream| source_row(&name, connect(stream));
+    let sizes = [64, 256];
+    let peers = sizes.map(|kib| {
+        let served = serve(move |s| async move { source(accept(s).await?, kib * KIB).await });
+        row(format!("{peer} write_all, {kib} KiB"), served)
+    });
+    let ours = sizes.map(|kib| {
+        let served = serve(move |s| async move { our_source(ours(s).await?, kib * KIB).await });
+        row(format!("millpond write_all, {kib} KiB"), served)
+    });
+    let rows = peers.into_iter().chain(ours).collect();
+    let title = format!("bulk over {over}: source");
+    show(options, &title, &format!("{peer} write_all, 64 KiB"), rows);
+}
+
+fn show(options: &Options, title: &str, baseline: &str, rows: Vec<Row<'static>>) {
+    let column = Column {
+        name: "256 MiB".into(),
         count: TOTAL as u64,
         units: TOTAL as u64,
         rows,
     };
-    let title = "bulk over loopback TCP on tokio: sink";
-    let baseline = "tokio read, 64 KiB";
-    let columns = [column("256 MiB", sinks())];
-    measure(options, title, Unit::Throughput, baseline, 7, columns);
-    let title = "bulk over loopback TCP on tokio: source";
-    let baseline = "tokio write_all, 64 KiB";
-    let columns = [column("256 MiB", sources())];
-    measure(options, title, Unit::Throughput, baseline, 7, columns);
+    measure(options, title, Unit::Throughput, baseline, 7, [column]);
 }
 
-/// The other end writes, and is told by one byte when everything has arrived.
-fn sinks() -> Vec<Row<'static>> {
-    let row = |name: &str, mut stream: TcpStream| {
-        let data = vec![b'x'; 256 * KIB];
-        Row::new(name, move || {
-            for _ in 0..TOTAL / data.len() {
-                stream.write_all(&data).unwrap();
-            }
-            stream.read_exact(&mut [0]).unwrap();
-            TOTAL as u64
-        })
-    };
-    vec![
-        row("tokio read, 16 KiB", serve(|s| tokio_sink(s, 16 * KIB))),
-        row("tokio read, 64 KiB", serve(|s| tokio_sink(s, 64 * KIB))),
-        row("tokio read, 1 MiB", serve(|s| tokio_sink(s, 1024 * KIB))),
-        row("millpond read_ref(1 MiB)", serve(our_sink)),
-        row("millpond read(1 MiB)", serve(our_owned_sink)),
-    ]
+fn sink_row(name: &str, mut stream: impl Read + Write + 'static) -> Row<'static> {
+    let data = vec![b'x'; 256 * KIB];
+    Row::new(name, move || {
+        for _ in 0..TOTAL / data.len() {
+            stream.write_all(&data).unwrap();
+        }
+        stream.read_exact(&mut [0]).unwrap();
+        TOTAL as u64
+    })
 }
 
-/// The other end asks by one byte, and reads.
-fn sources() -> Vec<Row<'static>> {
-    let row = |name: &str, mut stream: TcpStream| {
-        let mut buf = vec![0; 256 * KIB];
-        Row::new(name, move || {
-            stream.write_all(&[0]).unwrap();
-            let mut left = TOTAL;
-            while left > 0 {
-                left -= stream.read(&mut buf).unwrap();
-            }
-            TOTAL as u64
-        })
-    };
-    vec![
-        row(
-            "tokio write_all, 64 KiB",
-            serve(|s| tokio_source(s, 64 * KIB)),
-        ),
-        row(
-            "tokio write_all, 256 KiB",
-            serve(|s| tokio_source(s, 256 * KIB)),
-        ),
-        row(
-            "millpond write_all, 64 KiB",
-            serve(|s| our_source(s, 64 * KIB)),
-        ),
-        row(
-            "millpond write_all, 256 KiB",
-            serve(|s| our_source(s, 256 * KIB)),
-        ),
-    ]
+fn source_row(name: &str, mut stream: impl Read + Write + 'static) -> Row<'static> {
+    let mut buf = vec![0; 256 * KIB];
+    Row::new(name, move || {
+        stream.write_all(&[0]).unwrap();
+        let mut left = TOTAL;
+        while left > 0 {
+            left -= stream.read(&mut buf).unwrap();
+        }
+        TOTAL as u64
+    })
 }
 
-async fn tokio_sink(stream: TcpStream, size: usize) -> io::Result<()> {
-    let mut stream = adopt(stream)?;
+async fn sink(mut stream: impl AsyncRead + AsyncWrite + Unpin, size: usize) -> io::Result<()> {
     let mut buf = vec![0; size];
     loop {
         let mut left = TOTAL;
@@ -100,11 +136,11 @@ async fn tokio_sink(stream: TcpStream, size: usize) -> io::Result<()> {
             }
         }
         stream.write_all(&[0]).await?;
+        stream.flush().await?; // which does nothing without TLS
     }
 }
 
-async fn our_sink(stream: TcpStream) -> io::Result<()> {
-    let (mut reader, mut writer) = millpond_tokio::open_connection(StdSocket::from(stream)).await?;
+async fn our_sink((mut reader, mut writer): (StreamReader, StreamWriter)) -> io::Result<()> {
     loop {
         let mut left = TOTAL;
         while left > 0 {
@@ -117,8 +153,7 @@ async fn our_sink(stream: TcpStream) -> io::Result<()> {
     }
 }
 
-async fn our_owned_sink(stream: TcpStream) -> io::Result<()> {
-    let (mut reader, mut writer) = millpond_tokio::open_connection(StdSocket::from(stream)).await?;
+async fn our_owned_sink((mut reader, mut writer): (StreamReader, StreamWriter)) -> io::Result<()> {
     loop {
         let mut left = TOTAL;
         while left > 0 {
@@ -131,19 +166,21 @@ async fn our_owned_sink(stream: TcpStream) -> io::Result<()> {
     }
 }
 
-async fn tokio_source(stream: TcpStream, size: usize) -> io::Result<()> {
-    let mut stream = adopt(stream)?;
+async fn source(mut stream: impl AsyncRead + AsyncWrite + Unpin, size: usize) -> io::Result<()> {
     let data = vec![b'x'; size];
     while stream.read(&mut [0]).await? > 0 {
         for _ in 0..TOTAL / size {
             stream.write_all(&data).await?;
         }
+        stream.flush().await?;
     }
     Ok(())
 }
 
-async fn our_source(stream: TcpStream, size: usize) -> io::Result<()> {
-    let (mut reader, mut writer) = millpond_tokio::open_connection(StdSocket::from(stream)).await?;
+async fn our_source(
+    (mut reader, mut writer): (StreamReader, StreamWriter),
+    size: usize,
+) -> io::Result<()> {
     let data = vec![b'x'; size];
     while !reader.read_ref(1).await?.is_empty() {
         for _ in 0..TOTAL / size {

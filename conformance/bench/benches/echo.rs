@@ -8,16 +8,39 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use millpond::{StdListener, StdSocket, StreamReader, StreamWriter, TlsAcceptor};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, BufWriter};
+use tokio::io::{
+    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter,
+};
 use tokio_util::codec::{Framed, LinesCodec};
 
-use crate::table::{Column, Options, Row, Unit, measure};
+use crate::{
+    idle::runtime,
+    table::{Column, Options, Row, Unit, measure},
+};
 
 const LINE: usize = 64;
 const IN_FLIGHT: usize = 64;
 const RAW: &str = "tokio read + write_all";
 
 pub(crate) fn run(options: &Options) {
+    measure_echoes(
+        options,
+        "loopback TCP on tokio",
+        RAW,
+        |stream| stream,
+        served,
+    );
+}
+
+/// `served` is each row: its name, and a connection to what serves it, whose blocking end `connect`
+/// makes.
+pub(crate) fn measure_echoes<C: Read + Write + 'static>(
+    options: &Options,
+    over: &str,
+    baseline: &str,
+    connect: fn(TcpStream) -> C,
+    served: fn() -> Vec<(&'static str, TcpStream)>,
+) {
     let columns = [("ping-pong", 1, 2000), ("64 in flight", IN_FLIGHT, 300)].map(
         |(name, in_flight, turns)| {
             let count = (in_flight * turns) as u64;
@@ -25,45 +48,58 @@ pub(crate) fn run(options: &Options) {
                 name: name.into(),
                 count,
                 units: count,
-                rows: rows(in_flight, turns),
+                rows: served()
+                    .into_iter()
+                    .map(|(name, stream)| row(name, connect(stream), in_flight, turns))
+                    .collect(),
             }
         },
     );
-    let title = "echo of lines of 64 B over loopback TCP on tokio, one connection";
-    measure(options, title, Unit::Thousands("lines"), RAW, 9, columns);
+    let title = format!("echo of lines of 64 B over {over}, one connection");
+    let unit = Unit::Thousands("lines");
+    measure(options, &title, unit, baseline, 9, columns);
 }
 
-fn rows(in_flight: usize, turns: usize) -> Vec<Row<'static>> {
-    let row = |name: &str, stream: TcpStream| {
-        let mut client = Client::new(stream, in_flight);
-        Row::new(name, move || {
-            for _ in 0..turns {
-                client.turn();
-            }
-            (in_flight * turns) as u64
-        })
-    };
+fn row(
+    name: &str,
+    stream: impl Read + Write + 'static,
+    in_flight: usize,
+    turns: usize,
+) -> Row<'static> {
+    let mut client = Client::new(stream, in_flight);
+    Row::new(name, move || {
+        for _ in 0..turns {
+            client.turn();
+        }
+        (in_flight * turns) as u64
+    })
+}
+
+fn served() -> Vec<(&'static str, TcpStream)> {
     vec![
-        row(RAW, serve(raw)),
-        row(
+        (RAW, serve(|s| async { raw(adopt(s)?).await })),
+        (
             "tokio read_until + write_all per line",
-            serve(tokio_per_line),
+            serve(|s| async { per_line(adopt(s)?).await }),
         ),
-        row(
+        (
             "tokio read_until, BufWriter flushed when idle",
-            serve(tokio_gathering),
+            serve(|s| async { gathering(adopt(s)?.into_split()).await }),
         ),
-        row("tokio-util LinesCodec, send per line", serve(codec)),
-        row("millpond read_ref + write_all", serve(ours_raw)),
-        row(
+        ("tokio-util LinesCodec, send per line", serve(codec)),
+        (
+            "millpond read_ref + write_all",
+            serve(|s| async { our_raw(our_adopt(s).await?).await }),
+        ),
+        (
             "millpond read_line_ref + write_all per line",
-            serve(ours_per_line),
+            serve(our_lines),
         ),
-        row(
+        (
             "millpond read_line_ref, one write_all when idle",
             serve(ours_gathering),
         ),
-        row(
+        (
             "millpond start_server, write_all per line",
             start_server(None),
         ),
@@ -71,14 +107,14 @@ fn rows(in_flight: usize, turns: usize) -> Vec<Row<'static>> {
 }
 
 /// The same blocking client for all of them.
-struct Client {
-    stream: TcpStream,
+struct Client<C> {
+    stream: C,
     lines: Vec<u8>,
     answer: Vec<u8>,
 }
 
-impl Client {
-    fn new(stream: TcpStream, in_flight: usize) -> Self {
+impl<C: Read + Write> Client<C> {
+    fn new(stream: C, in_flight: usize) -> Self {
         let line = [[b'x'; LINE - 1].as_slice(), b"\n"].concat();
         let lines = line.repeat(in_flight);
         Self {
@@ -103,10 +139,7 @@ where
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime().unwrap();
         // As a task: the future of `block_on` itself is polled in another way.
         let handler = runtime.block_on(async { tokio::spawn(handler(stream)).await });
         match handler.unwrap() {
@@ -128,10 +161,7 @@ pub(crate) fn start_server(tls: Option<TlsAcceptor>) -> TcpStream {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime().unwrap();
         runtime.block_on(async {
             let starting = millpond_tokio::start_server(StdListener::from(listener), echo_lines)
                 .on_handler_error(|_| {});
@@ -155,8 +185,14 @@ pub(crate) fn adopt(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
     tokio::net::TcpStream::from_std(stream)
 }
 
-async fn raw(stream: TcpStream) -> io::Result<()> {
-    let mut stream = adopt(stream)?;
+/// The same for a stream of ours.
+pub(crate) async fn our_adopt(stream: TcpStream) -> io::Result<(StreamReader, StreamWriter)> {
+    millpond_tokio::open_connection(StdSocket::from(stream))
+        .await
+        .map_err(io::Error::from)
+}
+
+pub(crate) async fn raw(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
     let mut buf = vec![0; 16 * 1024];
     loop {
         let n = stream.read(&mut buf).await?;
@@ -164,21 +200,24 @@ async fn raw(stream: TcpStream) -> io::Result<()> {
             return Ok(());
         }
         stream.write_all(&buf[..n]).await?;
+        stream.flush().await?; // which does nothing without TLS
     }
 }
 
-async fn tokio_per_line(stream: TcpStream) -> io::Result<()> {
-    let mut stream = BufReader::new(adopt(stream)?);
+pub(crate) async fn per_line(stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     while stream.read_until(b'\n', &mut line).await? > 0 {
         stream.write_all(&line).await?;
+        stream.flush().await?;
         line.clear();
     }
     Ok(())
 }
 
-async fn tokio_gathering(stream: TcpStream) -> io::Result<()> {
-    let (reader, writer) = adopt(stream)?.into_split();
+pub(crate) async fn gathering(
+    (reader, writer): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+) -> io::Result<()> {
     let (mut reader, mut writer) = (BufReader::new(reader), BufWriter::new(writer));
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).await? > 0 {
@@ -191,7 +230,7 @@ async fn tokio_gathering(stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn codec(stream: TcpStream) -> io::Result<()> {
+pub(crate) async fn codec(stream: TcpStream) -> io::Result<()> {
     let mut stream = Framed::new(adopt(stream)?, LinesCodec::new());
     while let Some(line) = stream.next().await {
         let line = line.map_err(io::Error::other)?;
@@ -200,8 +239,9 @@ async fn codec(stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn ours_raw(stream: TcpStream) -> io::Result<()> {
-    let (mut reader, mut writer) = millpond_tokio::open_connection(StdSocket::from(stream)).await?;
+pub(crate) async fn our_raw(
+    (mut reader, mut writer): (StreamReader, StreamWriter),
+) -> io::Result<()> {
     loop {
         let piece = reader.read_ref(16 * 1024).await?;
         if piece.is_empty() {
@@ -211,8 +251,8 @@ async fn ours_raw(stream: TcpStream) -> io::Result<()> {
     }
 }
 
-async fn ours_per_line(stream: TcpStream) -> io::Result<()> {
-    let (reader, writer) = millpond_tokio::open_connection(StdSocket::from(stream)).await?;
+pub(crate) async fn our_lines(stream: TcpStream) -> io::Result<()> {
+    let (reader, writer) = our_adopt(stream).await?;
     echo_lines(reader, writer).await
 }
 
@@ -230,7 +270,7 @@ pub(crate) async fn echo_lines(
 }
 
 async fn ours_gathering(stream: TcpStream) -> io::Result<()> {
-    let (mut reader, mut writer) = millpond_tokio::open_connection(StdSocket::from(stream)).await?;
+    let (mut reader, mut writer) = our_adopt(stream).await?;
     let mut answer = Vec::new();
     loop {
         let line = reader.read_line_ref().await?;

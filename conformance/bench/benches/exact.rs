@@ -2,13 +2,13 @@
 
 use std::{hint::black_box, io::Read};
 
-use futures_util::{AsyncReadExt as _, StreamExt};
+use futures_util::AsyncReadExt as _;
 use millpond_core::{Reader, Request, Status};
 use tokio::io::AsyncReadExt as _;
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 
 use crate::{
-    memory::{self, Text, block_on},
+    memory::{self, Text, block_on, count_all},
     table::{Column, Options, Row, Unit, measure},
 };
 
@@ -45,6 +45,24 @@ fn rows(text: &Text) -> Vec<Row<'static>> {
     rows
 }
 
+/// For two traits whose methods have one name.
+macro_rules! read_each {
+    ($reader:expr, $count:expr) => {
+        block_on(async {
+            let mut reader = $reader;
+            let mut body = Vec::new();
+            for _ in 0..$count {
+                let mut head = [0; 4];
+                reader.read_exact(&mut head).await.unwrap();
+                body.resize(length(&head), 0);
+                reader.read_exact(&mut body).await.unwrap();
+                black_box(&body[..]);
+            }
+            $count
+        })
+    };
+}
+
 fn peers(text: &Text) -> Vec<Row<'static>> {
     let count = text.count();
     let source = {
@@ -69,49 +87,20 @@ fn peers(text: &Text) -> Vec<Row<'static>> {
         }),
         Row::new("tokio read_exact", {
             let source = source.clone();
-            move || {
-                block_on(async {
-                    let mut reader = tokio::io::BufReader::with_capacity(CHUNK, source());
-                    let mut body = Vec::new();
-                    for _ in 0..count {
-                        let mut head = [0; 4];
-                        reader.read_exact(&mut head).await.unwrap();
-                        body.resize(length(&head), 0);
-                        reader.read_exact(&mut body).await.unwrap();
-                        black_box(&body[..]);
-                    }
-                    count
-                })
-            }
+            move || read_each!(tokio::io::BufReader::with_capacity(CHUNK, source()), count)
         }),
         Row::new("futures-util read_exact", {
             let source = source.clone();
             move || {
-                block_on(async {
-                    let mut reader = futures_util::io::BufReader::with_capacity(CHUNK, source());
-                    let mut body = Vec::new();
-                    for _ in 0..count {
-                        let mut head = [0; 4];
-                        reader.read_exact(&mut head).await.unwrap();
-                        body.resize(length(&head), 0);
-                        reader.read_exact(&mut body).await.unwrap();
-                        black_box(&body[..]);
-                    }
+                read_each!(
+                    futures_util::io::BufReader::with_capacity(CHUNK, source()),
                     count
-                })
+                )
             }
         }),
         Row::new("tokio-util LengthDelimitedCodec", move || {
             let codec = LengthDelimitedCodec::new();
-            let mut frames = FramedRead::with_capacity(source(), codec, CHUNK);
-            block_on(async {
-                let mut count = 0;
-                while let Some(frame) = frames.next().await {
-                    black_box(frame.unwrap());
-                    count += 1;
-                }
-                count
-            })
+            count_all(FramedRead::with_capacity(source(), codec, CHUNK))
         }),
     ]
 }

@@ -16,15 +16,16 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{SinkExt, StreamExt};
-use millpond::{StdListener, StdSocket, StreamReader, StreamWriter};
+use millpond::StdListener;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, BufWriter},
     runtime::Runtime,
 };
-use tokio_util::codec::{Framed, LinesCodec};
 
-use crate::{echo::adopt, table::Options};
+use crate::{
+    echo::{adopt, codec, echo_lines, our_lines},
+    table::Options,
+};
 
 /// The argument of a process that measures one row.
 pub(crate) const CHILD: &str = "idle-child";
@@ -47,7 +48,9 @@ const ROWS: [(&str, Start); 6] = [
         accept_each(l, n, doubly_buffered)
     }),
     ("tokio-util LinesCodec", |l, n| accept_each(l, n, codec)),
-    ("millpond in a tokio task", |l, n| accept_each(l, n, ours)),
+    ("millpond in a tokio task", |l, n| {
+        accept_each(l, n, our_lines)
+    }),
     (SERVED, served),
 ];
 
@@ -60,18 +63,7 @@ pub(crate) fn run(_: &Options) {
     println!("|{}|{}", "-".repeat(40), "----------------:|".repeat(3));
     let mut floor = None;
     for (name, _) in ROWS {
-        let output = Command::new(std::env::current_exe().unwrap())
-            .args([CHILD, name])
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        let bytes: Vec<i64> = text
-            .split_whitespace()
-            .map(|number| number.parse().unwrap())
-            .collect();
-        let [idle, small, large] = bytes[..] else {
-            panic!("{name}: {}", String::from_utf8_lossy(&output.stderr));
-        };
+        let [idle, small, large] = measured_by_child(CHILD, name);
         let [a, b, c] = *floor.get_or_insert([idle, small, large]);
         println!(
             "| {name:38} | {idle:>6} ({:>+6}) | {small:>6} ({:>+6}) | {large:>6} ({:>+6}) |",
@@ -84,6 +76,22 @@ pub(crate) fn run(_: &Options) {
             println!("aim: idle connection < 2048 B beyond the floor: {met}");
         }
     }
+}
+
+/// What a process for one row has printed.
+pub(crate) fn measured_by_child<const N: usize>(child: &str, row: &str) -> [i64; N] {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args([child, row])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let bytes: Vec<i64> = text
+        .split_whitespace()
+        .map(|number| number.parse().unwrap())
+        .collect();
+    bytes
+        .try_into()
+        .unwrap_or_else(|_| panic!("{row}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 /// Measures one row and prints three numbers.
@@ -230,20 +238,6 @@ async fn doubly_buffered(stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn codec(stream: TcpStream) -> io::Result<()> {
-    let mut stream = Framed::new(adopt(stream)?, LinesCodec::new());
-    while let Some(line) = stream.next().await {
-        let line = line.map_err(io::Error::other)?;
-        stream.send(line).await.map_err(io::Error::other)?;
-    }
-    Ok(())
-}
-
-async fn ours(stream: TcpStream) -> io::Result<()> {
-    let (reader, writer) = millpond_tokio::open_connection(StdSocket::from(stream)).await?;
-    echo_lines(reader, writer).await
-}
-
 fn served(listener: TcpListener, accepted: Arc<AtomicUsize>) -> io::Result<()> {
     runtime()?.block_on(async {
         let server = millpond_tokio::start_server(StdListener::from(listener), move |r, w| {
@@ -254,14 +248,4 @@ fn served(listener: TcpListener, accepted: Arc<AtomicUsize>) -> io::Result<()> {
         server.serve_forever().await.unwrap();
         Ok(())
     })
-}
-
-async fn echo_lines(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
-    loop {
-        let line = reader.read_line_ref().await?;
-        if line.is_empty() {
-            return Ok(());
-        }
-        writer.write_all(line).await?;
-    }
 }

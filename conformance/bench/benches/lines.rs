@@ -2,13 +2,13 @@
 
 use std::{hint::black_box, io::BufRead};
 
-use futures_util::{AsyncBufReadExt as _, StreamExt};
+use futures_util::AsyncBufReadExt as _;
 use millpond_core::{Reader, Request, Status};
 use tokio::io::AsyncBufReadExt as _;
 use tokio_util::codec::{AnyDelimiterCodec, FramedRead, LinesCodec};
 
 use crate::{
-    memory::{self, Text, block_on},
+    memory::{self, Text, block_on, count_all},
     table::{Column, Options, Row, Unit, aim, measure},
 };
 
@@ -67,6 +67,23 @@ fn ceiling(text: &Text) -> Row<'static> {
     })
 }
 
+/// For two traits whose methods have one name.
+macro_rules! read_each {
+    ($reader:expr) => {
+        block_on(async {
+            let mut reader = $reader;
+            let mut line = Vec::new();
+            let mut lines = 0;
+            while reader.read_until(b'\n', &mut line).await.unwrap() > 0 {
+                black_box(&line[..]);
+                line.clear();
+                lines += 1;
+            }
+            lines
+        })
+    };
+}
+
 /// Also used for drips, where a chunk is a byte.
 pub(crate) fn peers(text: &Text, chunk: usize) -> Vec<Row<'static>> {
     let capacity = chunk.max(4096);
@@ -91,62 +108,27 @@ pub(crate) fn peers(text: &Text, chunk: usize) -> Vec<Row<'static>> {
         }),
         Row::new(TOKIO, {
             let source = source.clone();
-            move || {
-                block_on(async {
-                    let mut reader = tokio::io::BufReader::with_capacity(capacity, source());
-                    let mut line = Vec::new();
-                    let mut lines = 0;
-                    while reader.read_until(b'\n', &mut line).await.unwrap() > 0 {
-                        black_box(&line[..]);
-                        line.clear();
-                        lines += 1;
-                    }
-                    lines
-                })
-            }
+            move || read_each!(tokio::io::BufReader::with_capacity(capacity, source()))
         }),
         Row::new("futures-util read_until", {
             let source = source.clone();
             move || {
-                block_on(async {
-                    let mut reader = futures_util::io::BufReader::with_capacity(capacity, source());
-                    let mut line = Vec::new();
-                    let mut lines = 0;
-                    while reader.read_until(b'\n', &mut line).await.unwrap() > 0 {
-                        black_box(&line[..]);
-                        line.clear();
-                        lines += 1;
-                    }
-                    lines
-                })
+                read_each!(futures_util::io::BufReader::with_capacity(
+                    capacity,
+                    source()
+                ))
             }
         }),
         Row::new(CODEC, {
             let source = source.clone();
             move || {
                 let codec = LinesCodec::new();
-                let mut lines = FramedRead::with_capacity(source(), codec, capacity);
-                block_on(async {
-                    let mut count = 0;
-                    while let Some(line) = lines.next().await {
-                        black_box(line.unwrap());
-                        count += 1;
-                    }
-                    count
-                })
+                count_all(FramedRead::with_capacity(source(), codec, capacity))
             }
         }),
         Row::new("tokio-util AnyDelimiterCodec", move || {
             let codec = AnyDelimiterCodec::new(b"\n".into(), b"\n".into());
-            let mut lines = FramedRead::with_capacity(source(), codec, capacity);
-            block_on(async {
-                let mut count = 0;
-                while let Some(line) = lines.next().await {
-                    black_box(line.unwrap());
-                    count += 1;
-                }
-                count
-            })
+            count_all(FramedRead::with_capacity(source(), codec, capacity))
         }),
     ]
 }

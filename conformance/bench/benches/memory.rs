@@ -1,6 +1,8 @@
 //! Sources and sinks in memory, and what is read from them.
 
 use std::{
+    fmt::Debug,
+    hint::black_box,
     io,
     pin::{Pin, pin},
     sync::{
@@ -10,6 +12,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use futures_util::{Stream, StreamExt};
 use millpond::{BoxFuture, FuturesIo, StreamOptions, StreamReader, StreamWriter};
 
 /// More than a first and less than a second level cache holds, and too long for a branch predictor
@@ -312,6 +315,19 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
             return output;
         }
     }
+}
+
+/// Counts what comes out of a stream that does not wait.
+pub(crate) fn count_all<T, E: Debug>(items: impl Stream<Item = Result<T, E>>) -> u64 {
+    let mut items = pin!(items);
+    block_on(async {
+        let mut count = 0;
+        while let Some(item) = items.next().await {
+            black_box(item.unwrap());
+            count += 1;
+        }
+        count
+    })
 }
 
 /// Polls once and drops it.

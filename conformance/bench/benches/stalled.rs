@@ -5,7 +5,6 @@ use std::{
     fs,
     io::{self, Write},
     net::{TcpListener, TcpStream},
-    process::Command,
     sync::{Arc, atomic::AtomicUsize},
     thread,
     time::Duration,
@@ -15,7 +14,7 @@ use millpond::{StdListener, StreamReader, StreamWriter};
 
 use crate::{
     echo::adopt,
-    idle::{accept_each, floor, open_files, resident, runtime},
+    idle::{accept_each, floor, measured_by_child, open_files, resident, runtime},
     table::Options,
     tls::{acceptor, peers_acceptor},
 };
@@ -58,18 +57,7 @@ pub(crate) fn run(_: &Options) {
     println!("|{}|{}", "-".repeat(40), "----------------:|".repeat(2));
     let mut floor = None;
     for (name, _) in ROWS {
-        let output = Command::new(std::env::current_exe().unwrap())
-            .args([CHILD, name])
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        let bytes: Vec<i64> = text
-            .split_whitespace()
-            .map(|number| number.parse().unwrap())
-            .collect();
-        let [silent, begun] = bytes[..] else {
-            panic!("{name}: {}", String::from_utf8_lossy(&output.stderr));
-        };
+        let [silent, begun] = measured_by_child(CHILD, name);
         let [a, b] = *floor.get_or_insert([silent, begun]);
         println!(
             "| {name:38} | {silent:>6} ({:>+6}) | {begun:>6} ({:>+6}) |",

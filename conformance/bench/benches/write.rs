@@ -61,6 +61,19 @@ fn rows(size: usize) -> Vec<(&'static str, Pass)> {
     rows
 }
 
+/// For two traits whose methods have one name.
+macro_rules! write_each {
+    ($writer:expr, $size:expr) => {
+        block_on(async {
+            let mut writer = $writer;
+            for data in writes($size) {
+                writer.write_all(data).await.unwrap();
+            }
+            writer.flush().await.unwrap();
+        })
+    };
+}
+
 fn buffered_peers(size: usize) -> Vec<(&'static str, Pass)> {
     vec![
         (
@@ -77,26 +90,14 @@ fn buffered_peers(size: usize) -> Vec<(&'static str, Pass)> {
         (
             TOKIO,
             Box::new(move |sink| {
-                block_on(async {
-                    let mut writer = tokio::io::BufWriter::new(sink.clone());
-                    for data in writes(size) {
-                        writer.write_all(data).await.unwrap();
-                    }
-                    writer.flush().await.unwrap();
-                });
+                write_each!(tokio::io::BufWriter::new(sink.clone()), size);
                 sink
             }),
         ),
         (
             "futures-util BufWriter",
             Box::new(move |sink| {
-                block_on(async {
-                    let mut writer = futures_util::io::BufWriter::new(sink.clone());
-                    for data in writes(size) {
-                        writer.write_all(data).await.unwrap();
-                    }
-                    writer.flush().await.unwrap();
-                });
+                write_each!(futures_util::io::BufWriter::new(sink.clone()), size);
                 sink
             }),
         ),

@@ -4,27 +4,10 @@ use std::{io, net::Ipv4Addr, time::Duration};
 
 use millpond::{Address, ListenOptions};
 
-// Those that share more with others of their topic than with these.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) use super::binding::{
-    backlogs_are_what_they_should_be, the_mode_of_a_path_is_what_was_asked_for,
-};
 use super::opening::{assert_connects, echo, start};
+// Those that share more with others of their topic than with these.
 pub(crate) use super::{
-    binding::a_socket_that_was_given_can_be_bound_only_once,
-    connecting::{
-        any_socket_of_the_runtime_can_be_given, attempts_that_lose_are_closed,
-        settings_reach_the_sockets_of_clients, settings_reach_the_sockets_that_are_taken_over,
-    },
-    starting_tls::a_socket_that_is_taken_over_can_be_upgraded,
-    trusting::a_name_must_be_given_for_a_socket_that_is_taken_over,
-};
-#[cfg(unix)]
-pub(crate) use super::{
-    binding::{
-        a_path_is_taken_from_the_dead_and_not_from_the_living, only_a_path_of_its_own_is_removed,
-    },
-    connecting::{a_datagram_socket_is_refused, descriptors_of_streams_can_be_taken_over},
+    binding::system::*, connecting::system::*, starting_tls::system::*, trusting::system::*,
 };
 use crate::setup::Setup;
 

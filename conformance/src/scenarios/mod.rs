@@ -1,4 +1,5 @@
-//! The scenarios. The suite's list says which of them there are, by module and name.
+//! The scenarios: every `pub(crate) async fn` of a [`Setup`](crate::setup::Setup) is one, and becomes a
+//! test. What kind of place each module is for says `build.rs`.
 
 pub(crate) mod aborting;
 pub(crate) mod adopting;

@@ -21,6 +21,8 @@ use crate::{
     setup::{Settings, Setup},
 };
 
+pub(crate) mod system;
+
 const SHORT: Duration = Duration::from_millis(50);
 
 /// More than a socket and its peer's take.
@@ -425,14 +427,6 @@ pub(crate) async fn tls_can_begin_within_tls(mut setup: Setup) {
     near.write(b"bye").unwrap();
     drop(near);
     assert_eq!(far.read_to_eof().await.unwrap(), "bye");
-}
-
-pub(crate) async fn a_socket_that_is_taken_over_can_be_upgraded(setup: Setup) {
-    let (near, far) = os::socket_pair().unwrap();
-    let (near, far) = (setup.open(near).await, setup.open(far).await);
-    let (mut near, mut far) = (Stream::from(near.unwrap()), Stream::from(far.unwrap()));
-    begin(&mut near, &mut far).await;
-    assert_talks(&mut near, &mut far).await;
 }
 
 pub(crate) async fn any_socket_can_be_upgraded(mut setup: Setup) {

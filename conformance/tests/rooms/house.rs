@@ -153,12 +153,16 @@ impl House {
             let mut next = match name.as_str() {
                 "super" => self.named(self.parent(at.module)?),
                 "self" => self.named(at.module),
-                // It is made by a macro, or left out here.
-                name => self.lookup(at.module, name, depth).unwrap_or(Meaning {
-                    module: at.module,
-                    is_module: false,
-                    through: Vec::new(),
-                }),
+                name => match self.lookup(at.module, name, depth) {
+                    Some(found) => found,
+                    None if self.modules[at.module].path.is_empty() => return None, // the build makes it
+                    // It is made by a macro, or left out here.
+                    None => Meaning {
+                        module: at.module,
+                        is_module: false,
+                        through: Vec::new(),
+                    },
+                },
             };
             next.through.append(&mut at.through);
             at = next;
