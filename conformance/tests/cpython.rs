@@ -203,7 +203,7 @@ mod server {
         mut writer: StreamWriter,
     ) -> io::Result<()> {
         expect_all(&mut reader, &question()).await?;
-        writer.write(&answer())?;
+        writer.write(answer())?;
         Ok(())
     }
 
@@ -211,7 +211,7 @@ mod server {
         mut reader: StreamReader,
         mut writer: StreamWriter,
     ) -> io::Result<()> {
-        writer.write(&answer())?;
+        writer.write(answer())?;
         writer.write_eof()?;
         expect_all(&mut reader, &question()).await?;
         Ok(())

@@ -14,6 +14,9 @@ use crate::{
 /// (`_set_write_buffer_limits` in CPython's `asyncio/transports.py`).
 pub const DEFAULT_HIGH_WATER: usize = 64 * 1024;
 
+/// What [`Writer::room`] leaves at the least: a system call of its own for less is not worth it.
+const LEAST_ROOM: usize = 8 * 1024;
+
 /// The next thing for the transport to do. See [`Writer`] for an example.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(
@@ -430,6 +433,48 @@ impl Writer {
     /// [`with_watermarks`](Self::with_watermarks) for an example.
     pub fn is_paused(&self) -> bool {
         self.flow.is_paused()
+    }
+
+    /// How much may be written now by a program that waits before it writes: as much as the high
+    /// watermark leaves, and at least 8 KiB, so that a low watermark of 0 does not make it send byte by
+    /// byte; never more than the cap leaves. `None` while it should wait, as
+    /// [`is_paused`](Self::is_paused) says, or because the cap is reached.
+    ///
+    /// asyncio has no counterpart: it takes everything. This is for interfaces that take a part of what
+    /// they are given, such as `AsyncWrite`.
+    ///
+    /// ```
+    /// # use millpond_core::Writer;
+    /// let mut writer = Writer::with_watermarks(0, 20_000);
+    /// assert_eq!(writer.room(), Some(20_000));
+    /// writer.write(&[0; 15_000])?;
+    /// assert_eq!(writer.room(), Some(8 * 1024));
+    /// writer.write(&[0; 8 * 1024])?; // above the high watermark
+    /// assert_eq!(writer.room(), None);
+    /// writer.sent(15_000 + 8 * 1024);
+    /// assert_eq!(writer.room(), Some(20_000));
+    /// # Ok::<(), millpond_core::WriteError>(())
+    /// ```
+    pub fn room(&self) -> Option<usize> {
+        let below_high = self.high.saturating_sub(self.queued()).max(LEAST_ROOM);
+        let below_cap = self.cap.saturating_sub(self.queued());
+        let room = below_high.min(below_cap);
+        (room > 0 && !self.is_paused()).then_some(room)
+    }
+
+    /// Whether the peer was sent the end of this direction, or there is none to send: the transport has
+    /// carried out [`write_eof`](Self::write_eof) or [`close`](Self::close), or has failed.
+    ///
+    /// ```
+    /// # use millpond_core::Writer;
+    /// let mut writer = Writer::new();
+    /// writer.write_eof();
+    /// assert!(!writer.is_finished());
+    /// writer.ended();
+    /// assert!(writer.is_finished());
+    /// ```
+    pub fn is_finished(&self) -> bool {
+        matches!(self.end, End::Finished) || self.is_closed()
     }
 
     /// Whether the stream was closed or aborted, or by the peer, or its transport has failed.

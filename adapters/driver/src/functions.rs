@@ -202,6 +202,97 @@ macro_rules! functions {
             $crate::connect_write_pipe($runtime, pipe)
         }
 
+        /// [`millpond::from_io`] on this crate's runtime.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # fn example(channel: impl futures_io::AsyncRead + futures_io::AsyncWrite + Send + Unpin + 'static) {
+        #[doc = concat!("let stream = ", $name, "::from_io(channel);")]
+        /// # }
+        /// ```
+        #[track_caller]
+        pub fn from_io<S>(io: S) -> $crate::Stream
+        where
+            S: $crate::futures_io::AsyncRead + $crate::futures_io::AsyncWrite + Send + Unpin + 'static,
+        {
+            $crate::from_io($runtime, io)
+        }
+
+        /// [`millpond::from_halves`] on this crate's runtime.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # fn example(
+        /// #     output: impl futures_io::AsyncRead + Send + Unpin + 'static,
+        /// #     input: impl futures_io::AsyncWrite + Send + Unpin + 'static,
+        /// # ) {
+        #[doc = concat!("let stream = ", $name, "::from_halves(output, input);")]
+        /// # }
+        /// ```
+        #[track_caller]
+        pub fn from_halves<R, W>(reader: R, writer: W) -> $crate::Stream
+        where
+            R: $crate::futures_io::AsyncRead + Send + Unpin + 'static,
+            W: $crate::futures_io::AsyncWrite + Send + Unpin + 'static,
+        {
+            $crate::from_halves($runtime, reader, writer)
+        }
+
+        /// This crate's runtime, for functions that take one.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        #[doc = concat!("let runtime = ", $name, "::runtime();")]
+        /// ```
+        #[track_caller]
+        pub fn runtime() -> std::sync::Arc<dyn $crate::Runtime> {
+            $runtime
+        }
+
+        /// Waits for so long.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Cancel safety
+        ///
+        /// Yes.
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # async fn example() {
+        #[doc = concat!($name, "::sleep(std::time::Duration::from_secs(1)).await;")]
+        /// # }
+        /// ```
+        #[track_caller]
+        pub fn sleep(duration: std::time::Duration) -> impl Future<Output = ()> + Send {
+            runtime().sleep(duration)
+        }
+
+        /// Runs a task to its end in the background; asyncio's `create_task`.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        #[doc = concat!($name, "::spawn(async { println!(\"in the background\") });")]
+        /// ```
+        #[doc(alias = "create_task")]
+        #[track_caller]
+        pub fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+            runtime().spawn(Box::pin(task));
+        }
+
         /// [`millpond::timeout`] on this crate's runtime.
         ///
         /// # Errors

@@ -33,9 +33,10 @@
 //! | `tls` | TLS by rustls, with the cryptography of ring (`tls-ring`) |
 //! | `tls-aws-lc-rs` | TLS with that of aws-lc-rs, which is used if ring's is not there |
 //! | `idna` | names of hosts that are not ASCII, such as `bücher.example` (by the crate idna, with 24 others below it) |
+//! | `tokio` | tokio's `AsyncRead`, `AsyncBufRead` and `AsyncWrite` for every stream, on any runtime; its own is not needed |
 //! | `tracing` | events for handlers that fail and connections that cannot be accepted |
 //!
-//! None is on by default. The adapters have the same.
+//! None is on by default. The adapters have the same; in `millpond-tokio`, `tokio` is always on.
 //!
 //! # Guarantees
 //!
@@ -98,10 +99,12 @@ pub use client::{
 };
 pub use connection::{Closed, ShutdownRequested};
 pub use error::{BoxError, HandlerError, HandlerErrorCause, OpenError};
+#[doc(hidden)] // for `functions`
+pub use futures_io;
 pub use millpond_core;
 pub use millpond_core::{
-    DEFAULT_HIGH_WATER, DEFAULT_LIMIT, DEFAULT_PARSE_CAP, EmptySeparator, ReadError, Separator,
-    TransportError, Truncated, WriteError,
+    DEFAULT_HIGH_WATER, DEFAULT_LIMIT, DEFAULT_PARSE_CAP, EmptySeparator, ReadError, Request,
+    Separator, Status, TransportError, Truncated, WriteError,
 };
 pub use runtime::{BoxFuture, Family, Lookup, Runtime, Spawn, TimedOut, timeout};
 pub use server::{HandlerOutput, Server, Shutdown, StartServer, StreamServer, start_server};
@@ -116,11 +119,14 @@ pub use socket::{
     Socket, SocketOptions, StdListener, StdSocket, StreamMode, SystemHandle,
 };
 pub use stream::{
-    Cork, Feeder, Lines, ReuniteError, Stream, StreamOptions, StreamReader, StreamWriter,
-    Transport, fed, pair,
+    Chunks, CopyBidirectional, CopyError, CopyErrorCause, CopyProgress, Cork, Feeder, Lines,
+    Messages, ReuniteError, Stream, StreamOptions, StreamReader, StreamWriter, Transport, copy,
+    copy_bidirectional, fed, from_halves, from_io, pair,
 };
 #[cfg(feature = "__tls")]
 pub use stream::{StartTls, TlsSide};
+#[cfg(feature = "tokio")]
+pub use stream::{from_tokio, from_tokio_halves};
 pub use target::{Sock, Target};
 #[cfg(feature = "__tls")]
 pub use tls::{TlsAcceptor, TlsConnector, TlsError, rustls};

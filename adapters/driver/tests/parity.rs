@@ -352,11 +352,13 @@ fn writing() -> Vec<String> {
             method StreamWriter::transport,
             method StreamWriter::wait_closed,
             method StreamWriter::watermarks,
-            method StreamWriter::write,
-            method StreamWriter::write_all,
             method StreamWriter::write_bytes,
             method StreamWriter::write_eof,
             method StreamWriter::write_vectored,
+        ],
+        there![
+            call StreamWriter::write(this: &mut StreamWriter) this.write("x"),
+            call StreamWriter::write_all(this: &mut StreamWriter) this.write_all("x"),
         ],
         there![
             call Socket::extra_info(this: &dyn Socket) this.extra_info(),
@@ -387,8 +389,6 @@ fn whole_streams() -> Vec<String> {
             method Stream::split,
             method Stream::transport,
             method Stream::wait_closed,
-            method Stream::write,
-            method Stream::write_all,
             method Stream::write_eof,
             method Stream::write_vectored,
             method StreamMode::can_read,
@@ -396,6 +396,8 @@ fn whole_streams() -> Vec<String> {
         ],
         there![
             call Stream::read_until(this: &mut Stream) this.read_until("x"),
+            call Stream::write(this: &mut Stream) this.write("x"),
+            call Stream::write_all(this: &mut Stream) this.write_all("x"),
         ],
     ]
     .concat()

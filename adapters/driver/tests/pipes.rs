@@ -72,7 +72,7 @@ fn whoever_reads_a_pipe_may_take_any_time() {
     let mut output = child.stdout.take().unwrap();
     block_on(async {
         let mut input = connect_write_pipe(Arc::new(Hasty), input).await.unwrap();
-        input.write(&[0; LEN]).unwrap();
+        input.write([0; LEN]).unwrap();
         input.close();
         let received = thread::spawn(move || output.read_to_end(&mut Vec::new()).unwrap());
         input.wait_closed().await.unwrap();

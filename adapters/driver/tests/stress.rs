@@ -116,7 +116,7 @@ async fn write(
     let mut written = 0;
     for _ in 0..pieces {
         let cork = (chance.up_to(3) == 3).then(|| writer.cork());
-        let mut result = writer.write(&vec![2; len]);
+        let mut result = writer.write(vec![2; len]);
         if result.is_ok() {
             written += len;
             result = match chance.up_to(3) {

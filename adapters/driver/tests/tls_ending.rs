@@ -180,7 +180,7 @@ fn a_cut_fails_a_close_that_has_something_to_deliver() {
         let scene = Scene::new();
         let (mut client, _raw, _server) = against_raw(&scene, version);
         scene.wire.pace(Way::ToServer, Pace::Busy);
-        client.write(&[7; 1_000_000]).unwrap();
+        client.write([7; 1_000_000]).unwrap();
         scene.wire.end(Way::ToClient);
         client.close();
         let Err(WriteError::Transport(error)) = scene.run(client.wait_closed()) else {
@@ -285,7 +285,7 @@ fn streams_that_are_closed_or_just_dropped_say_goodbye() {
                 let scene = Scene::new();
                 let (mut client, mut server) = scene.secured(version);
                 scene.wire.pace(Way::ToServer, pace);
-                client.write(&[b'x'; 500]).unwrap();
+                client.write([b'x'; 500]).unwrap();
                 let mut kept = None;
                 match how {
                     "drop" => drop(client),
@@ -407,7 +407,7 @@ fn limit_cap_and_watermarks_stay_across_an_upgrade() {
         // The session takes some of it, too, but not without bound.
         let mut taken = 0;
         let refused = loop {
-            match client.write(&[0; 100]) {
+            match client.write([0; 100]) {
                 Ok(()) => taken += 100,
                 Err(error) => {
                     let queued = client.queued();
@@ -429,7 +429,7 @@ fn limit_cap_and_watermarks_stay_across_an_upgrade() {
             finish(&scene.world, draining).unwrap();
         }
         assert_eq!(scene.run(server.read_exactly(taken)).unwrap().len(), taken);
-        server.write(&[b'x'; 51]).unwrap();
+        server.write([b'x'; 51]).unwrap();
         let error = scene.run(client.read_until("\n")).unwrap_err();
         assert!(matches!(error, ReadError::LimitOverrun { .. }));
         let error = scene.run(client.read_exactly(201)).unwrap_err();

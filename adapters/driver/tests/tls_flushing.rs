@@ -113,7 +113,7 @@ fn answers_to_a_flood(written: usize) -> usize {
     let scene = Scene::new();
     let (mut client, mut raw, _server) = against_raw(&scene, Version::Tls13);
     scene.wire.pace(Way::ToServer, Pace::Busy);
-    client.write(&vec![b'x'; written]).unwrap();
+    client.write(vec![b'x'; written]).unwrap();
     let before = scene.wire.sent_len(Way::ToServer);
     for _ in 0..1000 {
         raw.session.refresh_traffic_keys().unwrap();

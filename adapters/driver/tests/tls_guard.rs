@@ -298,7 +298,7 @@ fn a_socket_that_lies_or_fails_fails_the_handshake_or_the_stream() {
                 let serve = async {
                     if server.start_tls(acceptor).await.is_ok() {
                         while let Ok(it @ 1..) = server.read(99).await.map(|data| data.len()) {
-                            let _ = server.write(&vec![b'.'; it]);
+                            let _ = server.write(vec![b'.'; it]);
                         }
                     }
                     server.close();

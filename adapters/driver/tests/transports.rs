@@ -180,7 +180,7 @@ fn the_cap_counts_what_is_queued_while_the_socket_is_busy() {
 fn a_drain_that_waits_is_woken_when_higher_watermarks_resume_writing() {
     let socket = Scripted::new([], []);
     let (_, mut writer) = socket.open(Kept::default());
-    writer.write(&[0; 100_000]).unwrap();
+    writer.write([0; 100_000]).unwrap();
     let alarm = Arc::new(Alarm::default());
     let waker = Waker::from(alarm.clone());
     let mut cx = Context::from_waker(&waker);
@@ -206,7 +206,7 @@ fn a_drain_that_waits_is_woken_by_a_failure() {
     let socket = Scripted::new([], []);
     let kept = Kept::default();
     let (_, mut writer) = socket.open(kept.clone());
-    writer.write(&[0; 100_000]).unwrap();
+    writer.write([0; 100_000]).unwrap();
     let mut drain = Box::pin(writer.drain());
     assert!(block_on(poll_once(&mut drain)).is_none());
     socket.then_writes([fails(ErrorKind::ConnectionReset)]);
@@ -394,7 +394,7 @@ fn a_large_write_takes_along_what_a_cork_holds_back_wherever_the_socket_cuts_it(
         let (_reader, mut writer) = socket.open(no_spawning);
         let _cork = writer.cork();
         writer.write(b"head").unwrap();
-        writer.write(&body).unwrap();
+        writer.write(body).unwrap();
         assert_eq!(socket.write_calls(), if taken == 8196 { 1 } else { 2 });
         assert_eq!((socket.written(), writer.queued()), (message.clone(), 0));
     }
@@ -404,7 +404,7 @@ fn a_large_write_takes_along_what_a_cork_holds_back_wherever_the_socket_cuts_it(
         let (_reader, mut writer) = socket.open(kept.clone());
         let _cork = writer.cork();
         writer.write(b"head").unwrap();
-        writer.write(&body).unwrap();
+        writer.write(body).unwrap();
         assert_eq!(writer.queued(), 8196 - taken, "the socket is busy");
         socket.then_writes([ready(8196 - taken)]);
         kept.poll_all();
@@ -462,7 +462,7 @@ fn a_cork_holds_back_no_more_than_the_high_watermark() {
     let options = StreamOptions::new().watermarks(0, 10);
     let (_reader, mut writer) = socket.open_with(&options, no_spawning);
     let _cork = writer.cork();
-    writer.write(&[b'x'; 10]).unwrap();
+    writer.write([b'x'; 10]).unwrap();
     assert_eq!(socket.write_calls(), 0);
     writer.write(b"x").unwrap();
     assert_eq!((socket.write_calls(), writer.queued()), (1, 0));

@@ -76,11 +76,11 @@ fn a_close_with_unread_input_delivers_the_answer() {
     rough(|sim| {
         sim.buffers(100, 100).no_leaks().run(async {
             let server = start_server("127.0.0.1:7", async |_, mut writer| {
-                writer.write(&[b'x'; 5000]) // and the request is not read
+                writer.write([b'x'; 5000]) // and the request is not read
             });
             let _server = server.await.unwrap();
             let (mut reader, mut writer) = open_connection("127.0.0.1:7").await.unwrap();
-            writer.write(&[b'?'; 1000]).unwrap();
+            writer.write([b'?'; 1000]).unwrap();
             world().sleep(SECOND).await;
             assert_eq!(reader.read_to_eof().await.unwrap().len(), 5000);
             writer.close();
@@ -130,7 +130,7 @@ fn a_peer_that_does_not_read_does_not_hold_up_a_close_for_ever() {
             });
             let _server = server.await.unwrap();
             let (_reader, mut writer) = open_connection("127.0.0.1:7").await.unwrap();
-            writer.write(&[0; 1 << 20]).unwrap();
+            writer.write([0; 1 << 20]).unwrap();
             writer.close();
             let error = writer.wait_closed().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::TimedOut);

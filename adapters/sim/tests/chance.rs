@@ -91,7 +91,7 @@ async fn busy() {
     world()
         .spawn(async move { while reader.read(4096).await.is_ok_and(|data| !data.is_empty()) {} });
     for _ in 0..40 {
-        if writer.write(&[b'x'; 4096]).is_err() || writer.drain().await.is_err() {
+        if writer.write([b'x'; 4096]).is_err() || writer.drain().await.is_err() {
             break;
         }
     }
@@ -148,9 +148,9 @@ fn a_fault_that_was_planned_for_a_connection_is_cancelled() {
         .run(async {
             let ((_r, mut writer), (mut reader, _w)) = world().connection(&StreamOptions::new());
             world().inject(Fault::eof().after(Direction::ToServer, 15));
-            writer.write(&[b'x'; 9]).unwrap();
+            writer.write([b'x'; 9]).unwrap();
             world().stop_faults();
-            writer.write(&[b'x'; 11]).unwrap();
+            writer.write([b'x'; 11]).unwrap();
             assert_eq!(
                 reader.read_exactly(20).await.unwrap(),
                 [b'x'; 20].as_slice()

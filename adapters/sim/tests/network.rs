@@ -72,7 +72,7 @@ fn what_was_sent_first_arrives_first_however_long_each_takes() {
             let (mut writer, mut reader) = (client.1, server.0);
             let sent: Vec<u8> = (0..=255).collect();
             for byte in &sent {
-                writer.write(&[*byte]).unwrap();
+                writer.write([*byte]).unwrap();
             }
             writer.write_eof().unwrap();
             assert_eq!(reader.read_to_eof().await.unwrap(), sent);
@@ -86,7 +86,7 @@ fn a_narrow_line_takes_its_time() {
         let (client, server) = world().connection(&StreamOptions::new());
         let (mut writer, mut reader) = (client.1, server.0);
         let began = world().now();
-        writer.write(&[0; 10_000]).unwrap();
+        writer.write([0; 10_000]).unwrap();
         reader.read_exactly(10_000).await.unwrap();
         assert_eq!(world().now() - began, 10 * SECOND);
     });
@@ -97,7 +97,7 @@ fn buffers_hold_as_much_as_is_set() {
     Sim::new(1).buffers(100, 50).run(async {
         let (client, server) = world().connection(&StreamOptions::new());
         let (mut writer, mut reader) = (client.1, server.0);
-        writer.write(&[0; 200]).unwrap();
+        writer.write([0; 200]).unwrap();
         assert_eq!(writer.queued(), 50);
         reader.read_exactly(10).await.unwrap();
         world().sleep(MILLI).await;
@@ -427,8 +427,8 @@ fn a_pipe_without_a_reader_is_broken() {
 fn a_full_pipe_makes_its_writer_wait_for_the_reader() {
     Sim::new(1).buffers(1, 5000).run(async {
         let (mut reader, mut writer) = pipe();
-        writer.write(&[b'x'; 4096]).unwrap();
-        writer.write(&[b'y'; 905]).unwrap(); // one byte too many, and so all of them
+        writer.write([b'x'; 4096]).unwrap();
+        writer.write([b'y'; 905]).unwrap(); // one byte too many, and so all of them
         assert_eq!(writer.queued(), 905);
         reader.read_exactly(1).await.unwrap();
         writer.flush().await.unwrap();
@@ -442,7 +442,7 @@ fn faults_happen_to_pipes_at_their_byte() {
         let fault = fault.connection(2).after(Direction::ToServer, 1017);
         Sim::new(1).fault(fault).run(async {
             let (_first, mut whole) = pipe();
-            whole.write(&[b'x'; 2000]).unwrap();
+            whole.write([b'x'; 2000]).unwrap();
             let (mut reader, mut writer) = pipe();
             for _ in 0..1017 {
                 writer.write(b"x").unwrap();
@@ -463,7 +463,7 @@ fn what_was_sent_before_a_fault_arrives_even_if_the_buffers_are_full() {
             Sim::new(1).buffers(20, 20).fault(fault).run(async {
                 let (client, server) = world().connection(&StreamOptions::new());
                 let ((_reader, mut writer), (mut far_reader, _far_writer)) = (client, server);
-                let _ = writer.write(&[b'x'; 50]); // fails if the fault happens at once
+                let _ = writer.write([b'x'; 50]); // fails if the fault happens at once
                 let error = far_reader.read_exactly(51).await.unwrap_err();
                 let arrived = if let ReadError::Incomplete { partial, .. } = &error {
                     &partial[..]

@@ -151,6 +151,63 @@ millpond::functions!(
     /// If it is called outside of a tokio runtime.
 );
 
+/// [`millpond::from_io`] over any tokio stream, on this crate's runtime.
+///
+/// # Panics
+///
+/// Outside of a tokio runtime.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> std::io::Result<()> {
+/// let (near, far) = tokio::io::duplex(64);
+/// let mut stream = millpond_tokio::from_tokio(near);
+/// let mut peer = millpond_tokio::from_tokio(far);
+/// peer.write_all(b"hello\n").await?;
+/// assert_eq!(stream.read_line().await?, "hello\n");
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn from_tokio<S>(io: S) -> Stream
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+{
+    millpond::from_tokio(runtime(), io)
+}
+
+/// [`millpond::from_halves`] over any two tokio streams, on this crate's runtime: a child's output and
+/// input.
+///
+/// # Panics
+///
+/// Outside of a tokio runtime.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::process::Stdio;
+///
+/// use tokio::process::Command;
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let mut bc = Command::new("bc").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+/// let (output, input) = (bc.stdout.take().unwrap(), bc.stdin.take().unwrap());
+/// let mut stream = millpond_tokio::from_tokio_halves(output, input);
+/// stream.write_all(b"6 * 7\n").await?;
+/// assert_eq!(stream.read_line().await?, "42\n");
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn from_tokio_halves<R, W>(reader: R, writer: W) -> Stream
+where
+    R: tokio::io::AsyncRead + Send + Unpin + 'static,
+    W: tokio::io::AsyncWrite + Send + Unpin + 'static,
+{
+    millpond::from_tokio_halves(runtime(), reader, writer)
+}
+
 /// A connected TCP socket of tokio's, for [`open_connection`] and [`connect`](fn@connect) to take
 /// over; asyncio's `sock`.
 ///

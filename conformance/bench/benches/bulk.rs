@@ -149,7 +149,7 @@ async fn our_sink((mut reader, mut writer): (StreamReader, StreamWriter)) -> io:
                 n => left -= n,
             }
         }
-        writer.write(&[0])?;
+        writer.write([0])?;
     }
 }
 
@@ -162,7 +162,7 @@ async fn our_owned_sink((mut reader, mut writer): (StreamReader, StreamWriter)) 
                 n => left -= n,
             }
         }
-        writer.write(&[0])?;
+        writer.write([0])?;
     }
 }
 

@@ -19,7 +19,7 @@ struct Dribble {
 impl Dribble {
     fn step(&mut self) {
         match MESSAGE.get(self.sent) {
-            Some(byte) => self.writer.write(&[*byte]).unwrap(),
+            Some(byte) => self.writer.write([*byte]).unwrap(),
             None if self.writer.can_write_eof() => self.writer.write_eof().unwrap(),
             None => self.writer.close(),
         }

@@ -179,7 +179,7 @@ pub(crate) async fn a_peer_may_write_on_after_this_side_has_closed(mut setup: Se
     writer.close();
     writer.wait_closed().await.unwrap();
     far_writer
-        .write(&data::bytes(1, setup.place.volume()))
+        .write(data::bytes(1, setup.place.volume()))
         .unwrap();
     far_writer.flush().await.unwrap();
     assert_eq!(far_reader.read_to_eof().await.unwrap(), "bye");

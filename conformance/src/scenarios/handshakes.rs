@@ -139,7 +139,7 @@ pub(crate) async fn a_client_without_tls_is_told_by_an_alert(mut setup: Setup) {
     let (_server, address, mut failures) = start(&mut setup, certificates::acceptor()).await;
     for len in [100, 10_000, 1_000_000] {
         let (mut reader, mut writer) = setup.open(address).await.unwrap();
-        writer.write(&vec![b'x'; len]).unwrap();
+        writer.write(vec![b'x'; len]).unwrap();
         let told = reader.read_to_eof().await.unwrap();
         assert!(told.starts_with(FATAL_ALERT), "{len}: {told:?}");
         let failure = failures.next().await.unwrap();
@@ -264,7 +264,7 @@ pub(crate) async fn a_client_that_feeds_a_handshake_drop_by_drop_ends_in_time(mu
     let (_reader, mut writer) = setup.open(address).await.unwrap();
     writer.write(BEGINNING).unwrap();
     let began = setup.runtime.now();
-    while writer.write(&[0]).is_ok() {
+    while writer.write([0]).is_ok() {
         let took = setup.runtime.now() - began;
         assert!(took < SOON, "it still takes bytes");
         setup.sleep(5).await;

@@ -249,7 +249,7 @@ pub(crate) async fn a_producer_is_stopped_when_nobody_asks(mut setup: Setup) {
         assert_eq!(reader.read_line().await.unwrap(), "first\n");
         // Also one that is given up reads no more than it was going to.
         setup.stays_pending(reader.read_line()).await;
-        writer.write(&vec![b'x'; PLENTY]).unwrap();
+        writer.write(vec![b'x'; PLENTY]).unwrap();
         let mut queued = usize::MAX;
         while writer.queued() < queued {
             queued = writer.queued();
@@ -308,7 +308,7 @@ pub(crate) async fn a_writer_is_told_that_its_reader_is_gone(mut setup: Setup) {
 pub(crate) async fn a_writer_that_waits_is_told_that_its_reader_is_gone(mut setup: Setup) {
     for kind in Kind::ALL {
         let (reader, mut writer) = kind.connect(&mut setup).await;
-        writer.write(&vec![0; PLENTY]).unwrap();
+        writer.write(vec![0; PLENTY]).unwrap();
         let leave = async {
             setup.sleep(10).await;
             drop(reader);
@@ -468,7 +468,7 @@ pub(crate) async fn closing_waits_until_everything_is_written(mut setup: Setup) 
 pub(crate) async fn flush_waits_until_everything_is_written(mut setup: Setup) {
     for kind in Kind::ALL {
         let (mut reader, mut writer) = kind.connect(&mut setup).await;
-        writer.write(&[7; PLENTY]).unwrap();
+        writer.write([7; PLENTY]).unwrap();
         setup.stays_pending(writer.flush()).await;
         let received = setup.spawn(async move { reader.read_to_eof().await.unwrap() });
         writer.flush().await.unwrap();
@@ -550,7 +550,7 @@ pub(crate) async fn options_reach_the_streams_of_pipes(mut setup: Setup) {
         assert_eq!(overrun, Err(ReadError::LimitOverrun { consumed: 5 }));
         let refused = reader.read_exactly(9).await;
         assert_eq!(refused, Err(ReadError::CapExceeded { cap: 8 }));
-        writer.write(&vec![0; PLENTY]).unwrap();
+        writer.write(vec![0; PLENTY]).unwrap();
         assert!(!writer.is_paused());
     }
     let null = File::open("/dev/null").unwrap();

@@ -39,7 +39,7 @@ async fn obey(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<
         let line = reader.read_line().await?;
         match &line[..] {
             b"" => return Ok(()),
-            b"much\n" => writer.write(&MUCH)?,
+            b"much\n" => writer.write(MUCH.as_slice())?,
             b"return\n" => return Ok(()),
             b"stubborn\n" => {
                 writer.write(&line)?;
@@ -106,7 +106,7 @@ pub(crate) async fn a_server_without_connections_is_shut_down_at_once(mut setup:
 pub(crate) async fn what_busy_handlers_write_is_delivered_by_a_shutdown(mut setup: Setup) {
     let server = serve(&mut setup, LONG).await.unwrap();
     let (mut reader, mut writer) = client_of_much(&setup, &server).await;
-    writer.write(&[b'x'; 1000]).unwrap(); // never read
+    writer.write([b'x'; 1000]).unwrap(); // never read
     let shutting = setup.spawn(async move {
         let shutdown = server.shutdown().await;
         (shutdown.closed, shutdown.cancelled, shutdown.left)
@@ -304,7 +304,7 @@ pub(crate) async fn a_slow_client_that_keeps_sending_gets_everything(mut setup: 
     let sending = setup.spawn(async move {
         // It sends on until long after the server has closed its side.
         for _ in 0..400 {
-            if writer.write(&[b'x'; 10_000]).is_err() || writer.drain().await.is_err() {
+            if writer.write([b'x'; 10_000]).is_err() || writer.drain().await.is_err() {
                 break;
             }
             inside.sleep(Duration::from_millis(1)).await;

@@ -174,11 +174,11 @@ pub(crate) async fn limit_and_watermarks_are_kept(mut setup: Setup) {
     assert!(near.read_exactly(8).await.is_err());
     assert!(near.read_line().await.is_err());
     assert_eq!(
-        near.write(&[0; (1 << 20) + 1]),
+        near.write([0; (1 << 20) + 1]),
         Err(WriteError::CapExceeded { cap: 1 << 20 })
     );
     while near.queued() <= 200 {
-        near.write(&[0; 100_000]).unwrap();
+        near.write([0; 100_000]).unwrap();
     }
     assert!(near.is_paused());
     setup.stays_pending(near.drain()).await;
@@ -351,7 +351,7 @@ pub(crate) async fn an_upgrade_dropped_at_any_await_ends_the_stream(mut setup: S
 /// It has not begun to exchange the socket then.
 pub(crate) async fn an_upgrade_dropped_while_the_queue_is_sent_ends_the_stream(mut setup: Setup) {
     let (mut near, mut far) = connect(&mut setup).await;
-    near.write(&data::bytes(1, MUCH)).unwrap();
+    near.write(data::bytes(1, MUCH)).unwrap();
     let side = certificates::connector().into();
     setup.stays_pending(upgrade(&mut near, &side)).await;
     assert_over(&mut near, ErrorKind::ConnectionAborted).await;
@@ -365,7 +365,7 @@ pub(crate) async fn an_upgrade_can_be_ended_from_elsewhere(mut setup: Setup) {
     for queued in [0, MUCH] {
         for end in [Transport::close as fn(&Transport), Transport::abort] {
             let (mut near, mut far) = connect(&mut setup).await;
-            near.write(&data::bytes(1, queued)).unwrap();
+            near.write(data::bytes(1, queued)).unwrap();
             let transport = near.transport();
             let upgrading = setup.spawn(async move {
                 let upgraded = upgrade(&mut near, &certificates::connector().into()).await;

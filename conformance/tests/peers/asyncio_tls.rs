@@ -174,7 +174,7 @@ mod server {
     }
 
     pub(super) async fn the_server_sends_much_and_ends(mut stream: Stream) -> io::Result<()> {
-        Ok(stream.write(&from_server())?)
+        Ok(stream.write(from_server())?)
     }
 
     pub(super) async fn the_client_ends_its_question_if_it_can(

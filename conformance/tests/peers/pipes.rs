@@ -222,7 +222,7 @@ fn the_peer_ends_first() -> Conversation {
         ours: |mut reader, mut writer| {
             Box::pin(async move {
                 expect_all(&mut reader, &theirs()).await?;
-                writer.write(&ours())?;
+                writer.write(ours())?;
                 close(writer).await
             })
         },
@@ -272,7 +272,7 @@ fn the_peer_closes_only_when_this_side_does() -> Conversation {
         ours: |mut reader, mut writer| {
             Box::pin(async move {
                 assert!(reader.read_exactly(MUCH).await? == theirs());
-                writer.write(&ours())?;
+                writer.write(ours())?;
                 close(writer).await
             })
         },

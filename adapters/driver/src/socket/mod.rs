@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod blocking;
 mod futures_io;
+mod halves;
 mod info;
 mod mode;
 mod options;
@@ -11,6 +12,8 @@ mod standard;
 mod system;
 #[cfg(feature = "__tls")]
 mod tls_info;
+#[cfg(feature = "tokio")]
+mod tokio_io;
 
 use std::{
     fmt,
@@ -22,11 +25,12 @@ pub use socket2::SockRef;
 
 #[cfg(unix)]
 pub(crate) use self::blocking::{Blocking, Direction, adopt_blocking};
-pub(crate) use self::options::socket_options;
 #[cfg(unix)]
 pub use self::standard::StdPipe;
 #[cfg(feature = "__tls")]
 pub use self::tls_info::TlsInfo;
+#[cfg(feature = "tokio")]
+pub(crate) use self::tokio_io::TokioIo;
 pub use self::{
     futures_io::FuturesIo,
     info::{Address, ExtraInfo, Info, RawHandle, SystemHandle},
@@ -36,6 +40,7 @@ pub use self::{
     standard::{StdListener, StdSocket},
     system::{check_stream, extra_info, local_addr, reset_on_close},
 };
+pub(crate) use self::{halves::Halves, options::socket_options};
 
 /// A connected stream: the methods of [`AsyncRead`](::futures_io::AsyncRead) and
 /// [`AsyncWrite`](::futures_io::AsyncWrite), on a shared reference, so that both directions work at once without a lock.

@@ -6,10 +6,7 @@ use bytes::Bytes;
 use millpond_core::{ReadError, Reader, Separator, Status, TransportError, WriteError};
 
 use super::{
-    cork::Cork,
-    reader::{Lines, StreamReader},
-    transport::Transport,
-    writer::StreamWriter,
+    cork::Cork, reader::StreamReader, streams::Lines, transport::Transport, writer::StreamWriter,
 };
 use crate::{
     connection::{Closed, ShutdownRequested},
@@ -368,7 +365,7 @@ impl Stream {
     /// # Errors
     ///
     /// As there, and [`WriteError::ReadOnly`].
-    pub fn write(&mut self, data: &[u8]) -> Result<(), WriteError> {
+    pub fn write(&mut self, data: impl AsRef<[u8]>) -> Result<(), WriteError> {
         self.writer.write(data)
     }
 
@@ -401,7 +398,7 @@ impl Stream {
     ///
     /// Yes, as there.
     #[doc(alias = "awrite")]
-    pub async fn write_all(&mut self, data: &[u8]) -> Result<(), WriteError> {
+    pub async fn write_all(&mut self, data: impl AsRef<[u8]>) -> Result<(), WriteError> {
         self.writer.write_all(data).await
     }
 

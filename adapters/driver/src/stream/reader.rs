@@ -3,13 +3,11 @@
 use std::{
     fmt,
     future::poll_fn,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use futures_core::Stream;
 use millpond_core::{ReadError, Reader, Request, Separator, Status, TransportError};
 
 use super::transport::Transport;
@@ -51,7 +49,7 @@ const BURST: usize = 4 * 1024;
 /// # Ok::<(), std::io::Error>(()) }).unwrap();
 /// ```
 pub struct StreamReader {
-    core: Reader,
+    pub(super) core: Reader,
     connection: Arc<Connection>,
     /// Whether the last read brought a large piece.
     burst: bool,
@@ -289,28 +287,6 @@ impl StreamReader {
             }
             poll_fn(|cx| self.poll_fill(cx)).await;
         }
-    }
-
-    /// The lines of the stream, one after the other, up to its end; the last one may lack its line
-    /// feed.
-    ///
-    /// `As in asyncio:` it is `async for line in reader`, and can go on behind a line that is too
-    /// long.
-    ///
-    /// ```
-    /// # futures_lite::future::block_on(async {
-    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
-    /// writer.write(b"one\ntwo\n")?;
-    /// drop(writer);
-    /// let mut lines = reader.lines();
-    /// while let Some(line) = lines.next().await {
-    ///     print!("{}", line?.escape_ascii());
-    /// }
-    /// # Ok::<(), std::io::Error>(()) }).unwrap();
-    /// ```
-    #[doc(alias = "__aiter__")]
-    pub fn lines(&mut self) -> Lines<'_> {
-        Lines { reader: self }
     }
 }
 
@@ -607,6 +583,34 @@ impl StreamReader {
         &self.connection
     }
 
+    /// Waits until there is something to read, and takes nothing: `false` at the end of the stream. It
+    /// lends nothing either, so it can stand in a `select!` beside a shutdown signal.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: it takes nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// writer.write(b"x")?;
+    /// drop(writer);
+    /// assert!(reader.readable().await?);
+    /// reader.consume(1);
+    /// assert!(!reader.readable().await?);
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub async fn readable(&mut self) -> Result<bool, ReadError> {
+        let n = poll_fn(|cx| self.poll_answer(cx, Request::UpTo(1))).await?;
+        Ok(n > 0)
+    }
+
     /// Everything that has arrived.
     #[cfg(feature = "__tls")]
     pub(crate) fn take_all(&mut self) -> Bytes {
@@ -621,7 +625,7 @@ impl StreamReader {
         }
     }
 
-    fn check_direction(&self) -> Result<(), ReadError> {
+    pub(super) fn check_direction(&self) -> Result<(), ReadError> {
         match self.connection.mode() {
             StreamMode::Write => Err(ReadError::WriteOnly),
             StreamMode::Read | StreamMode::ReadWrite => Ok(()),
@@ -631,7 +635,7 @@ impl StreamReader {
     /// The only place that waits, and it holds no bytes. Mostly the answer is in the buffer, and then
     /// this is part of the caller.
     #[inline]
-    fn poll_answer(
+    pub(super) fn poll_answer(
         &mut self,
         cx: &Context<'_>,
         request: Request<'_>,
@@ -640,6 +644,20 @@ impl StreamReader {
             Ok(Status::Ready(n)) if n > 0 => Poll::Ready(Ok(n)),
             answer => self.poll_more(cx, request, answer),
         }
+    }
+
+    /// What a request finds, or `None` if that is nothing: the end of the stream.
+    pub(super) fn poll_item(
+        &mut self,
+        cx: &Context<'_>,
+        request: Request<'_>,
+    ) -> Poll<Option<Result<Bytes, ReadError>>> {
+        let answer = ready!(self.poll_answer(cx, request));
+        Poll::Ready(match answer {
+            Ok(0) => None,
+            Ok(n) => Some(Ok(self.take(n))),
+            Err(error) => Some(Err(error)),
+        })
     }
 
     #[inline(never)]
@@ -660,7 +678,7 @@ impl StreamReader {
     }
 
     /// Gets more from the socket into the core, or its end, or its failure.
-    fn poll_fill(&mut self, cx: &Context<'_>) -> Poll<()> {
+    pub(super) fn poll_fill(&mut self, cx: &Context<'_>) -> Poll<()> {
         ready!(self.turns.poll_take(cx));
         self.connection.send_held_back();
         let (core, burst) = (&mut self.core, self.burst);
@@ -720,63 +738,5 @@ impl fmt::Debug for StreamReader {
         let mut debug = f.debug_struct("StreamReader");
         self.connection.describe(&mut debug);
         debug.field("core", &self.core).finish()
-    }
-}
-
-/// The lines of a stream; made by [`StreamReader::lines`].
-///
-/// It is a [`Stream`], and has a `next` of its own for those who need no combinators.
-///
-/// ```
-/// # futures_lite::future::block_on(async {
-/// use futures_util::TryStreamExt;
-///
-/// let ((_, mut writer), (mut reader, _)) = millpond::pair();
-/// writer.write(b"one\ntwo\n")?;
-/// drop(writer);
-/// let lines: Vec<_> = reader.lines().try_collect().await?;
-/// assert_eq!(lines, ["one\n", "two\n"]);
-/// # Ok::<(), std::io::Error>(()) }).unwrap();
-/// ```
-#[derive(Debug)]
-pub struct Lines<'a> {
-    reader: &'a mut StreamReader,
-}
-
-impl Lines<'_> {
-    /// The next line with its line feed, or `None` at the end of the stream.
-    ///
-    /// # Errors
-    ///
-    /// As [`StreamReader::read_line`]. After a line that is too long, the next call gives the line
-    /// behind it.
-    ///
-    /// # Cancel safety
-    ///
-    /// Yes: a call that is dropped has taken nothing.
-    ///
-    /// # Examples
-    ///
-    /// See [`StreamReader::lines`].
-    #[doc(alias = "__anext__")]
-    pub async fn next(&mut self) -> Option<Result<Bytes, ReadError>> {
-        poll_fn(|cx| self.poll_line(cx)).await
-    }
-
-    fn poll_line(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Bytes, ReadError>>> {
-        let answer = ready!(self.reader.poll_answer(cx, Request::Line));
-        Poll::Ready(match answer {
-            Ok(0) => None,
-            Ok(n) => Some(Ok(self.reader.take(n))),
-            Err(error) => Some(Err(error)),
-        })
-    }
-}
-
-impl Stream for Lines<'_> {
-    type Item = Result<Bytes, ReadError>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_line(cx)
     }
 }

@@ -1,13 +1,13 @@
 //! The send half of a stream, for `async`.
 
-use std::{fmt, future::poll_fn, io::IoSlice, sync::Arc, task::Poll};
+use std::{fmt, future::poll_fn, io::IoSlice, sync::Arc};
 
 use bytes::Bytes;
 use millpond_core::{WriteError, Writer};
 
 use super::{cork::Cork, transport::Transport};
 use crate::{
-    connection::{Closed, Connection, ShutdownRequested, Waiting},
+    connection::{Closed, Connection, ShutdownRequested, Ticket, WaitList},
     runtime::Turns,
     socket::ExtraInfo,
 };
@@ -39,10 +39,12 @@ use crate::{
 /// # Ok::<(), std::io::Error>(()) }).unwrap();
 /// ```
 pub struct StreamWriter {
-    connection: Arc<Connection>,
+    pub(super) connection: Arc<Connection>,
     /// The connection's, as it was when TLS began last.
     extra_info: Arc<ExtraInfo>,
-    turns: Turns,
+    pub(super) turns: Turns,
+    /// That of this writer where it waits, of which there is one wait at a time.
+    pub(super) ticket: Ticket,
 }
 
 /// Writing.
@@ -74,8 +76,8 @@ impl StreamWriter {
     /// assert_eq!(writer.write(b"?"), Err(WriteError::Closed));
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
-    pub fn write(&mut self, data: &[u8]) -> Result<(), WriteError> {
-        self.connection.write(data)
+    pub fn write(&mut self, data: impl AsRef<[u8]>) -> Result<(), WriteError> {
+        self.connection.write(data.as_ref())
     }
 
     /// Like [`write`](Self::write), but what must be queued is not copied if it is 8 KiB or more.
@@ -144,7 +146,7 @@ impl StreamWriter {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     #[doc(alias = "awrite")]
-    pub async fn write_all(&mut self, data: &[u8]) -> Result<(), WriteError> {
+    pub async fn write_all(&mut self, data: impl AsRef<[u8]>) -> Result<(), WriteError> {
         self.write(data)?;
         self.drain().await
     }
@@ -201,9 +203,7 @@ impl StreamWriter {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub async fn drain(&mut self) -> Result<(), WriteError> {
-        // A program that writes in a loop and is never paused must let others run, too.
-        poll_fn(|cx| self.turns.poll_take(cx)).await;
-        self.wait_until(|core| !core.is_paused()).await
+        poll_fn(|cx| self.poll_drain(cx)).await
     }
 
     /// Waits until everything that was written is with the system, and so outlives this process.
@@ -233,17 +233,7 @@ impl StreamWriter {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub async fn flush(&mut self) -> Result<(), WriteError> {
-        self.connection.check_direction()?;
-        let turns = &mut self.turns;
-        let mut waiting = Waiting::new(&self.connection);
-        poll_fn(|cx| {
-            let flushed = self.connection.poll_flushed(&mut waiting.ticket, cx);
-            if flushed.is_pending() {
-                turns.waited();
-            }
-            flushed
-        })
-        .await
+        poll_fn(|cx| self.poll_flush(cx)).await
     }
 
     /// How many bytes were written and not yet taken by the transport.
@@ -309,28 +299,6 @@ impl StreamWriter {
     #[doc(alias = "get_write_buffer_limits")]
     pub fn watermarks(&self) -> (usize, usize) {
         self.connection.inspect(Writer::watermarks)
-    }
-
-    async fn wait_until(&mut self, done: impl Fn(&Writer) -> bool) -> Result<(), WriteError> {
-        self.connection.check_direction()?;
-        let turns = &mut self.turns;
-        let connection = &self.connection;
-        let mut waiting = Waiting::new(connection);
-        poll_fn(|cx| {
-            let answer =
-                connection.poll_until(&mut waiting.ticket, cx, |core| match core.error() {
-                    Some(error) => Poll::Ready(Err(WriteError::Transport(error.clone()))),
-                    None if core.is_aborted() => Poll::Ready(Err(WriteError::Closed)),
-                    None if core.is_peer_closed() => Poll::Ready(Err(WriteError::PeerClosed)),
-                    None if done(core) => Poll::Ready(Ok(())),
-                    None => Poll::Pending,
-                });
-            if answer.is_pending() {
-                turns.waited();
-            }
-            answer
-        })
-        .await
     }
 }
 
@@ -489,8 +457,7 @@ impl StreamWriter {
     /// See [`StreamWriter`].
     #[doc(alias = "aclose")]
     pub async fn wait_closed(&mut self) -> Result<(), WriteError> {
-        let mut waiting = Waiting::new(&self.connection);
-        poll_fn(|cx| self.connection.poll_closed(&mut waiting.ticket, cx)).await
+        poll_fn(|cx| self.poll_closed(cx)).await
     }
 
     /// Drops what is queued and resets the connection.
@@ -515,6 +482,7 @@ impl StreamWriter {
             extra_info: connection.extra_info(),
             connection,
             turns: Turns::default(),
+            ticket: Ticket::default(),
         }
     }
 
@@ -594,6 +562,9 @@ impl fmt::Debug for StreamWriter {
 
 impl Drop for StreamWriter {
     fn drop(&mut self) {
+        if self.ticket.is_used() {
+            drop(self.connection.leave(&mut self.ticket));
+        }
         self.connection.drop_writer();
     }
 }

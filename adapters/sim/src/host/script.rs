@@ -299,7 +299,7 @@ async fn play_step(
         Step::SendByteByByte(data, pause) => {
             for byte in data {
                 world().sleep(*pause).await;
-                writer.write(&[*byte])?;
+                writer.write([*byte])?;
                 writer.flush().await?;
             }
         }

@@ -128,7 +128,7 @@ pub(crate) async fn drain(runtime: Arc<dyn Runtime>) -> Result {
 
     let mut written = 0;
     while !writer.is_paused() {
-        writer.write(&piece)?;
+        writer.write(piece)?;
         written += piece.len();
     }
     see!(writer.queued(), in above_high_water);
