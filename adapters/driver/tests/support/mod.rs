@@ -120,7 +120,7 @@ impl Socket for Handle {
     }
 
     fn poll_peer_closed(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        unreachable!("a plain socket has nothing to say to a writer")
+        Poll::Ready(Err(io::Error::other("a plain socket is not to be asked")))
     }
 
     fn is_plain(&self) -> bool {
