@@ -11,6 +11,11 @@ pub(crate) struct Deferred {
 }
 
 impl Deferred {
+    pub(super) fn is_empty(&self) -> bool {
+        // The others are used when the first place is taken.
+        self.wake[0].is_none() && self.dropped.is_none()
+    }
+
     pub(super) fn wake(&mut self, waker: Option<Waker>) {
         let Some(waker) = waker else { return };
         match self.wake.iter_mut().find(|place| place.is_none()) {

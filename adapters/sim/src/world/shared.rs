@@ -27,7 +27,7 @@ impl Shared {
         Locked {
             // A program that panics while it holds the lock harms only itself.
             state: self.state.lock().unwrap_or_else(PoisonError::into_inner),
-            deferred: Deferred::default(),
+            deferred: None,
         }
     }
 
@@ -40,7 +40,7 @@ impl Shared {
 pub(crate) struct Locked<'a> {
     // The order of these two is the order in which they are dropped.
     state: MutexGuard<'a, State>,
-    deferred: Deferred,
+    deferred: Option<Deferred>,
 }
 
 impl Deref for Locked<'_> {
@@ -59,7 +59,9 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        mem::swap(&mut self.deferred, &mut self.state.deferred);
+        if !self.state.deferred.is_empty() {
+            self.deferred = Some(mem::take(&mut self.state.deferred));
+        }
     }
 }
 
