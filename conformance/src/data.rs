@@ -1,7 +1,7 @@
 //! Bytes that are the same in every run.
 
 /// Numbers that look random; SplitMix64.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -19,8 +19,12 @@ impl Random {
 
     /// At least 1 and at most `max`.
     pub(crate) fn up_to(&mut self, max: usize) -> usize {
-        let n = self.next() % seed(max);
-        usize::try_from(n).expect("it is below a usize") + 1
+        self.below(max) + 1
+    }
+
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        let below = self.next() % seed(n);
+        usize::try_from(below).expect("it is below a usize")
     }
 }
 

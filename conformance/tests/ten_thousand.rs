@@ -1,9 +1,12 @@
 //! Ten thousand connections, one after the other: nothing is left of them.
 #![cfg(target_os = "linux")]
 
+#[path = "common/echo.rs"]
+mod echo;
+
 use std::{
     alloc::System,
-    fs, io,
+    fs,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -12,8 +15,10 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use millpond::{Runtime, Server, StreamReader, StreamWriter};
+use millpond::{Runtime, Server};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+use echo::echo;
 
 const WAVE: usize = 500;
 
@@ -86,16 +91,6 @@ async fn come_and_go(name: &str, runtime: Arc<dyn Runtime>) {
     assert_eq!(served.load(Ordering::Acquire), WAVES * WAVE);
     assert!(kept.abs() < KEPT, "{kept} bytes are kept");
     assert!(growth < GROWTH, "grown by {growth} bytes");
-}
-
-async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
-    loop {
-        let line = reader.read_line().await?;
-        if line.is_empty() {
-            return Ok(());
-        }
-        writer.write_all(&line).await?;
-    }
 }
 
 async fn use_once(runtime: &Arc<dyn Runtime>, server: &Server) {

@@ -1,6 +1,9 @@
 //! A server whose process may open no more files: it neither spins nor stops.
 #![cfg(target_os = "linux")]
 
+#[path = "common/echo.rs"]
+mod echo;
+
 use std::{
     env, fs,
     io::{self, BufRead, BufReader, Read, Write},
@@ -14,7 +17,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use millpond::{Runtime, StreamReader, StreamWriter};
+use echo::echo;
+use millpond::Runtime;
 
 /// More than a process of so few files can have at once.
 const CLIENTS: usize = 80;
@@ -132,16 +136,6 @@ fn the_server() {
             runtime.block_on(serve(Arc::new(tokio)));
         }
         _ => smol::block_on(serve(Arc::new(millpond_smol::Smol))),
-    }
-}
-
-async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
-    loop {
-        let line = reader.read_line().await?;
-        if line.is_empty() {
-            return Ok(());
-        }
-        writer.write_all(&line).await?;
     }
 }
 

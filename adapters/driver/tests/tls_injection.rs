@@ -48,6 +48,17 @@ struct Case {
     split: usize,
 }
 
+impl Case {
+    fn new(version: Version, way: Way, n: usize, split: usize) -> Self {
+        Self {
+            version,
+            way,
+            n,
+            split,
+        }
+    }
+}
+
 impl Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -168,15 +179,7 @@ fn what_came_with_the_command_is_refused_and_can_be_read_in_the_clear() {
         for n in 1..=LONGEST {
             let injected = injected(n);
             for split in splits(n, short) {
-                refuse(
-                    &Case {
-                        version,
-                        way,
-                        n,
-                        split,
-                    },
-                    &injected,
-                );
+                refuse(&Case::new(version, way, n, split), &injected);
                 cases += 1;
             }
         }
@@ -224,15 +227,7 @@ fn what_is_handed_over_is_no_plaintext_afterwards() {
             for &version in versions {
                 let splits = splits(n, short).into_iter();
                 for split in splits.filter(|split| *split > COMMAND.len()) {
-                    hand_over(
-                        &Case {
-                            version,
-                            way,
-                            n,
-                            split,
-                        },
-                        &injected,
-                    );
+                    hand_over(&Case::new(version, way, n, split), &injected);
                     cases += 1;
                 }
             }

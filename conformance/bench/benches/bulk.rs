@@ -19,19 +19,16 @@ const KIB: usize = 1024;
 
 pub(crate) fn run(options: &Options) {
     let over = "loopback TCP on tokio";
-    measure_sinks(options, over, "tokio", |stream| stream, adopted, our_adopt);
-    measure_sources(options, over, "tokio", |stream| stream, adopted, our_adopt);
+    measure_bulk(options, over, "tokio", |stream| stream, adopted, our_adopt);
 }
 
 async fn adopted(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
     adopt(stream)
 }
 
-/// The other end writes, and is told by one byte when everything has arrived.
-///
-/// `connect` makes the blocking end of a socket, `accept` that of the peer, which has the name `peer`,
-/// and `ours` that of millpond.
-pub(crate) fn measure_sinks<C, A, O, S>(
+/// Measures both directions. `connect` makes the blocking end of a socket, `accept` that of the peer,
+/// which has the name `peer`, and `ours` that of millpond.
+pub(crate) fn measure_bulk<C, A, O, S>(
     options: &Options,
     over: &str,
     peer: &str,
@@ -44,6 +41,7 @@ pub(crate) fn measure_sinks<C, A, O, S>(
     O: Future<Output = io::Result<(StreamReader, StreamWriter)>> + Send + 'static,
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    // The other end writes, and is told by one byte when everything has arrived.
     let row = |name: &str, stream| sink_row(name, connect(stream));
     let peers = |size| serve(move |s| async move { sink(accept(s).await?, size).await });
     let rows = vec![
@@ -61,22 +59,8 @@ pub(crate) fn measure_sinks<C, A, O, S>(
     ];
     let title = format!("bulk over {over}: sink");
     show(options, &title, &format!("{peer} read, 64 KiB"), rows);
-}
 
-/// The other end asks by one byte, and reads; else as [`measure_sinks`].
-pub(crate) fn measure_sources<C, A, O, S>(
-    options: &Options,
-    over: &str,
-    peer: &str,
-    connect: fn(TcpStream) -> C,
-    accept: fn(TcpStream) -> A,
-    ours: fn(TcpStream) -> O,
-) where
-    C: Read + Write + 'static,
-    A: Future<Output = io::Result<S>> + Send + 'static,
-    O: Future<Output = io::Result<(StreamReader, StreamWriter)>> + Send + 'static,
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
+    // The other end asks by one byte, and reads.
     let row = |name: String, stream| source_row(&name, connect(stream));
     let sizes = [64, 256];
     let peers = sizes.map(|kib| {

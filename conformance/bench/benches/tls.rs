@@ -19,7 +19,7 @@ use millpond::{
 use tokio_rustls::server::TlsStream;
 
 use crate::{
-    bulk::{measure_sinks, measure_sources},
+    bulk::measure_bulk,
     echo::{
         adopt, echo_lines, gathering, measure_echoes, our_adopt, our_raw, per_line, raw, serve,
         start_server,
@@ -84,8 +84,7 @@ fn connect(stream: TcpStream) -> Client {
 
 pub(crate) fn run(options: &Options) {
     let over = "TLS over loopback TCP on tokio";
-    measure_sinks(options, over, "tokio-rustls", connect, accept, our_accept);
-    measure_sources(options, over, "tokio-rustls", connect, accept, our_accept);
+    measure_bulk(options, over, "tokio-rustls", connect, accept, our_accept);
     measure_echoes(options, over, RAW, connect, served);
 }
 

@@ -1,6 +1,7 @@
 //! Random conversations.
 
 use super::types::{Answer, Kind, Line, Request, Trace};
+use crate::data::Random;
 
 /// Random conversations, the same for the same seed on every machine.
 ///
@@ -20,7 +21,7 @@ impl Conversations {
     /// Without sets of separators, which CPython has from 3.13 on.
     pub fn new(seed: u64) -> Self {
         Self {
-            random: Random(seed),
+            random: Random::new(seed),
             sets: false,
         }
     }
@@ -38,7 +39,7 @@ impl Iterator for Conversations {
 
     fn next(&mut self) -> Option<Trace> {
         let seed = self.random.next();
-        Some(Conversation::new(Random(seed), self.sets).finish())
+        Some(Conversation::new(Random::new(seed), self.sets).finish())
     }
 
     /// There is no end of them.
@@ -175,23 +176,7 @@ impl Conversation {
     }
 }
 
-/// SplitMix64.
-#[derive(Clone, Debug)]
-pub(crate) struct Random(pub(crate) u64);
-
 impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
     fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }

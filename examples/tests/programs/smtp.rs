@@ -4,8 +4,8 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
     path::Path,
-    process::Command,
-    thread,
+    process::{Command, Output},
+    thread::{self, JoinHandle},
 };
 
 use millpond_examples::tls;
@@ -85,17 +85,23 @@ fn no_mail_goes_to_a_server_that_is_not_trusted() {
     }
 }
 
-#[test]
-fn no_mail_goes_in_the_clear() {
+/// The program, and its connection.
+fn client_of_a_server_by_hand(runtime: &str) -> (JoinHandle<Output>, TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
+    let client = thread::spawn({
+        let args = ["--runtime", runtime, "--port", &port].map(ToOwned::to_owned);
+        move || Command::new(CLIENT).args(args).output().unwrap()
+    });
+    let (socket, _) = listener.accept().unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    (client, socket)
+}
+
+#[test]
+fn no_mail_goes_in_the_clear() {
     for runtime in RUNTIMES {
-        let client = thread::spawn({
-            let args = ["--runtime", runtime, "--port", &port].map(ToOwned::to_owned);
-            move || Command::new(CLIENT).args(args).output().unwrap()
-        });
-        let (mut socket, _) = listener.accept().unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (client, mut socket) = client_of_a_server_by_hand(runtime);
         socket
             .write_all(b"220 hello\r\n250-hello\r\n250 SIZE\r\n")
             .unwrap();
@@ -111,15 +117,8 @@ fn no_mail_goes_in_the_clear() {
 /// Whoever is in between adds to the answer that ends the clear.
 #[test]
 fn a_client_believes_nothing_that_came_before_tls() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let port = listener.local_addr().unwrap().port().to_string();
     for runtime in RUNTIMES {
-        let client = thread::spawn({
-            let args = ["--runtime", runtime, "--port", &port].map(ToOwned::to_owned);
-            move || Command::new(CLIENT).args(args).output().unwrap()
-        });
-        let (mut socket, _) = listener.accept().unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (client, mut socket) = client_of_a_server_by_hand(runtime);
         socket.write_all(b"220 hello\r\n250 STARTTLS\r\n").unwrap();
         let mut lines = BufReader::new(socket.try_clone().unwrap()).lines();
         assert_eq!(lines.next().unwrap().unwrap(), "EHLO localhost");
