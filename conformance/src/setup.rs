@@ -19,8 +19,8 @@ use futures_util::{
 };
 use millpond::{
     Address, ConnectOptions, DEFAULT_HIGH_WATER, DEFAULT_LIMIT, FuturesIo, HandlerOutput,
-    ListenOptions, OpenConnection, Runtime, Server, Sock, Socket, SocketOptions, StartServer,
-    StdListener, StdSocket, StreamOptions, StreamReader, StreamWriter, Target, os,
+    ListenOptions, OpenConnection, Runtime, Server, Socket, SocketOptions, StartServer, StdSocket,
+    StreamOptions, StreamReader, StreamWriter, Target, os,
 };
 
 use crate::{bridge::Bridge, certificates, data, drip::Drip, place::Place};
@@ -360,11 +360,7 @@ impl Setup {
         self.serve_at(&address, handler)
     }
 
-    pub(crate) fn serve_at<H, F>(
-        &self,
-        target: impl Into<Target<StdListener>>,
-        handler: H,
-    ) -> StartServer
+    pub(crate) fn serve_at<H, F>(&self, target: impl Into<Target>, handler: H) -> StartServer
     where
         H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
         F: Future<Output: HandlerOutput> + Send + 'static,
@@ -376,7 +372,7 @@ impl Setup {
         }
     }
 
-    pub(crate) fn open(&self, target: impl Into<Target<Sock>>) -> OpenConnection {
+    pub(crate) fn open(&self, target: impl Into<Target>) -> OpenConnection {
         let opening = millpond::open_connection(self.runtime.clone(), target);
         match self.place.connector() {
             Some(connector) => opening.tls(connector),
@@ -490,4 +486,9 @@ impl<T> Future for Task<T> {
         let result = ready!(self.0.poll_unpin(cx));
         Poll::Ready(result.expect("a task of the scenario ends without panicking"))
     }
+}
+
+/// Both halves of one stream in one.
+pub(crate) fn whole((reader, writer): (StreamReader, StreamWriter)) -> millpond::Stream {
+    millpond::Stream::reunite(reader, writer).unwrap()
 }

@@ -11,8 +11,7 @@ use common::{OnSmol, OnTokio, Peer, find};
 use futures_channel::mpsc;
 use futures_util::{StreamExt, future::try_join};
 use millpond::{
-    Address, BoxFuture, ReadError, Runtime, Sock, StdListener, StreamReader, StreamServer,
-    StreamWriter, Target,
+    Address, BoxFuture, ReadError, Runtime, StreamReader, StreamServer, StreamWriter, Target,
 };
 use millpond_conformance::{Harness, run};
 use tempfile::TempDir;
@@ -240,7 +239,7 @@ impl Place {
         (self != Self::Tcp).then(|| directory.path().join("socket"))
     }
 
-    fn listen(self, directory: &TempDir) -> Target<StdListener> {
+    fn listen(self, directory: &TempDir) -> Target {
         match self.path(directory) {
             Some(path) => path.into(),
             None => (Ipv4Addr::LOCALHOST, 0).into(),
@@ -307,7 +306,7 @@ fn talk_to_client_of_stream_server<H: Harness>(
             });
             server.start_serving().await.unwrap();
             serve_script(&python, name, &server.sockets()[0], results, &*runtime).await;
-            let shutdown = server.close().await;
+            let shutdown = server.shutdown().await;
             assert_eq!(shutdown.closed + shutdown.cancelled, 0);
         })
     });
@@ -350,7 +349,7 @@ fn script(python: &str, arguments: &[&str]) -> Command {
 }
 
 /// The port or path that the script prints when it serves.
-fn address(peer: &mut Peer) -> Target<Sock> {
+fn address(peer: &mut Peer) -> Target {
     let mut line = String::new();
     let stdout = peer.0.stdout.take().unwrap();
     BufReader::new(stdout).read_line(&mut line).unwrap();

@@ -434,7 +434,7 @@ mod withdrawn {
         server.start_serving().await?;
         let client = async {
             ask(&server.sockets()[0]).await?;
-            Ok::<_, Box<dyn Error>>(server.close().await)
+            Ok::<_, Box<dyn Error>>(server.shutdown().await)
         };
         let (served, shutdown) = join(server.serve_forever(), client).await;
         served?;
@@ -472,7 +472,7 @@ mod withdrawn {
             let _holder = smol().bind(&address, &millpond::ListenOptions::default());
             server.bind().await?;
             assert_eq!(server.sockets(), std::slice::from_ref(&address));
-            server.close().await;
+            server.shutdown().await;
             assert!(!server.is_bound());
             assert!(server.sockets().is_empty());
             server.bind().await?;
@@ -491,7 +491,7 @@ mod withdrawn {
             assert!(server.is_bound() && server.is_serving());
             server.start_serving().await?;
             ask(&server.sockets()[0]).await?;
-            server.close().await;
+            server.shutdown().await;
             assert!(!server.is_serving());
             server.start_serving().await?;
             ask(&server.sockets()[0]).await
@@ -531,7 +531,8 @@ mod withdrawn {
     fn stream_server_close() -> Tested {
         run(async {
             let began = Instant::now();
-            let (shutdown, handler, client) = ended_by(async |server| server.close().await).await?;
+            let (shutdown, handler, client) =
+                ended_by(async |server| server.shutdown().await).await?;
             assert_eq!((shutdown.cancelled, shutdown.left), (0, 0));
             assert_eq!(handler?, "");
             assert_eq!(client?, "");
@@ -578,7 +579,7 @@ mod withdrawn {
             let mut client = super::connect(smol(), &server.sockets()[0]).await?;
             client.write_all(b"data").await?;
             assert_eq!(reports.next().await.expect("fut1")?, "data");
-            let (shutdown, end) = join(server.close(), client.read_line()).await;
+            let (shutdown, end) = join(server.shutdown(), client.read_line()).await;
             assert_eq!((shutdown.cancelled, shutdown.left), (1, 0));
             assert_eq!(end?, "");
             let cause = failed.next().await.expect("cancelled");

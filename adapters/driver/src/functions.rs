@@ -30,7 +30,7 @@ macro_rules! functions {
         /// # Ok(()) }
         /// ```
         #[track_caller]
-        pub fn open_connection(target: impl Into<$crate::Target<$crate::Sock>>) -> $crate::OpenConnection {
+        pub fn open_connection(target: impl Into<$crate::Target>) -> $crate::OpenConnection {
             $crate::open_connection($runtime, target)
         }
 
@@ -46,7 +46,7 @@ macro_rules! functions {
         /// # Ok(()) }
         /// ```
         #[track_caller]
-        pub fn connect(target: impl Into<$crate::Target<$crate::Sock>>) -> $crate::Connect {
+        pub fn connect(target: impl Into<$crate::Target>) -> $crate::Connect {
             $crate::connect($runtime, target)
         }
 
@@ -67,7 +67,7 @@ macro_rules! functions {
         /// ```
         #[track_caller]
         pub fn start_server<H, F>(
-            target: impl Into<$crate::Target<$crate::StdListener>>,
+            target: impl Into<$crate::Target>,
             handler: H,
         ) -> $crate::StartServer
         where
@@ -93,7 +93,7 @@ macro_rules! functions {
         /// ```
         #[track_caller]
         pub fn stream_server<H, F>(
-            target: impl Into<$crate::Target<$crate::StdListener>>,
+            target: impl Into<$crate::Target>,
             handler: H,
         ) -> $crate::StreamServer
         where

@@ -127,6 +127,6 @@ pub use stream::{
 pub use stream::{StartTls, TlsSide};
 #[cfg(feature = "tokio")]
 pub use stream::{from_tokio, from_tokio_halves};
-pub use target::{Sock, Target};
+pub use target::Target;
 #[cfg(feature = "__tls")]
 pub use tls::{TlsAcceptor, TlsConnector, TlsError, rustls};

@@ -1,6 +1,7 @@
 //! Where to connect to, or to listen on.
 
 use std::{
+    convert::Infallible,
     fmt, io, mem,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     num::IntErrorKind,
@@ -23,8 +24,8 @@ const UNIX_PATH_MAX: usize = if cfg!(any(target_os = "linux", target_os = "andro
     103
 };
 
-/// Where to connect to, or to listen on: whatever converts into it. `S` is what can be given
-/// instead of an address: a socket that is there already, asyncio's `sock`.
+/// Where to connect to, or to listen on: whatever converts into it, an address or a socket that is
+/// there already, asyncio's `sock`.
 ///
 /// | from | means |
 /// |---|---|
@@ -43,29 +44,13 @@ const UNIX_PATH_MAX: usize = if cfg!(any(target_os = "linux", target_os = "andro
 /// ```
 /// use std::net::Ipv4Addr;
 ///
-/// use millpond::{Sock, Target};
+/// use millpond::Target;
 ///
-/// let by_name: Target<Sock> = ("example.org", 80).into();
-/// let by_address: Target<Sock> = (Ipv4Addr::LOCALHOST, 8888).into();
+/// let by_name = Target::from(("example.org", 80));
+/// let by_address = Target::from((Ipv4Addr::LOCALHOST, 8888));
 /// ```
-#[derive(Debug)]
-pub struct Target<S>(Kind<S>);
-
-#[derive(Debug)]
-enum Kind<S> {
-    Hosts(Vec<String>, u16),
-    /// `host:port`, not yet taken apart.
-    Text(String),
-    Addresses(Vec<SocketAddr>),
-    Path(PathBuf),
-    Socket(S),
-    /// The address of a unix socket that has none.
-    Unnamed,
-    /// There was a socket, and it has been used.
-    Used,
-}
-
-/// A connected socket; asyncio's `sock`.
+///
+/// With a socket:
 ///
 /// ```no_run
 /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
@@ -74,58 +59,82 @@ enum Kind<S> {
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum Sock {
+pub struct Target(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Hosts(Vec<String>, u16),
+    /// `host:port`, not yet taken apart.
+    Text(String),
+    Addresses(Vec<SocketAddr>),
+    Path(PathBuf),
+    Socket(Given),
+    /// The address of a unix socket that has none.
+    Unnamed,
+    /// There was a socket, and it has been used.
+    Used,
+}
+
+/// A socket that was given instead of an address.
+#[derive(Debug)]
+pub(crate) enum Given {
+    Connected(Sock),
+    Listening(StdListener),
+}
+
+/// A connected socket.
+#[derive(Debug)]
+pub(crate) enum Sock {
     /// One that the runtime uses as it is: of its own kind, or anything else that is a [`Socket`].
     Open(Box<dyn Socket>),
     /// One of the standard library, that the runtime takes over.
     Std(StdSocket),
 }
 
-impl<S> From<(&str, u16)> for Target<S> {
+impl From<(&str, u16)> for Target {
     fn from((host, port): (&str, u16)) -> Self {
         Self(Kind::Hosts(vec![host.to_owned()], port))
     }
 }
 
-impl<S> From<(String, u16)> for Target<S> {
+impl From<(String, u16)> for Target {
     fn from((host, port): (String, u16)) -> Self {
         Self(Kind::Hosts(vec![host], port))
     }
 }
 
-impl<S, const N: usize> From<([&str; N], u16)> for Target<S> {
+impl<const N: usize> From<([&str; N], u16)> for Target {
     fn from((hosts, port): ([&str; N], u16)) -> Self {
         Self(Kind::Hosts(hosts.map(ToOwned::to_owned).into(), port))
     }
 }
 
-impl<S> From<(Vec<String>, u16)> for Target<S> {
+impl From<(Vec<String>, u16)> for Target {
     fn from((hosts, port): (Vec<String>, u16)) -> Self {
         Self(Kind::Hosts(hosts, port))
     }
 }
 
-impl<S> From<&str> for Target<S> {
+impl From<&str> for Target {
     fn from(address: &str) -> Self {
         Self(Kind::Text(address.to_owned()))
     }
 }
 
-impl<S> From<String> for Target<S> {
+impl From<String> for Target {
     fn from(address: String) -> Self {
         Self(Kind::Text(address))
     }
 }
 
-impl<S> From<SocketAddr> for Target<S> {
+impl From<SocketAddr> for Target {
     fn from(address: SocketAddr) -> Self {
         Self(Kind::Addresses(vec![address]))
     }
 }
 
 /// That of a unix socket without a path is an error when it is used: nothing can be connected to it.
-impl<S> From<&Address> for Target<S> {
+impl From<&Address> for Target {
     fn from(address: &Address) -> Self {
         match address {
             Address::Tcp(address) => (*address).into(),
@@ -141,93 +150,135 @@ impl<S> From<&Address> for Target<S> {
     }
 }
 
-impl<S> From<(IpAddr, u16)> for Target<S> {
+impl From<(IpAddr, u16)> for Target {
     fn from(address: (IpAddr, u16)) -> Self {
         SocketAddr::from(address).into()
     }
 }
 
-impl<S> From<(Ipv4Addr, u16)> for Target<S> {
+impl From<(Ipv4Addr, u16)> for Target {
     fn from(address: (Ipv4Addr, u16)) -> Self {
         SocketAddr::from(address).into()
     }
 }
 
-impl<S> From<(Ipv6Addr, u16)> for Target<S> {
+impl From<(Ipv6Addr, u16)> for Target {
     fn from(address: (Ipv6Addr, u16)) -> Self {
         SocketAddr::from(address).into()
     }
 }
 
-impl<S> From<Vec<SocketAddr>> for Target<S> {
+impl From<Vec<SocketAddr>> for Target {
     fn from(addresses: Vec<SocketAddr>) -> Self {
         Self(Kind::Addresses(addresses))
     }
 }
 
-impl<S> From<&[SocketAddr]> for Target<S> {
+impl From<&[SocketAddr]> for Target {
     fn from(addresses: &[SocketAddr]) -> Self {
         addresses.to_vec().into()
     }
 }
 
-impl<S> From<&Path> for Target<S> {
+impl From<&Path> for Target {
     fn from(path: &Path) -> Self {
         Self(Kind::Path(path.to_owned()))
     }
 }
 
-impl<S> From<PathBuf> for Target<S> {
+impl From<PathBuf> for Target {
     fn from(path: PathBuf) -> Self {
         Self(Kind::Path(path))
     }
 }
 
-impl From<Box<dyn Socket>> for Target<Sock> {
+impl From<Box<dyn Socket>> for Target {
     fn from(socket: Box<dyn Socket>) -> Self {
-        Self(Kind::Socket(Sock::Open(socket)))
+        Self(Kind::Socket(Given::Connected(Sock::Open(socket))))
     }
 }
 
-impl From<StdSocket> for Target<Sock> {
+impl From<StdSocket> for Target {
     fn from(socket: StdSocket) -> Self {
-        Self(Kind::Socket(Sock::Std(socket)))
+        Self(Kind::Socket(Given::Connected(Sock::Std(socket))))
     }
 }
 
-impl From<std::net::TcpStream> for Target<Sock> {
+impl From<std::net::TcpStream> for Target {
     fn from(socket: std::net::TcpStream) -> Self {
         StdSocket::from(socket).into()
     }
 }
 
-impl From<StdListener> for Target<StdListener> {
+impl From<StdListener> for Target {
     fn from(listener: StdListener) -> Self {
-        Self(Kind::Socket(listener))
+        Self(Kind::Socket(Given::Listening(listener)))
     }
 }
 
-impl From<std::net::TcpListener> for Target<StdListener> {
+impl From<std::net::TcpListener> for Target {
     fn from(listener: std::net::TcpListener) -> Self {
-        Self(Kind::Socket(listener.into()))
+        StdListener::from(listener).into()
     }
 }
 
 #[cfg(unix)]
-impl From<std::os::unix::net::UnixStream> for Target<Sock> {
+impl From<std::os::unix::net::UnixStream> for Target {
     fn from(socket: std::os::unix::net::UnixStream) -> Self {
         StdSocket::from(socket).into()
     }
 }
 
 #[cfg(unix)]
-impl From<std::os::unix::net::UnixListener> for Target<StdListener> {
+impl From<std::os::unix::net::UnixListener> for Target {
     fn from(listener: std::os::unix::net::UnixListener) -> Self {
-        Self(Kind::Socket(listener.into()))
+        StdListener::from(listener).into()
     }
 }
 
-/// A target that can be used as far as can be told without looking anything up.
+impl TryFrom<Given> for Sock {
+    type Error = OpenError;
+
+    fn try_from(given: Given) -> Result<Self, OpenError> {
+        match given {
+            Given::Connected(socket) => Ok(socket),
+            Given::Listening(_) => Err(OpenError::option(
+                "sock",
+                "it listens, so nothing can be sent on it: connect to its address, or serve on it",
+            )),
+        }
+    }
+}
+
+impl TryFrom<Given> for StdListener {
+    type Error = OpenError;
+
+    fn try_from(given: Given) -> Result<Self, OpenError> {
+        match given {
+            Given::Listening(listener) => Ok(listener),
+            Given::Connected(_) => Err(OpenError::option(
+                "sock",
+                "it is connected, so nobody can be accepted on it: give a listener, or open it as a \
+                 connection",
+            )),
+        }
+    }
+}
+
+/// For what needs an address.
+impl TryFrom<Given> for Infallible {
+    type Error = OpenError;
+
+    fn try_from(_: Given) -> Result<Self, OpenError> {
+        Err(OpenError::option(
+            "sock",
+            "it is a socket: give its address",
+        ))
+    }
+}
+
+/// A target that can be used as far as can be told without looking anything up. `S` is the kind of
+/// socket that is wanted.
 pub(crate) enum Checked<S> {
     Addresses(Vec<Address>),
     Hosts(Vec<Host>, u16),
@@ -259,7 +310,7 @@ pub(crate) struct Query {
     pub(crate) passive: bool,
 }
 
-impl<S> Target<S> {
+impl Target {
     /// For now and, if it is no socket, for later.
     pub(crate) fn take(&mut self) -> Self {
         match &self.0 {
@@ -304,7 +355,7 @@ impl<S> Target<S> {
         }
     }
 
-    pub(crate) async fn resolve(
+    pub(crate) async fn resolve<S: TryFrom<Given, Error = OpenError>>(
         self,
         runtime: &dyn Runtime,
         query: &Query,
@@ -313,9 +364,12 @@ impl<S> Target<S> {
     }
 
     /// Says what is wrong with it, before the network is touched.
-    pub(crate) fn check(self, query: &Query) -> Result<Checked<S>, OpenError> {
+    pub(crate) fn check<S>(self, query: &Query) -> Result<Checked<S>, OpenError>
+    where
+        S: TryFrom<Given, Error = OpenError>,
+    {
         match self.0 {
-            Kind::Socket(socket) => Ok(Checked::Socket(socket)),
+            Kind::Socket(given) => S::try_from(given).map(Checked::Socket),
             Kind::Used => Err(OpenError::option("sock", "it was used before")),
             Kind::Unnamed => {
                 let why = "it is that of a unix socket without a path";
@@ -336,7 +390,7 @@ impl<S> Target<S> {
 }
 
 /// As errors name it.
-impl<S> fmt::Display for Target<S> {
+impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Hosts(hosts, port) => {

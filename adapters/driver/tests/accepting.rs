@@ -508,7 +508,7 @@ fn a_stream_server_that_could_not_listen_can_try_again() {
 }
 
 #[test]
-fn a_stream_server_whose_close_was_dropped_must_be_closed_before_it_is_bound_again() {
+fn a_stream_server_whose_shutdown_was_dropped_must_end_before_it_is_bound_again() {
     let world = World::default();
     let server = StreamServer::new(world.runtime(), address(1), async |_: Stream| {
         pending::<()>().await;
@@ -516,7 +516,7 @@ fn a_stream_server_whose_close_was_dropped_must_be_closed_before_it_is_bound_aga
     .on_handler_error(|_| {});
     world.run(server.start_serving()).unwrap();
     let _peer = world.call();
-    assert!(world.poll(pin!(server.close())).is_none());
+    assert!(world.poll(pin!(server.shutdown())).is_none());
     assert!(!server.is_bound() && !server.is_serving());
     assert!(server.sockets().is_empty());
     for error in [
@@ -526,7 +526,31 @@ fn a_stream_server_whose_close_was_dropped_must_be_closed_before_it_is_bound_aga
     ] {
         assert!(matches!(error, OpenError::Closed), "{error}");
     }
-    assert_eq!(world.run(server.close()).cancelled, 1);
+    assert_eq!(world.run(server.shutdown()).cancelled, 1);
     world.run(server.start_serving()).unwrap();
     assert!(server.is_bound() && server.is_serving());
+}
+
+#[test]
+fn a_stream_server_that_is_closed_leaves_its_handlers_alone_and_can_be_bound_when_they_have_ended()
+{
+    let world = World::default();
+    let server = StreamServer::new(world.runtime(), address(1), async |mut stream: Stream| {
+        stream.read_to_eof().await.map(drop)
+    });
+    server.close();
+    assert!(world.poll(pin!(server.wait_closed())).is_some());
+    for _ in 0..2 {
+        world.run(server.start_serving()).unwrap();
+        let peer = world.call();
+        assert!(world.poll(pin!(server.wait_closed())).is_none());
+        server.close();
+        assert!(!server.is_bound() && !server.is_serving());
+        assert!(world.poll(pin!(server.serve_forever())).is_some());
+        assert!(world.poll(pin!(server.wait_closed())).is_none());
+        assert!(matches!(world.run(server.bind()), Err(OpenError::Closed)));
+        peer.end();
+        world.run(server.wait_closed());
+    }
+    world.run(server.bind()).unwrap();
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, ffi::OsString, os::unix::ffi::OsStringExt, path::PathBuf};
 
-use millpond::{Address, Info, OpenError, Sock, Target};
+use millpond::{Address, Info, OpenError, Target};
 use proptest::prelude::*;
 
 fn at(path: &[u8]) -> Address {
@@ -79,7 +79,7 @@ proptest! {
     fn what_is_printed_of_a_target_is_plain_text(text in bytes(), address in address()) {
         let text = String::from_utf8_lossy(&text).into_owned();
         for target in [
-            Target::<Sock>::from(&*text),
+            Target::from(&*text),
             (&*text, 80).into(),
             (["example.org", &*text], 80).into(),
             std::path::Path::new(&text).into(),

@@ -12,7 +12,10 @@ use std::{
 };
 
 use futures_lite::future::{self, block_on};
-use millpond::{Address, Family, FuturesIo, OpenConnection, OpenError, Socket, open_connection};
+use millpond::{
+    Address, Family, FuturesIo, OpenConnection, OpenError, Socket, Target, open_connection,
+    start_server,
+};
 
 use crate::support::made_up::{
     ANSWERS, ANSWERS_V6, BLACK_HOLE, ITSELF, MadeUp, REFUSES, all, parsed,
@@ -258,6 +261,57 @@ fn a_datagram_socket_that_looks_like_a_stream_is_refused_before_it_is_taken_over
         assert_eq!(runtime.adopted.load(Ordering::Relaxed), 0);
         assert!(runtime.resolved().is_empty(), "nothing is looked up before");
     }
+}
+
+/// Opens a connection or starts a server with a socket of the wrong kind.
+#[track_caller]
+fn assert_wrong_kind<F: Future<Output = Result<T, OpenError>>, T: std::fmt::Debug>(
+    runtime: &MadeUp,
+    begin: impl IntoFuture<IntoFuture = F, Output = F::Output>,
+    why: &str,
+) {
+    let error = block_on(begin.into_future()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("option `sock` cannot be used: {why}")
+    );
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(runtime.adopted.load(Ordering::Relaxed), 0);
+    assert!(runtime.resolved().is_empty() && runtime.tried().is_empty());
+}
+
+#[test]
+fn a_listener_cannot_be_opened_as_a_connection() {
+    let runtime = MadeUp::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let opening = open_connection(runtime.clone(), listener).local_addr(("both.example", 0));
+    let why = "it listens, so nothing can be sent on it: connect to its address, or serve on it";
+    assert_wrong_kind(&runtime, opening, why);
+}
+
+#[test]
+fn a_connected_socket_cannot_be_served_on() {
+    let runtime = MadeUp::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let any: Box<dyn Socket> = Box::new(FuturesIo::new(futures_lite::io::Cursor::new(Vec::new())));
+    for target in [Target::from(socket), Target::from(any)] {
+        let starting = start_server(runtime.clone(), target, async |_, _| {});
+        let why = "it is connected, so nobody can be accepted on it: give a listener, or open it as \
+                   a connection";
+        assert_wrong_kind(&runtime, starting, why);
+    }
+}
+
+#[test]
+fn a_connection_begins_at_an_address_and_not_at_a_socket() {
+    let runtime = MadeUp::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let opening = open_connection(runtime.clone(), ANSWERS).local_addr(listener);
+    let error = block_on(opening.into_future()).unwrap_err();
+    let what = "option `local_addr` cannot be used: it is a socket: give its address";
+    assert_eq!(error.to_string(), what);
+    assert!(runtime.tried().is_empty());
 }
 
 #[test]

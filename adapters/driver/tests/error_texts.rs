@@ -25,6 +25,7 @@ use millpond::{
 use support::{
     made_up::{BLACK_HOLE, MadeUp, REFUSES, all},
     tls::{NAME, SERVER, Scene, Way, identity, poll_on, wired},
+    whole,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -242,7 +243,7 @@ fn reads_that_have_no_answer() {
         let (near, (_, mut far)) = options.pair(1000);
         far.write(data).unwrap();
         far.close();
-        error(ask(&mut near.into()))
+        error(ask(&mut whole(near)))
     };
     let (mut reader, mut writer) = pair().0;
     writer.abort();
@@ -308,7 +309,7 @@ fn reads_that_have_no_answer() {
 fn writes_that_are_refused() {
     let write = |data: &[u8], end: fn(&mut Stream)| {
         let (near, _far) = StreamOptions::new().write_cap(10).pair(1000);
-        let mut stream = Stream::from(near);
+        let mut stream = whole(near);
         end(&mut stream);
         error(stream.write(data))
     };
@@ -508,7 +509,7 @@ fn connections_whose_handshake_fails() {
 fn tls_that_cannot_be_begun() {
     let start = |side: TlsSide, name: Option<&str>, before: fn(&mut Stream)| {
         let (near, (_, mut far)) = pair();
-        let mut stream = Stream::from(near);
+        let mut stream = whole(near);
         far.write(b"early").unwrap();
         before(&mut stream);
         let mut starting = stream.start_tls(side);

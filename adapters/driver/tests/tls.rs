@@ -23,7 +23,8 @@ fn tls() -> (TlsAcceptor, TlsConnector) {
 
 fn streams() -> (Stream, Stream) {
     let (client, server) = pair();
-    (client.into(), server.into())
+    let whole = |(reader, writer)| Stream::reunite(reader, writer).unwrap();
+    (whole(client), whole(server))
 }
 
 async fn begin(client: &mut Stream, server: &mut Stream) {

@@ -9,7 +9,10 @@ use std::{sync::mpsc, thread, time::Duration};
 use futures_lite::future::block_on;
 use futures_util::future::join4;
 use millpond::{Stream, StreamOptions, StreamReader, StreamWriter};
-use support::tls::{Pace, Scene, VERSIONS, Way, secure};
+use support::{
+    tls::{Pace, Scene, VERSIONS, Way, secure},
+    whole,
+};
 
 const LEN: usize = 4 << 20;
 
@@ -80,7 +83,7 @@ fn halves_on_four_threads_do_not_stop_each_other_in_memory() {
     for version in VERSIONS {
         for capacity in [64 * 1024, 1000] {
             let (client, server) = StreamOptions::new().pair(capacity);
-            let (mut client, mut server) = (Stream::from(client), Stream::from(server));
+            let (mut client, mut server) = (whole(client), whole(server));
             block_on(secure(version, &mut client, &mut server));
             on_threads(client, server);
         }

@@ -10,7 +10,10 @@ use futures_lite::future::{block_on, zip};
 use millpond::{
     Socket, Stream, TlsAcceptor, TlsConnector, TlsError, pair, rustls::pki_types::PrivateKeyDer,
 };
-use support::tls::{Pace, Raw, Scene, VERSIONS, Version, Way, client_config, open, poll_on, tls};
+use support::{
+    tls::{Pace, Raw, Scene, VERSIONS, Version, Way, client_config, open, poll_on, tls},
+    whole,
+};
 
 /// An alert that is no failure, in the clear: `close_notify` is 0, `user_canceled` 90.
 const fn warning(description: u8) -> [u8; 7] {
@@ -172,7 +175,7 @@ fn the_names_of_a_certificate_are_printed_as_plain_text() {
     let acceptor = TlsAcceptor::new(vec![certificate], key);
 
     let (client, server) = pair();
-    let (mut client, mut server) = (Stream::from(client), Stream::from(server));
+    let (mut client, mut server) = (whole(client), whole(server));
     let shaking = client.start_tls(connector).server_hostname("example.org");
     let (refused, _) = block_on(zip(async { shaking.await }, async {
         server.start_tls(acceptor).await

@@ -14,7 +14,10 @@ use futures_lite::future::{block_on, try_zip};
 use millpond::{
     Stream, TlsAcceptor, TlsConnector, TlsError, TlsSide, pair, rustls::pki_types::PrivateKeyDer,
 };
-use support::tls::{NAME, Version, client_config, identity, server_config, tls};
+use support::{
+    tls::{NAME, Version, client_config, identity, server_config, tls},
+    whole,
+};
 
 fn acceptor() -> TlsAcceptor {
     let (certificate, key) = identity();
@@ -29,7 +32,7 @@ fn connector() -> TlsConnector {
 #[track_caller]
 fn refused(side: impl Into<TlsSide>) -> (&'static str, String) {
     let ((reader, writer), mut peer) = pair();
-    let mut stream = Stream::from((reader, writer));
+    let mut stream = Stream::reunite(reader, writer).unwrap();
     let side = side.into();
     let is_client = matches!(side, TlsSide::Client(_));
     let starting = stream.start_tls(side);
@@ -115,7 +118,7 @@ fn what_a_whole_configuration_says_is_not_set_beside_it() {
 fn a_setting_that_is_changed_after_the_first_use_counts() {
     let once = |connector: &TlsConnector, acceptor: &TlsAcceptor| {
         let (client, server) = pair();
-        let (mut client, mut server) = (Stream::from(client), Stream::from(server));
+        let (mut client, mut server) = (whole(client), whole(server));
         block_on(async {
             let shaking = async {
                 let starting = client.start_tls(connector);
@@ -145,7 +148,7 @@ fn the_zone_of_an_address_is_no_part_of_its_name() {
     let acceptor = TlsAcceptor::new(vec![certificate], key);
     for name in ["fe80::1", "fe80::1%eth0", "fe80::1%2"] {
         let (client, server) = pair();
-        let (mut client, mut server) = (Stream::from(client), Stream::from(server));
+        let (mut client, mut server) = (whole(client), whole(server));
         let shaking = client.start_tls(&connector).server_hostname(name);
         let shaken = try_zip(async { shaking.await }, async {
             server.start_tls(&acceptor).await
@@ -170,7 +173,7 @@ fn a_name_in_other_letters_is_verified_in_those_of_certificates() {
         ("bûcher.example", false),
     ] {
         let (client, server) = pair();
-        let (mut client, mut server) = (Stream::from(client), Stream::from(server));
+        let (mut client, mut server) = (whole(client), whole(server));
         let shaking = client.start_tls(&connector).server_hostname(name);
         let shaken = block_on(try_zip(async { shaking.await }, async {
             server.start_tls(&acceptor).await

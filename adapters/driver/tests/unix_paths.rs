@@ -381,7 +381,7 @@ fn a_path_without_a_mode_has_what_the_umask_leaves() {
 #[test]
 fn a_mode_is_only_for_paths_and_has_nine_bits() {
     let (_directory, path) = place();
-    let refused = |target: Target<StdListener>, mode: u32| {
+    let refused = |target: Target, mode: u32| {
         let server = millpond::start_server(Arc::new(Plain), target, async |_, _| {});
         let server = futures_lite::future::block_on(server.unix_mode(mode).into_future());
         let error = server.unwrap_err();

@@ -116,7 +116,7 @@ pub(crate) async fn a_stream_server_can_be_bound_started_and_closed_again_and_ag
 ) {
     let server = stream_server(&mut setup).limit(7);
     assert!(!server.is_bound() && server.sockets().is_empty());
-    assert_eq!(server.close().await.closed, 0);
+    assert_eq!(server.shutdown().await.closed, 0);
     for _ in 0..3 {
         server.bind().await.unwrap();
         let address = server.sockets()[0].clone();
@@ -136,7 +136,7 @@ pub(crate) async fn a_stream_server_can_be_bound_started_and_closed_again_and_ag
             debug.starts_with("StreamServer") && debug.contains("limit: 7"),
             "{debug}"
         );
-        server.close().await;
+        server.shutdown().await;
         assert!(!server.is_bound() && !server.is_serving() && server.sockets().is_empty());
         assert_refuses(&setup, &address).await;
     }
@@ -188,7 +188,7 @@ pub(crate) async fn a_stream_server_is_closed_while_it_serves_for_ever(mut setup
         writer.write(b"hello\n").unwrap();
         assert_eq!(reader.read_line().await.unwrap(), "hello\n");
         // Nothing more is asked for, so nobody waits for it.
-        let shutdown = server.close().await;
+        let shutdown = server.shutdown().await;
         assert_eq!((shutdown.closed, shutdown.cancelled), (0, 0));
         assert_eq!(reader.read_to_eof().await.unwrap(), "");
     };

@@ -43,7 +43,7 @@ async fn assert_answers((mut reader, mut writer): (StreamReader, StreamWriter)) 
 /// A server that tells whom it sees.
 async fn watch(
     setup: &Setup,
-    target: impl Into<Target<StdListener>>,
+    target: impl Into<Target>,
 ) -> io::Result<(Server, SocketAddr, mpsc::UnboundedReceiver<Address>)> {
     let (seen, peers) = mpsc::unbounded();
     let handler = move |_: StreamReader, writer: StreamWriter| {

@@ -16,7 +16,7 @@ use crate::{
     ask::{Ask, MESSAGE},
     certificates,
     place::Ending,
-    setup::{Setup, Task},
+    setup::{Setup, Task, whole},
 };
 
 /// What carries the bytes between two streams, without knowing what they mean.
@@ -58,7 +58,7 @@ async fn connect(
         near_writer.write_eof().unwrap_or_default();
         near_writer
     });
-    let (mut near, mut far) = (Stream::from(near), Stream::from(far));
+    let (mut near, mut far) = (whole(near), whole(far));
     let client = near.start_tls(connector).server_hostname("localhost");
     let server = far.start_tls(acceptor).into_future();
     let (client, server) = join(client.into_future(), server).await;

@@ -11,7 +11,7 @@ pub(crate) async fn both_sides_and_all_handles_tell_the_same_addresses(mut setup
     assert_eq!(here.local_addr, there.peer_addr);
     let transport = near_reader.transport();
     assert_eq!(*transport.extra_info(), here);
-    let near = millpond::Stream::from((near_reader, near));
+    let near = millpond::Stream::reunite(near_reader, near).unwrap();
     assert_eq!(*near.extra_info(), here);
     // It is known when the stream is gone.
     drop(near);
@@ -108,7 +108,7 @@ pub(crate) async fn descriptions_tell_how_a_stream_stands_but_none_of_its_bytes(
     drop(cork);
     assert_eq!(far_reader.read_exactly(6).await.unwrap(), "secret");
     let transport = writer.transport();
-    let stream = millpond::Stream::from((reader, writer));
+    let stream = millpond::Stream::reunite(reader, writer).unwrap();
     let text = format!("{stream:?}");
     assert_tells(
         &text,

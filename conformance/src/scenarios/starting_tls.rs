@@ -18,7 +18,7 @@ use crate::{
     ask::Ask,
     certificates, data,
     polling::{interrupted, yield_now},
-    setup::{Settings, Setup},
+    setup::{Settings, Setup, whole},
 };
 
 pub(crate) mod system;
@@ -46,7 +46,7 @@ async fn connect(setup: &mut Setup) -> (Stream, Stream) {
 
 async fn connect_with(setup: &mut Setup, settings: Settings) -> (Stream, Stream) {
     let (near, far) = setup.connect_with(settings).await;
-    (near.into(), far.into())
+    (whole(near), whole(far))
 }
 
 /// Begins on both sides.
@@ -155,7 +155,7 @@ pub(crate) async fn the_host_that_was_connected_to_is_asked_for(mut setup: Setup
         matches!(refused, Err(TlsError::Handshake { .. })),
         "{refused:?}"
     );
-    let mut stream = Stream::from((reader, writer));
+    let mut stream = Stream::reunite(reader, writer).unwrap();
     assert_over(&mut stream, ErrorKind::InvalidData).await;
 }
 
@@ -212,7 +212,7 @@ pub(crate) async fn what_is_queued_goes_first_and_in_the_clear(mut setup: Setup)
         let (upgraded, ()) = join(upgrading, reading).await;
         upgraded.unwrap();
         drop(cork);
-        let mut far = Stream::from((far_reader, far_writer));
+        let mut far = Stream::reunite(far_reader, far_writer).unwrap();
         assert_talks(&mut near, &mut far).await;
     }
 }
@@ -432,7 +432,7 @@ pub(crate) async fn tls_can_begin_within_tls(mut setup: Setup) {
 pub(crate) async fn any_socket_can_be_upgraded(mut setup: Setup) {
     // In the middle of a handshake, 6 bytes are sent before anything is read.
     let (near, far) = StreamOptions::new().pair(6);
-    let (mut near, mut far) = (Stream::from(near), Stream::from(far));
+    let (mut near, mut far) = (whole(near), whole(far));
     // A server's handshake ends with tickets for the client, who has to read for them to have room.
     let client = async {
         upgrade(&mut near, &certificates::connector().into())

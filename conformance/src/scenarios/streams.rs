@@ -9,12 +9,12 @@ use crate::{
     ask::{Ask, MESSAGE},
     data,
     place::Ending,
-    setup::Setup,
+    setup::{Setup, whole},
 };
 
 async fn connect(setup: &mut Setup) -> (Stream, Stream) {
     let (near, far) = setup.connect().await;
-    (near.into(), far.into())
+    (whole(near), whole(far))
 }
 
 pub(crate) async fn a_stream_reads_as_its_reader_does(mut setup: Setup) {
@@ -138,7 +138,7 @@ pub(crate) async fn only_halves_of_one_stream_make_one(mut setup: Setup) {
     let error = Stream::reunite(near.0, far.1).unwrap_err();
     assert!(error.to_string().contains("different streams"), "{error}");
     let mut near = Stream::reunite(error.reader, near.1).unwrap();
-    let mut far = Stream::from((far.0, error.writer));
+    let mut far = Stream::reunite(far.0, error.writer).unwrap();
     // Neither has lost anything by that.
     near.write(b"ping\n").unwrap();
     assert_eq!(far.read_line().await.unwrap(), "ping\n");
@@ -149,7 +149,7 @@ pub(crate) async fn only_halves_of_one_stream_make_one(mut setup: Setup) {
 pub(crate) async fn dropping_a_stream_delivers_what_is_queued_and_closes_it(mut setup: Setup) {
     let ((near_reader, mut writer), mut far) = setup.connect_with(setup.tight()).await;
     let sent = setup.fill(&mut writer);
-    let near = Stream::from((near_reader, writer));
+    let near = Stream::reunite(near_reader, writer).unwrap();
     let transport = near.transport();
     drop(near);
     assert!(transport.is_closing(), "though it is not sent yet");

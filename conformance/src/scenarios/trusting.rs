@@ -16,7 +16,7 @@ use millpond::{
 
 use crate::{
     certificates::{self, Certified},
-    setup::Setup,
+    setup::{Setup, whole},
 };
 
 pub(crate) mod system;
@@ -339,5 +339,5 @@ pub(crate) async fn a_stream_and_its_server_have_the_same_settings(setup: Setup)
     assert!(stream.extra_info().tls.is_some());
     stream.write(b"hello\n").unwrap();
     assert_eq!(stream.read_to_eof().await.unwrap(), "hello\n");
-    server.close().await;
+    server.shutdown().await;
 }

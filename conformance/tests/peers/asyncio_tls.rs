@@ -80,7 +80,7 @@ async fn exchange(stream: Stream, ours: &[u8], theirs: &[u8]) -> io::Result<Stre
         Ok(())
     })
     .await?;
-    Ok(Stream::from((reader, writer)))
+    Ok(Stream::reunite(reader, writer).unwrap())
 }
 
 async fn expect_all(stream: &mut Stream, data: &[u8]) -> io::Result<()> {
@@ -270,7 +270,7 @@ async fn talk_to_client(talk: Talk) {
     let mut peer = Peer::start(talk.script("client").arg(port.to_string()));
     peer.succeed(&*talk.runtime).await;
     results.next().await.unwrap().unwrap();
-    let shutdown = server.close().await;
+    let shutdown = server.shutdown().await;
     assert_eq!(shutdown.closed + shutdown.cancelled, 0);
 }
 

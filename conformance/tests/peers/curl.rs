@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use millpond::{ReadError, Runtime, Server, StdListener, StreamReader, StreamWriter, Target};
+use millpond::{ReadError, Runtime, Server, StreamReader, StreamWriter, Target};
 use millpond_conformance::{Harness, run};
 
 use crate::{
@@ -131,7 +131,7 @@ impl Setup {
     }
 
     async fn start_at(
-        target: impl Into<Target<StdListener>>,
+        target: impl Into<Target>,
         runtime: Arc<dyn Runtime>,
         curl: String,
         scheme: Scheme,

@@ -129,7 +129,7 @@ impl Setup {
         let port = server.sockets()[0].tcp().unwrap().port();
         let (result, ()) = join(results.next(), attend(port)).await;
         result.unwrap().unwrap();
-        let shutdown = server.close().await;
+        let shutdown = server.shutdown().await;
         assert_eq!(shutdown.closed + shutdown.cancelled, 0);
     }
 

@@ -17,9 +17,7 @@ use futures_util::{
     StreamExt,
     future::{join, try_join},
 };
-use millpond::{
-    BoxFuture, Runtime, Sock, StdListener, StreamReader, StreamWriter, Target, WriteError,
-};
+use millpond::{BoxFuture, Runtime, StreamReader, StreamWriter, Target, WriteError};
 use millpond_conformance::{Harness, run};
 use tempfile::TempDir;
 
@@ -335,7 +333,7 @@ enum Place {
 
 impl Place {
     /// For us: where to listen, or to connect.
-    fn target<S>(self, meeting: &str) -> Target<S> {
+    fn target(self, meeting: &str) -> Target {
         match self {
             Self::Tcp => (Ipv4Addr::LOCALHOST, meeting.parse().unwrap()).into(),
             #[cfg(unix)]
@@ -451,7 +449,7 @@ async fn talk_to_server(talk: Talk) {
         .listen(talk.place, &talk.conversation.peer, &meeting);
     let mut peer = talk.start(&arguments);
     let port = listening(&mut peer);
-    let target: Target<Sock> = talk.place.target(match talk.place {
+    let target: Target = talk.place.target(match talk.place {
         Place::Tcp => &port,
         #[cfg(unix)]
         _ => &meeting,
@@ -475,7 +473,7 @@ async fn talk_to_client(talk: Talk) {
         }
     };
     let meeting = talk.meeting();
-    let target: Target<StdListener> = talk.place.target(&meeting);
+    let target: Target = talk.place.target(&meeting);
     let server = millpond::start_server(talk.runtime.clone(), target, handler);
     let server = server.await.unwrap();
     let port = server.sockets()[0]

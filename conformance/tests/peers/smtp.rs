@@ -82,7 +82,7 @@ fn a_mail_arrives<H: Harness>(name: &'static str, program: &str, client: fn(&mut
                 .stderr(Stdio::null());
             Peer::start(&mut command).succeed(&*runtime).await;
             assert_eq!(mails.next().await.unwrap(), mail());
-            server.close().await;
+            server.shutdown().await;
         })
     });
 }

@@ -21,8 +21,8 @@ use futures_util::{
     lock::{Mutex, OwnedMutexGuard},
 };
 use millpond::{
-    BoxFuture, ReadError, Runtime, Sock, StreamReader, StreamWriter, Target, Transport,
-    TransportError, WriteError, open_connection,
+    BoxFuture, ReadError, Runtime, StreamReader, StreamWriter, Target, Transport, TransportError,
+    WriteError, open_connection,
 };
 use millpond_conformance::{Harness, run};
 
@@ -135,7 +135,7 @@ struct Hands {
 
 impl Hands {
     async fn open(runtime: Arc<dyn Runtime>, address: Address) -> Self {
-        let target: Target<Sock> = match address {
+        let target: Target = match address {
             Address::Port(port) => (Ipv4Addr::LOCALHOST, port).into(),
             Address::Path(path) => path.into(),
         };

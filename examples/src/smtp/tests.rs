@@ -170,10 +170,10 @@ fn a_client_believes_no_answer_from_before_tls() {
                 .wait(Duration::from_secs(1))
                 .send(rest)
                 .hold();
-            let (client, server) = world().connection(&Default::default());
+            let ((reader, writer), server) = world().connection(&Default::default());
             world().spawn(async { drop(script.play(server).await) });
             let (tls, _) = tls::localhost();
-            let mut client = Stream::from(client);
+            let mut client = Stream::reunite(reader, writer).unwrap();
             let failed = timeout(PATIENCE, send(&mut client, &tls, &mail())).await;
             failed.expect("it does not wait").unwrap_err();
         });

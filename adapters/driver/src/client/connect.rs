@@ -46,10 +46,7 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(10);
 ///     millpond::open_connection(runtime, ("example.org", 79)).limit(1 << 20).await
 /// }
 /// ```
-pub fn open_connection(
-    runtime: Arc<dyn Runtime>,
-    target: impl Into<Target<Sock>>,
-) -> OpenConnection {
+pub fn open_connection(runtime: Arc<dyn Runtime>, target: impl Into<Target>) -> OpenConnection {
     OpenConnection::new(runtime, target.into())
 }
 
@@ -88,7 +85,7 @@ pub fn open_unix_connection(
 /// println!("{}", stream.read_to_eof().await?.escape_ascii());
 /// # Ok(()) }
 /// ```
-pub fn connect(runtime: Arc<dyn Runtime>, target: impl Into<Target<Sock>>) -> Connect {
+pub fn connect(runtime: Arc<dyn Runtime>, target: impl Into<Target>) -> Connect {
     OpenConnection::new(runtime, target.into())
 }
 
@@ -130,10 +127,10 @@ pub fn connect_unix(runtime: Arc<dyn Runtime>, path: impl AsRef<std::path::Path>
 #[must_use = "does nothing unless awaited"]
 pub struct OpenConnection<T = (StreamReader, StreamWriter)> {
     runtime: Arc<dyn Runtime>,
-    target: Target<Sock>,
+    target: Target,
     options: StreamOptions,
     sockets: ConnectOptions,
-    local_addr: Option<Target<Infallible>>,
+    local_addr: Option<Target>,
     query: Query,
     server_hostname: Option<String>,
     tls: Option<TlsConnector>,
@@ -147,7 +144,7 @@ pub struct OpenConnection<T = (StreamReader, StreamWriter)> {
 pub type Connect = OpenConnection<Stream>;
 
 impl<T> OpenConnection<T> {
-    fn new(runtime: Arc<dyn Runtime>, target: Target<Sock>) -> Self {
+    fn new(runtime: Arc<dyn Runtime>, target: Target) -> Self {
         Self {
             runtime,
             target,
@@ -224,7 +221,7 @@ impl<T> OpenConnection<T> {
     /// let (reader, writer) = opening.local_addr("192.0.2.7:0").await?;
     /// # Ok(()) }
     /// ```
-    pub fn local_addr(mut self, local_addr: impl Into<Target<Infallible>>) -> Self {
+    pub fn local_addr(mut self, local_addr: impl Into<Target>) -> Self {
         self.local_addr = Some(local_addr.into());
         self
     }
@@ -331,8 +328,8 @@ impl<T> OpenConnection<T> {
     }
 }
 
-impl<T: From<(StreamReader, StreamWriter)>> OpenConnection<T> {
-    async fn open_in_time(self) -> Result<T, OpenError> {
+impl<T> OpenConnection<T> {
+    async fn open_in_time(self) -> Result<(StreamReader, StreamWriter), OpenError> {
         let progress = Progress::default();
         let Some(timeout) = self.timeout else {
             return self.open(&progress).await;
@@ -344,7 +341,10 @@ impl<T: From<(StreamReader, StreamWriter)>> OpenConnection<T> {
         }
     }
 
-    async fn open(mut self, progress: &Progress) -> Result<T, OpenError> {
+    async fn open(
+        mut self,
+        progress: &Progress,
+    ) -> Result<(StreamReader, StreamWriter), OpenError> {
         self.check()?;
         let host = self.target.host();
         let handshake = self.handshake(host.as_deref())?;
@@ -376,7 +376,7 @@ impl<T: From<(StreamReader, StreamWriter)>> OpenConnection<T> {
             progress.connected(&writer.extra_info().peer_addr);
             upgrade(&mut reader, &mut writer, &handshake, Bytes::new()).await?;
         }
-        Ok(T::from((reader, writer)))
+        Ok((reader, writer))
     }
 
     /// Made ahead of everything else, so that a name that cannot be is found before the network is
@@ -405,14 +405,15 @@ impl<T: From<(StreamReader, StreamWriter)>> OpenConnection<T> {
 
 async fn local_addrs(
     runtime: &dyn Runtime,
-    local_addr: Target<Infallible>,
+    local_addr: Target,
     query: &Query,
 ) -> Result<Vec<SocketAddr>, OpenError> {
     let query = Query {
         passive: true,
         ..query.clone()
     };
-    let addresses = match local_addr.resolve(runtime, &query).await? {
+    let resolved = local_addr.resolve::<Infallible>(runtime, &query).await?;
+    let addresses = match resolved {
         Resolved::Addresses(addresses) | Resolved::Host(addresses) => addresses,
         Resolved::Socket(never) => match never {},
     };
@@ -557,12 +558,21 @@ async fn first_to_end(
     .await
 }
 
-impl<T: From<(StreamReader, StreamWriter)> + 'static> IntoFuture for OpenConnection<T> {
-    type Output = Result<T, OpenError>;
+impl IntoFuture for OpenConnection {
+    type Output = Result<(StreamReader, StreamWriter), OpenError>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.open_in_time())
+    }
+}
+
+impl IntoFuture for Connect {
+    type Output = Result<Stream, OpenError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async { self.open_in_time().await.map(Stream::new) })
     }
 }
 

@@ -242,7 +242,7 @@ impl ConnectPipe {
             .map_err(|source| OpenError::Pipe { source })?;
         let background = Background::Runtime(self.runtime);
         let opened = self.options.open_shared(socket, background, None, None);
-        Ok(Stream::from(opened.watched()))
+        Ok(Stream::new(opened.watched()))
     }
 }
 

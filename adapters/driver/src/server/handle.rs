@@ -183,10 +183,10 @@ impl Server {
         self.serving.ended().await;
     }
 
-    /// Ends the server in good order and in bounded time: stops accepting; lets handlers finish;
+    /// Ends the server gracefully and in bounded time: stops accepting; lets handlers finish;
     /// closes the streams of those that have not; cancels those that go on nevertheless.
     ///
-    /// asyncio has no counterpart, but [`StreamServer::close`](crate::StreamServer::close) of 3.8.
+    /// asyncio has no counterpart, but its `StreamServer.close` of 3.8.
     ///
     /// Handlers that wait for a next request see the end of the stream at once, unless
     /// [`end_idle_on_shutdown`](crate::StartServer::end_idle_on_shutdown) says otherwise, and each can

@@ -149,7 +149,7 @@ impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
 /// ```
 pub fn start_server<H, F>(
     runtime: Arc<dyn Runtime>,
-    target: impl Into<Target<StdListener>>,
+    target: impl Into<Target>,
     handler: H,
 ) -> StartServer
 where
@@ -458,7 +458,7 @@ where
 pub(crate) struct Plan {
     runtime: Arc<dyn Runtime>,
     /// A socket that was given is taken out once.
-    target: Mutex<Target<StdListener>>,
+    target: Mutex<Target>,
     pub(crate) family: Option<Family>,
     pub(crate) flags: i32,
     pub(crate) listen: ListenOptions,
@@ -469,11 +469,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(
-        runtime: Arc<dyn Runtime>,
-        target: Target<StdListener>,
-        handler: Arc<Handler>,
-    ) -> Self {
+    pub(crate) fn new(runtime: Arc<dyn Runtime>, target: Target, handler: Arc<Handler>) -> Self {
         Self {
             runtime,
             target: Mutex::new(target),
@@ -514,7 +510,8 @@ impl Plan {
             passive: true,
         };
         let target = self.target().take();
-        let bound = match target.resolve(&*self.runtime, &query).await? {
+        let resolved = target.resolve::<StdListener>(&*self.runtime, &query);
+        let bound = match resolved.await? {
             Resolved::Socket(listener) => {
                 listener.check().map_err(OpenError::no_stream)?;
                 let runtime = self.runtime.clone();
@@ -535,7 +532,7 @@ impl Plan {
         Ok(Server::new(self.runtime.clone(), config, bound))
     }
 
-    fn target(&self) -> MutexGuard<'_, Target<StdListener>> {
+    fn target(&self) -> MutexGuard<'_, Target> {
         self.target.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::{HandlerError, OpenError},
     runtime::{Family, Runtime},
-    socket::{Address, KeepAlive, StdListener, socket_options},
+    socket::{Address, KeepAlive, socket_options},
     stream::{Stream, stream_options},
     target::Target,
 };
@@ -47,7 +47,7 @@ use crate::{
 /// println!("serving on {}", server.sockets()[0]);
 /// server.start_serving().await?;
 /// // ...
-/// server.close().await;
+/// server.shutdown().await;
 /// # Ok(()) }
 /// ```
 #[must_use = "dropping a server stops it from accepting"]
@@ -81,16 +81,12 @@ impl StreamServer {
     /// A server that will listen on `target` and run `handler` for each connection.
     ///
     /// See [`StreamServer`] for an example.
-    pub fn new<H, F>(
-        runtime: Arc<dyn Runtime>,
-        target: impl Into<Target<StdListener>>,
-        handler: H,
-    ) -> Self
+    pub fn new<H, F>(runtime: Arc<dyn Runtime>, target: impl Into<Target>, handler: H) -> Self
     where
         H: Fn(Stream) -> F + Send + Sync + 'static,
         F: Future<Output: HandlerOutput> + Send + 'static,
     {
-        let handler = boxed(move |reader, writer| handler(Stream::from((reader, writer))));
+        let handler = boxed(move |reader, writer| handler(Stream::new((reader, writer))));
         Self {
             plan: Plan::new(runtime, target.into(), handler),
             binding: lock::Mutex::new(()),
@@ -115,9 +111,9 @@ impl StreamServer {
     ///
     /// # Errors
     ///
-    /// [`OpenError`], as [`start_server`](crate::start_server); [`OpenError::Closed`] if a
-    /// [`close`](Self::close) or an [`abort`](Self::abort) was dropped before it was done, which it
-    /// must be first.
+    /// [`OpenError`], as [`start_server`](crate::start_server); [`OpenError::Closed`] if it was
+    /// closed and its handlers have not ended: await [`wait_closed`](Self::wait_closed),
+    /// [`shutdown`](Self::shutdown) or [`abort`](Self::abort) to the end first.
     ///
     /// # Cancel safety
     ///
@@ -240,7 +236,7 @@ impl StreamServer {
     /// # async fn example(server: millpond::StreamServer, stop: impl Future) -> std::io::Result<()> {
     /// let stopping = async {
     ///     stop.await; // a signal, for instance
-    ///     server.close().await
+    ///     server.shutdown().await
     /// };
     /// let (served, shutdown) = futures_util::future::join(server.serve_forever(), stopping).await;
     /// # served?;
@@ -252,19 +248,61 @@ impl StreamServer {
         Ok(())
     }
 
-    /// Ends it in good order and in bounded time, as [`Server::shutdown`] does. Then it is not bound.
+    /// Stops accepting, at once, as [`Server::close`] does: connections and their handlers go on.
     ///
-    /// `Differs from asyncio:` there streams are closed before handlers had time to finish, and their
-    /// closing has no time limit.
+    /// It is not bound any more, and can be again when they have ended: see
+    /// [`wait_closed`](Self::wait_closed) and [`shutdown`](Self::shutdown).
+    ///
+    /// `Differs from asyncio:` (3.8) there it closed the streams, too, and waited for the handlers, which
+    /// it cancelled after a time. That is [`shutdown`](Self::shutdown).
+    ///
+    /// ```no_run
+    /// # async fn example(server: millpond::StreamServer) {
+    /// server.close();
+    /// assert!(!server.is_serving());
+    /// # }
+    /// ```
+    pub fn close(&self) {
+        if let Some(server) = self.server() {
+            server.close();
+        }
+    }
+
+    /// Waits until the server is closed, every handler has ended, and what they wrote is delivered, as
+    /// [`Server::wait_closed`] does. It does not wait if it has not been bound.
     ///
     /// # Cancel safety
     ///
-    /// Yes: it does not accept any more then, and can be closed again.
+    /// Yes: it only waits.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example(server: millpond::StreamServer) {
+    /// server.close();
+    /// server.wait_closed().await;
+    /// # }
+    /// ```
+    pub async fn wait_closed(&self) {
+        if let Some(server) = self.server() {
+            server.wait_closed().await;
+            self.unbind(&server);
+        }
+    }
+
+    /// Ends it gracefully and in bounded time, as [`Server::shutdown`] does. Then it is not bound.
+    ///
+    /// It is asyncio's `StreamServer.close` of 3.8. `Differs from asyncio:` there streams are closed
+    /// before handlers had time to finish, and their closing has no time limit.
+    ///
+    /// # Cancel safety
+    ///
+    /// Yes: it does not accept any more then, and can be shut down again.
     ///
     /// # Examples
     ///
     /// See [`StreamServer`].
-    pub async fn close(&self) -> Shutdown {
+    pub async fn shutdown(&self) -> Shutdown {
         let Some(server) = self.server() else {
             return Shutdown::default();
         };

@@ -28,13 +28,13 @@ use crate::{
 /// use millpond::Stream;
 ///
 /// # futures_lite::future::block_on(async {
-/// let (one, other) = millpond::pair();
-/// let (mut client, mut server) = (Stream::from(one), Stream::from(other));
+/// let ((reader, writer), (mut peer_reader, mut peer_writer)) = millpond::pair();
+/// let mut stream = Stream::reunite(reader, writer).unwrap(); // they are of one stream
 ///
-/// client.write(b"ping\n")?;
-/// assert_eq!(server.read_line().await?, "ping\n");
-/// server.write_all(b"pong\n").await?;
-/// assert_eq!(client.read_line().await?, "pong\n");
+/// stream.write_all(b"ping\n").await?;
+/// assert_eq!(peer_reader.read_line().await?, "ping\n");
+/// peer_writer.write(b"pong\n")?;
+/// assert_eq!(stream.read_line().await?, "pong\n");
 /// # Ok::<(), std::io::Error>(()) }).unwrap();
 /// ```
 pub struct Stream {
@@ -44,14 +44,20 @@ pub struct Stream {
 
 /// The whole and its halves.
 impl Stream {
+    /// Of two halves that were opened together.
+    pub(crate) fn new((reader, writer): (StreamReader, StreamWriter)) -> Self {
+        debug_assert!(Arc::ptr_eq(reader.connection(), writer.connection()));
+        Self { reader, writer }
+    }
+
     /// The two halves, for two tasks. Each knows the direction that the stream does not have.
     ///
     /// ```
     /// use millpond::Stream;
     ///
     /// # futures_lite::future::block_on(async {
-    /// let (one, (mut peer, _)) = millpond::pair();
-    /// let stream = Stream::from(one);
+    /// # let ((reader, writer), (mut peer, _)) = millpond::pair();
+    /// # let stream = Stream::reunite(reader, writer).unwrap();
     /// let (_reader, mut writer) = stream.into_split();
     /// writer.write(b"hello")?;
     /// assert_eq!(peer.read(10).await?, "hello");
@@ -67,9 +73,9 @@ impl Stream {
     /// use millpond::Stream;
     ///
     /// # futures_lite::future::block_on(async {
-    /// # let (one, (mut peer, mut peer_writer)) = millpond::pair();
+    /// # let ((reader, writer), (mut peer, mut peer_writer)) = millpond::pair();
     /// # peer_writer.write(b"answer\n")?;
-    /// let mut stream = Stream::from(one);
+    /// # let mut stream = Stream::reunite(reader, writer).unwrap();
     /// let (reader, writer) = stream.split();
     /// let both = futures_util::future::join(writer.write_all(b"question\n"), reader.read_line());
     /// assert_eq!(both.await.1?, "answer\n");
@@ -108,8 +114,9 @@ impl Stream {
     /// ```
     /// use millpond::{Stream, StreamMode};
     ///
-    /// let (one, _other) = millpond::pair();
-    /// assert_eq!(Stream::from(one).mode(), StreamMode::ReadWrite);
+    /// let ((reader, writer), _peer) = millpond::pair();
+    /// let stream = Stream::reunite(reader, writer).unwrap();
+    /// assert_eq!(stream.mode(), StreamMode::ReadWrite);
     /// ```
     pub fn mode(&self) -> StreamMode {
         self.reader.connection().mode()
@@ -118,8 +125,8 @@ impl Stream {
     /// What is known of the connection.
     ///
     /// ```
-    /// let (one, _other) = millpond::pair();
-    /// let stream = millpond::Stream::from(one);
+    /// # let ((reader, writer), _peer) = millpond::pair();
+    /// # let stream = millpond::Stream::reunite(reader, writer).unwrap();
     /// assert!(stream.extra_info().peer_addr.is_none()); // memory has no address
     /// ```
     #[doc(alias = "get_extra_info")]
@@ -238,10 +245,10 @@ impl Stream {
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
-    /// # let (one, (_, mut peer)) = millpond::pair();
+    /// # let ((reader, writer), (_, mut peer)) = millpond::pair();
     /// # peer.write(b"one\ntwo\n")?;
     /// # drop(peer);
-    /// let mut stream = millpond::Stream::from(one);
+    /// # let mut stream = millpond::Stream::reunite(reader, writer).unwrap();
     /// let mut lines = stream.lines();
     /// while let Some(line) = lines.next().await {
     ///     print!("{}", line?.escape_ascii());
@@ -517,15 +524,6 @@ impl Stream {
     /// As [`StreamWriter::abort`].
     pub fn abort(&mut self) {
         self.writer.abort();
-    }
-}
-
-/// # Panics
-///
-/// If they are halves of different streams. [`Stream::reunite`] is for those that may be.
-impl From<(StreamReader, StreamWriter)> for Stream {
-    fn from((reader, writer): (StreamReader, StreamWriter)) -> Self {
-        Self::reunite(reader, writer).expect("both are halves of one stream")
     }
 }
 

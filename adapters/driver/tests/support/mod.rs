@@ -20,7 +20,12 @@ use std::{
 };
 
 use futures_lite::future::{block_on, poll_once};
-use millpond::{BoxFuture, Socket, Spawn, StreamOptions, StreamReader, StreamWriter};
+use millpond::{BoxFuture, Socket, Spawn, Stream, StreamOptions, StreamReader, StreamWriter};
+
+/// Both halves of one stream in one.
+pub fn whole((reader, writer): (StreamReader, StreamWriter)) -> Stream {
+    Stream::reunite(reader, writer).unwrap()
+}
 
 /// A socket whose every call is answered from a script.
 #[derive(Default)]

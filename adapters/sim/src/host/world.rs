@@ -207,7 +207,10 @@ impl World {
     /// ```
     pub fn pipe(&self, options: &StreamOptions) -> (Stream, Stream) {
         let spawner: Arc<dyn Spawn> = self.runtime();
-        let open = |socket| Stream::from(options.open(socket, spawner.clone()));
+        let open = |socket| {
+            let (reader, writer) = options.open(socket, spawner.clone());
+            Stream::reunite(reader, writer).expect("both are halves of one stream")
+        };
         let (read, write) = self.pipe_sockets();
         (open(read), open(write))
     }

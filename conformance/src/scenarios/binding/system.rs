@@ -6,7 +6,7 @@ use super::*;
 /// no other one.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) async fn backlogs_are_what_they_should_be(mut setup: Setup) {
-    use millpond::{StdListener, Target, os};
+    use millpond::{Target, os};
     for (given, asked, expected) in [
         (Some(3), None, 3),
         (Some(3), Some(7), 7),
@@ -14,7 +14,7 @@ pub(crate) async fn backlogs_are_what_they_should_be(mut setup: Setup) {
         (None, Some(7), 7),
     ] {
         let path = setup.new_path();
-        let target: Target<StdListener> = match given {
+        let target: Target = match given {
             None => (&*path).into(),
             Some(backlog) => {
                 let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
@@ -64,7 +64,7 @@ pub(crate) async fn a_socket_that_was_given_can_be_bound_only_once(setup: Setup)
     let server = StreamServer::new(setup.runtime.clone(), listener, echo_stream);
     server.start_serving().await.unwrap();
     assert_echoes(&setup, &server.sockets()[0].clone()).await;
-    server.close().await;
+    server.shutdown().await;
     assert_refused_option(&server.bind().await.unwrap_err(), "sock");
     assert_refused_option(&server.serve_forever().await.unwrap_err(), "sock");
 }

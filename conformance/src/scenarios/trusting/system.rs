@@ -12,8 +12,8 @@ pub(crate) async fn a_name_must_be_given_for_a_socket_that_is_taken_over(mut set
 
     // A stream that has to be named is as it was.
     let (near, far) = os::socket_pair().unwrap();
-    let mut near = Stream::from(setup.open(near).await.unwrap());
-    let mut far = Stream::from(setup.open(far).await.unwrap());
+    let mut near = whole(setup.open(near).await.unwrap());
+    let mut far = whole(setup.open(far).await.unwrap());
     match near.start_tls(&tls).await {
         Err(TlsError::Config { name, .. }) => assert_eq!(name, "server_hostname"),
         other => panic!("{other:?}"),
