@@ -1,4 +1,7 @@
-//! asyncio's streams as a protocol core that does no I/O.
+//! asyncio's streams as a protocol core that does no I/O: every rule of reading, writing and racing
+//! connections, as plain values, for those who drive a protocol by hand or write a driver. Programs use
+//! it by way of [`millpond`](https://docs.rs/millpond), on [tokio](https://docs.rs/millpond-tokio) or
+//! [smol](https://docs.rs/millpond-smol).
 //!
 //! # Overview
 //!

@@ -1,4 +1,8 @@
-//! asyncio's streams for any Rust runtime.
+//! asyncio's streams for any Rust runtime: the types and functions that all adapters share. Programs
+//! depend on the adapter of their runtime, [`millpond-tokio`](https://docs.rs/millpond-tokio) or
+//! [`millpond-smol`](https://docs.rs/millpond-smol), which has all that is here with its runtime filled
+//! in; tests on [`millpond-sim`](https://docs.rs/millpond-sim), a simulated network. Libraries, which
+//! are given a [`Runtime`], depend on this crate.
 //!
 //! # Overview
 //!

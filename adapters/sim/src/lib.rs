@@ -1,7 +1,7 @@
-//! millpond in a deterministic world: no thread, no socket, any fault, one seed.
+//! [millpond] in a deterministic world, for tests: no thread, no socket, any fault, one seed.
 //!
-//! A program written against `millpond` runs here unchanged, and a test of it takes microseconds,
-//! needs no port and no sleep, and fails the same way each time. Everything here is `millpond`'s,
+//! A program written against [millpond] runs here unchanged, and a test of it takes microseconds,
+//! needs no port and no sleep, and fails the same way each time. Everything here is [millpond]'s,
 //! with a simulated world as its runtime: see there for the streams and servers.
 //!
 //! | to test | use |

@@ -1,6 +1,8 @@
-//! millpond on smol.
+//! [millpond] on smol: asyncio's streams for programs that run on [smol](https://docs.rs/smol).
 //!
-//! Everything here is `millpond`'s, with smol as its runtime: see there for the types.
+//! Everything here is [millpond]'s, with smol as its runtime. Its page says what there is and how it
+//! behaves, and its [guide](millpond::guide::from_asyncio) has every name of asyncio beside its
+//! counterpart.
 //!
 //! # Examples
 //!

@@ -28,10 +28,11 @@ fn a_tcp_socket_of_smol_is_a_stream_with_its_addresses() {
         let address = listener.local_addr().unwrap();
         let near = smol::net::TcpStream::connect(address).await.unwrap();
         let (far, _) = listener.accept().await.unwrap();
-        let near = open_connection(from_tcp(near)).await.unwrap();
-        assert_eq!(near.1.extra_info().peer_addr, Some(address.into()));
+        let (reader, writer) = open_connection(from_tcp(near)).await.unwrap();
+        assert_eq!(writer.extra_info().peer_addr, Some(address.into()));
         let far = connect(from_tcp(far)).await.unwrap();
-        assert_connected(near.into(), far).await;
+        let near = Stream::reunite(reader, writer).unwrap();
+        assert_connected(near, far).await;
     });
 }
 

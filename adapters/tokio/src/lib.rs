@@ -1,6 +1,8 @@
-//! millpond on tokio.
+//! [millpond] on tokio: asyncio's streams for programs that run on [tokio](https://docs.rs/tokio).
 //!
-//! Everything here is `millpond`'s, with tokio as its runtime: see there for the types.
+//! Everything here is [millpond]'s, with tokio as its runtime. Its page says what there is and how it
+//! behaves, and its [guide](millpond::guide::from_asyncio) has every name of asyncio beside its
+//! counterpart.
 //!
 //! # Examples
 //!

@@ -367,7 +367,7 @@ impl Stream {
 
 /// Writing.
 impl Stream {
-    /// As [`StreamWriter::write`].
+    /// As [`StreamWriter::write`]; [`write_all`](Self::write_all) drains, too.
     ///
     /// # Errors
     ///
@@ -395,7 +395,7 @@ impl Stream {
         self.writer.write_vectored(bufs)
     }
 
-    /// As [`StreamWriter::write_all`].
+    /// [`write`](Self::write), then [`drain`](Self::drain), as [`StreamWriter::write_all`].
     ///
     /// # Errors
     ///

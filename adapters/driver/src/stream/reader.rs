@@ -27,6 +27,21 @@ const BURST: usize = 4 * 1024;
 
 /// The receive half of a stream: asyncio's `StreamReader` on any runtime.
 ///
+/// | to read | owned: [`Bytes`] | lent: `&[u8]` |
+/// |---|---|---|
+/// | a line | [`read_line`](Self::read_line), all of them: [`lines`](Self::lines) | [`read_line_ref`](Self::read_line_ref) |
+/// | up to a separator, or one of several | [`read_until`](Self::read_until) | [`read_until_ref`](Self::read_until_ref) |
+/// | so many bytes | [`read_exactly`](Self::read_exactly) | [`read_exactly_ref`](Self::read_exactly_ref) |
+/// | whatever is there | [`read`](Self::read) | [`read_ref`](Self::read_ref) |
+/// | everything | [`read_to_eof`](Self::read_to_eof) | |
+/// | without taking it | | [`peek`](Self::peek), [`buffered`](Self::buffered) and [`consume`](Self::consume) |
+/// | what a parser of the program's makes of it | [`read_with`](Self::read_with) | |
+///
+/// * **Owned** is the usual one: what is read can be kept, sent to another task, and borrows nothing.
+/// * **Lent** reads copy nothing, for what is looked at and done with before the next read.
+/// * **Parsed** is for messages whose length is in themselves: it waits until the parser has enough, so
+///   that nothing is taken of one that is not complete.
+///
 /// Every method that waits is cancel-safe: what has arrived stays in the reader until a read takes
 /// it, all at once, so a read that is dropped can be asked again, or another one can.
 ///

@@ -52,6 +52,9 @@ impl StreamWriter {
     /// Writes `data` without waiting: what the socket does not take at once is queued, and
     /// delivered in the background.
     ///
+    /// A program that writes much must [`drain`](Self::drain) now and then; [`write_all`](Self::write_all)
+    /// is both in one.
+    ///
     /// # Errors
     ///
     /// [`WriteError::Finished`] after [`write_eof`](Self::write_eof), [`WriteError::Closed`] after
@@ -123,7 +126,10 @@ impl StreamWriter {
         self.connection.write_vectored(bufs)
     }
 
-    /// Writes `data`, then drains: [`write`](Self::write) and [`drain`](Self::drain) in one.
+    /// [`write`](Self::write), then [`drain`](Self::drain): asyncio's two calls in one.
+    ///
+    /// It returns when the queue is below the high watermark, not when all is sent: that is
+    /// [`flush`](Self::flush).
     ///
     /// `As in asyncio:` it is the `await writer.write(data)` of 3.8.
     ///

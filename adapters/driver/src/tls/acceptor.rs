@@ -1,6 +1,6 @@
 //! The server's side of TLS.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures_rustls::rustls::{
     RootCertStore, ServerConfig,
@@ -10,12 +10,13 @@ use futures_rustls::rustls::{
 
 use super::error::TlsError;
 use super::{
-    Terms, Truncation,
+    Terms,
     config::Source,
     connector::{Identity, roots},
     failure,
     handshake::Handshake,
     provider,
+    side::side_of_tls,
 };
 
 /// How a server does TLS: who it is, and whom it wants to see; asyncio's `ssl` context of a server.
@@ -100,69 +101,6 @@ impl TlsAcceptor {
         self
     }
 
-    /// Knows these protocols above TLS, the best first (ALPN). What was agreed on is in
-    /// [`TlsInfo::alpn`](crate::TlsInfo::alpn).
-    ///
-    /// # Panics
-    ///
-    /// If a whole configuration was given, which says this itself.
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// # fn example(tls: millpond::TlsAcceptor) {
-    /// let tls = tls.alpn(["h2", "http/1.1"]);
-    /// # }
-    /// ```
-    pub fn alpn<P: AsRef<[u8]>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
-        self.source.change("alpn").alpn = protocols
-            .into_iter()
-            .map(|name| name.as_ref().to_vec())
-            .collect();
-        self
-    }
-
-    /// How long a handshake may take; 60 s by default, as in asyncio. It needs the clock of a
-    /// runtime, and 0 is refused.
-    ///
-    /// ```no_run
-    /// # use std::time::Duration;
-    /// # fn example(tls: millpond::TlsAcceptor) {
-    /// let tls = tls.handshake_timeout(Duration::from_secs(10));
-    /// # }
-    /// ```
-    #[doc(alias = "ssl_handshake_timeout")]
-    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.terms.handshake_timeout = timeout;
-        self
-    }
-
-    /// Takes an end of the connection for the end of the stream, even if the peer did not say so:
-    /// see [`TlsConnector::accept_truncation`](crate::TlsConnector::accept_truncation).
-    ///
-    /// ```no_run
-    /// # fn example(tls: millpond::TlsAcceptor) {
-    /// let tls = tls.accept_truncation(true);
-    /// # }
-    /// ```
-    pub fn accept_truncation(mut self, accept: bool) -> Self {
-        self.terms.truncation = Truncation::accepted(accept);
-        self
-    }
-
-    /// Lets one direction end and the other go on, with clients that are known to do the same:
-    /// see [`TlsConnector::half_close`](crate::TlsConnector::half_close).
-    ///
-    /// ```no_run
-    /// # fn example(tls: millpond::TlsAcceptor) {
-    /// let tls = tls.half_close(true);
-    /// # }
-    /// ```
-    pub fn half_close(mut self, allow: bool) -> Self {
-        self.terms.half_close = allow;
-        self
-    }
-
     /// # Errors
     ///
     /// [`TlsError::Config`].
@@ -174,6 +112,8 @@ impl TlsAcceptor {
         })
     }
 }
+
+side_of_tls!(TlsAcceptor, ServerConfig);
 
 impl Settings {
     fn build(&self) -> Result<ServerConfig, TlsError> {
@@ -196,30 +136,5 @@ impl Settings {
             .map_err(|error| TlsError::config("certificate", failure::of_identity(&error)))?;
         config.alpn_protocols = self.alpn.clone();
         Ok(config)
-    }
-}
-
-/// A whole configuration of rustls, which is used as it is. What else can be set then is the timeout,
-/// what a truncation is, and whether one direction ends alone.
-impl From<Arc<ServerConfig>> for TlsAcceptor {
-    fn from(config: Arc<ServerConfig>) -> Self {
-        Self {
-            source: Source::Whole(config),
-            terms: Terms::default(),
-        }
-    }
-}
-
-impl From<&Self> for TlsAcceptor {
-    fn from(acceptor: &Self) -> Self {
-        acceptor.clone()
-    }
-}
-
-impl fmt::Debug for TlsAcceptor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsAcceptor")
-            .field("terms", &self.terms)
-            .finish_non_exhaustive()
     }
 }

@@ -1,9 +1,8 @@
 //! The client's side of TLS.
 
 use std::{
-    fmt, io,
+    io,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use futures_rustls::rustls::{
@@ -14,7 +13,7 @@ use futures_rustls::rustls::{
 };
 
 use super::error::TlsError;
-use super::{Terms, Truncation, config::Source, failure, handshake::Handshake, provider};
+use super::{Terms, config::Source, failure, handshake::Handshake, provider, side::side_of_tls};
 use crate::host_name;
 
 /// How a client does TLS: whom it trusts, and who it is; asyncio's `ssl` context of a client.
@@ -174,70 +173,6 @@ impl TlsConnector {
         self
     }
 
-    /// Offers these protocols above TLS, the best first (ALPN). What was agreed on is in
-    /// [`TlsInfo::alpn`](crate::TlsInfo::alpn).
-    ///
-    /// # Panics
-    ///
-    /// If a whole configuration was given, which says this itself.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let tls = millpond::TlsConnector::new().alpn(["h2", "http/1.1"]);
-    /// ```
-    pub fn alpn<P: AsRef<[u8]>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
-        self.source.change("alpn").alpn = protocols
-            .into_iter()
-            .map(|name| name.as_ref().to_vec())
-            .collect();
-        self
-    }
-
-    /// How long a handshake may take; 60 s by default, as in asyncio. It needs the clock of a
-    /// runtime, and 0 is refused.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// let tls = millpond::TlsConnector::new().handshake_timeout(Duration::from_secs(10));
-    /// ```
-    #[doc(alias = "ssl_handshake_timeout")]
-    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.terms.handshake_timeout = timeout;
-        self
-    }
-
-    /// Takes an end of the connection for the end of the stream, even if the peer did not say so
-    /// (`close_notify`): for protocols that know the length of their messages, with peers that are
-    /// sloppy. By default it is [`ReadError::Truncated`](crate::ReadError::Truncated).
-    ///
-    /// `Differs from asyncio:` there it is always taken for the end.
-    ///
-    /// ```
-    /// let tls = millpond::TlsConnector::new().accept_truncation(true);
-    /// ```
-    pub fn accept_truncation(mut self, accept: bool) -> Self {
-        self.terms.truncation = Truncation::accepted(accept);
-        self
-    }
-
-    /// Lets one direction end and the other go on, with a peer that is known to do the same: under TLS
-    /// 1.3, [`can_write_eof`](crate::StreamWriter::can_write_eof) is true then, and the peer's
-    /// `close_notify` ends what it sends and nothing else. It is off by default, because most peers
-    /// (asyncio, and whatever else stands on OpenSSL) take the end of one direction for that of both,
-    /// and under TLS 1.2 it is. So the peer's end closes the stream, and what is written then is
-    /// [`WriteError::PeerClosed`](crate::WriteError::PeerClosed).
-    ///
-    /// `As in asyncio:` there is no half close over TLS by default.
-    ///
-    /// ```
-    /// let tls = millpond::TlsConnector::new().half_close(true);
-    /// ```
-    pub fn half_close(mut self, allow: bool) -> Self {
-        self.terms.half_close = allow;
-        self
-    }
-
     /// # Errors
     ///
     /// [`TlsError::Config`].
@@ -260,6 +195,8 @@ impl TlsConnector {
         })
     }
 }
+
+side_of_tls!(TlsConnector, ClientConfig);
 
 impl Settings {
     fn build(&self) -> Result<ClientConfig, TlsError> {
@@ -292,31 +229,6 @@ impl Settings {
 impl Default for TlsConnector {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// A whole configuration of rustls, which is used as it is. What else can be set then is the timeout,
-/// what a truncation is, and whether one direction ends alone.
-impl From<Arc<ClientConfig>> for TlsConnector {
-    fn from(config: Arc<ClientConfig>) -> Self {
-        Self {
-            source: Source::Whole(config),
-            terms: Terms::default(),
-        }
-    }
-}
-
-impl From<&Self> for TlsConnector {
-    fn from(connector: &Self) -> Self {
-        connector.clone()
-    }
-}
-
-impl fmt::Debug for TlsConnector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsConnector")
-            .field("terms", &self.terms)
-            .finish_non_exhaustive()
     }
 }
 

@@ -8,6 +8,7 @@ mod failure;
 mod guard;
 mod handshake;
 mod provider;
+mod side;
 mod socket;
 mod waiting;
 
