@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_io::{AsyncRead, AsyncWrite};
-use millpond::Socket;
+use millpond::adapter::Socket;
 
 /// The runtime's own socket behind the traits that any stream could have. What a [`Socket`] has and
 /// those traits have not is lost on the way: resets and addresses.

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use millpond::{ExtraInfo, Socket};
+use millpond::{ExtraInfo, adapter::Socket};
 
 use crate::data::Random;
 

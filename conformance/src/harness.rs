@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use millpond::{BoxFuture, Runtime};
+use millpond::{Runtime, adapter::BoxFuture};
 
 use crate::{place::Place, setup::Setup};
 

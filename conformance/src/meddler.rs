@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use millpond::{ExtraInfo, Socket};
+use millpond::{ExtraInfo, adapter::Socket};
 
 type Deed = Box<dyn FnOnce() + Send>;
 

@@ -18,9 +18,9 @@ use futures_util::{
     future::{Either, join, select},
 };
 use millpond::{
-    Address, ConnectOptions, DEFAULT_HIGH_WATER, DEFAULT_LIMIT, FuturesIo, HandlerOutput,
-    ListenOptions, OpenConnection, Runtime, Server, Socket, SocketOptions, StartServer, StdSocket,
-    StreamOptions, StreamReader, StreamWriter, Target, os,
+    Address, DEFAULT_HIGH_WATER, DEFAULT_LIMIT, FuturesIo, HandlerOutput, OpenConnection, Runtime,
+    Server, StartServer, StreamOptions, StreamReader, StreamWriter, Target,
+    adapter::{ConnectOptions, ListenOptions, Socket, SocketOptions, StdSocket, os},
 };
 
 use crate::{bridge::Bridge, certificates, data, drip::Drip, place::Place};

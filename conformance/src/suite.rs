@@ -124,7 +124,7 @@ include!(concat!(env!("OUT_DIR"), "/scenarios.rs"));
 /// Each scenario as a function that gives a boxed future.
 #[doc(hidden)]
 pub mod boxed {
-    use millpond::BoxFuture;
+    use millpond::adapter::BoxFuture;
 
     use crate::setup::Setup;
 

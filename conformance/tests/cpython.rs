@@ -11,7 +11,8 @@ use common::{OnSmol, OnTokio, Peer, find};
 use futures_channel::mpsc;
 use futures_util::{StreamExt, future::try_join};
 use millpond::{
-    Address, BoxFuture, ReadError, Runtime, StreamReader, StreamServer, StreamWriter, Target,
+    Address, ReadError, Runtime, StreamReader, StreamServer, StreamWriter, Target,
+    adapter::BoxFuture,
 };
 use millpond_conformance::{Harness, run};
 use tempfile::TempDir;

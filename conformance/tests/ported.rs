@@ -18,9 +18,11 @@ use std::{
 use futures_channel::{mpsc, oneshot};
 use futures_util::{FutureExt, StreamExt, future::join};
 use millpond::{
-    Address, BoxFuture, HandlerErrorCause, ReadError, Runtime, Server, Shutdown, Socket,
-    StartServer, Stream, StreamMode, StreamOptions, StreamReader, StreamServer, StreamWriter,
-    TransportError, WriteError, connect, fed,
+    Address, HandlerErrorCause, ReadError, Runtime, Server, Shutdown, StartServer, Stream,
+    StreamMode, StreamOptions, StreamReader, StreamServer, StreamWriter, TransportError,
+    WriteError,
+    adapter::{BoxFuture, Socket},
+    connect, fed,
     millpond_core::{Reader, Request, Separator, Status},
     open_connection, start_server,
 };
@@ -469,7 +471,7 @@ mod withdrawn {
             assert!(server.is_bound() && !server.is_serving());
             let address = server.sockets()[0].clone();
             // No other process gets the port when it is free.
-            let _holder = smol().bind(&address, &millpond::ListenOptions::default());
+            let _holder = smol().bind(&address, &millpond::adapter::ListenOptions::default());
             server.bind().await?;
             assert_eq!(server.sockets(), std::slice::from_ref(&address));
             server.shutdown().await;

@@ -11,8 +11,11 @@ use std::{
 };
 
 use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Runtime, Socket,
-    Spawn, StdListener, StdSocket, StreamOptions,
+    Address, Runtime, StreamOptions,
+    adapter::{
+        Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Socket, Spawn,
+        StdListener, StdSocket,
+    },
 };
 use millpond_conformance::{
     Harness, Scenario, suite,
@@ -155,7 +158,7 @@ impl Socket for Checked {
         self.socket.extra_info()
     }
 
-    fn system_socket(&self) -> Option<millpond::os::SockRef<'_>> {
+    fn system_socket(&self) -> Option<millpond::adapter::os::SockRef<'_>> {
         self.socket.system_socket()
     }
 }

@@ -11,8 +11,11 @@ use std::{
 };
 
 use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Runtime, Socket,
-    Spawn, StdListener, StdPipe, StdSocket,
+    Address, Runtime,
+    adapter::{
+        Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Socket, Spawn,
+        StdListener, StdPipe, StdSocket,
+    },
 };
 use millpond_conformance::{Harness, Scenario};
 use millpond_smol::Smol;

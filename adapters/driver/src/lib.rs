@@ -25,7 +25,7 @@
 //!
 //! Every rule of reading and writing is in [`millpond_core`], which does no I/O; this crate moves
 //! bytes between it and a socket, once for all runtimes. What it needs of a runtime is the
-//! [`Runtime`] trait.
+//! [`Runtime`] trait; those who write an adapter find the rest in [`adapter`].
 //!
 //! For those who come from Python there is a [guide](guide::from_asyncio) with every name of asyncio's
 //! streams beside its counterpart.
@@ -77,14 +77,14 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod adapter;
 mod client;
 mod connection;
 mod error;
 mod escape;
-mod functions;
 pub mod guide;
 mod host_name;
-pub mod os;
+mod os;
 mod runtime;
 mod server;
 mod socket;
@@ -94,43 +94,4 @@ mod target;
 #[cfg_attr(not(feature = "__tls"), path = "tls/no_tls.rs")]
 mod tls;
 
-pub use bytes::Bytes;
-pub use client::{Connect, OpenConnection, connect, open_connection};
-#[cfg(unix)]
-pub use client::{
-    ConnectPipe, ReadPipe, WritePipe, connect_read_pipe, connect_unix, connect_write_pipe,
-    open_unix_connection,
-};
-pub use connection::{Closed, ShutdownRequested};
-pub use error::{BoxError, HandlerError, HandlerErrorCause, OpenError};
-#[doc(hidden)] // for `functions`
-pub use futures_io;
-pub use millpond_core;
-pub use millpond_core::{
-    DEFAULT_HIGH_WATER, DEFAULT_LIMIT, DEFAULT_PARSE_CAP, EmptySeparator, ReadError, Request,
-    Separator, Status, TransportError, Truncated, WriteError,
-};
-pub use runtime::{BoxFuture, Family, Lookup, Runtime, Spawn, TimedOut, timeout};
-pub use server::{HandlerOutput, Server, Shutdown, StartServer, StreamServer, start_server};
-#[cfg(unix)]
-pub use server::{UnixStreamServer, start_unix_server};
-#[cfg(unix)]
-pub use socket::StdPipe;
-#[cfg(feature = "__tls")]
-pub use socket::TlsInfo;
-pub use socket::{
-    Address, Bound, ConnectOptions, ExtraInfo, FuturesIo, Info, KeepAlive, ListenOptions, Listener,
-    Socket, SocketOptions, StdListener, StdSocket, StreamMode, SystemHandle,
-};
-pub use stream::{
-    Chunks, CopyBidirectional, CopyError, CopyErrorCause, CopyProgress, Cork, Feeder, Lines,
-    Messages, ReuniteError, Stream, StreamOptions, StreamReader, StreamWriter, Transport, copy,
-    copy_bidirectional, fed, from_halves, from_io, pair,
-};
-#[cfg(feature = "__tls")]
-pub use stream::{StartTls, TlsSide};
-#[cfg(feature = "tokio")]
-pub use stream::{from_tokio, from_tokio_halves};
-pub use target::Target;
-#[cfg(feature = "__tls")]
-pub use tls::{TlsAcceptor, TlsConnector, TlsError, rustls};
+pub use adapter::front::*;

@@ -35,7 +35,7 @@ const UNIX_PATH_MAX: usize = if cfg!(any(target_os = "linux", target_os = "andro
 /// | `&Address`, `&Path` | what a server said it listens on, the path of a unix socket |
 /// | a path that begins with a NUL, `Path::new("\0name")` | on Linux, an abstract address: one that is in no directory |
 /// | `(["localhost", "example.org"], 80)`, `(Vec<String>, u16)` | several hosts, all of whose addresses count |
-/// | a [`StdSocket`] or a `Box<dyn Socket>` to connect, a [`StdListener`] to listen, or what converts into them | that socket |
+/// | a socket of the standard library, connected for [`open_connection`](crate::open_connection) and listening for [`start_server`](crate::start_server), a [`StdSocket`], a [`StdListener`], or a `Box<dyn` [`Socket`]`>` | that socket |
 ///
 /// A name with other letters than those of ASCII, `bücher.example`, is looked up and verified in the
 /// form that DNS has for it, `xn--bcher-kva.example`, as in asyncio. That needs the feature `idna`, and

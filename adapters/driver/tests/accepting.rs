@@ -124,7 +124,7 @@ fn errors_of_single_connections_without_end_let_others_run() {
         });
     }
     let turns = log.clone();
-    millpond::Spawn::spawn(
+    millpond::adapter::Spawn::spawn(
         &world,
         Box::pin(async move {
             for _ in 0..50 {

@@ -148,7 +148,7 @@ fn a_client_cannot_forge_a_line_of_a_log_by_its_path() {
     client.connect(&server).unwrap();
     let (accepted, _) = listener.accept().unwrap();
 
-    let peer_addr = millpond::os::extra_info(&accepted).peer_addr;
+    let peer_addr = millpond::adapter::os::extra_info(&accepted).peer_addr;
     assert!(
         peer_addr
             .as_ref()

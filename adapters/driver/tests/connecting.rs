@@ -13,8 +13,8 @@ use std::{
 
 use futures_lite::future::{self, block_on};
 use millpond::{
-    Address, Family, FuturesIo, OpenConnection, OpenError, Socket, Target, open_connection,
-    start_server,
+    Address, Family, FuturesIo, OpenConnection, OpenError, Target, adapter::Socket,
+    open_connection, start_server,
 };
 
 use crate::support::made_up::{

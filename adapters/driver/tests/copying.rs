@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 
 use futures_lite::future::{block_on, poll_once};
 use millpond::{
-    BoxFuture, CopyErrorCause, Stream, StreamOptions, StreamReader, StreamWriter, copy,
+    CopyErrorCause, Stream, StreamOptions, StreamReader, StreamWriter, adapter::BoxFuture, copy,
     copy_bidirectional,
 };
 use proptest::prelude::*;

@@ -11,8 +11,10 @@ use std::{
 
 use futures_lite::future::block_on;
 use millpond::{
-    ListenOptions, ReadError, Server, SocketOptions, StartServer, StreamReader, StreamWriter,
-    millpond_core::Status, open_connection, start_server,
+    ReadError, Server, StartServer, StreamReader, StreamWriter,
+    adapter::{ListenOptions, SocketOptions},
+    millpond_core::Status,
+    open_connection, start_server,
 };
 
 use crate::support::{

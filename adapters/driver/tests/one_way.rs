@@ -15,7 +15,9 @@ use std::{
 
 use futures_lite::future::{block_on, poll_once};
 use millpond::{
-    Bytes, ReadError, Separator, Socket, Stream, StreamMode, StreamReader, WriteError, connect,
+    Bytes, ReadError, Separator, Stream, StreamMode, StreamReader, WriteError,
+    adapter::Socket,
+    connect,
     millpond_core::{Reader, Request, Status},
 };
 

@@ -10,7 +10,8 @@ use std::{
 
 use futures_lite::future::{block_on, poll_once};
 use millpond::{
-    Address, ConnectOptions, Family, KeepAlive, ListenOptions, Lookup, SocketOptions, StdSocket, os,
+    Address, Family, KeepAlive,
+    adapter::{ConnectOptions, ListenOptions, Lookup, SocketOptions, StdSocket, os},
 };
 use socket2::SockRef;
 use support::plain::{accepts, bind};
@@ -111,7 +112,7 @@ fn a_descriptor_becomes_a_socket_if_it_is_one_of_a_stream() {
         unix::net::{UnixDatagram, UnixListener, UnixStream},
     };
 
-    use millpond::StdListener;
+    use millpond::adapter::StdListener;
 
     let (listener, address) = listener();
     let socket = TcpStream::connect(address.tcp().unwrap()).unwrap();

@@ -9,9 +9,10 @@ use std::{
 };
 
 use millpond::{
-    ConnectPipe, ExtraInfo, Feeder, OpenError, ReadError, Runtime, Separator, Server, Socket,
-    Stream, StreamMode, StreamOptions, StreamReader, StreamWriter, SystemHandle, Transport,
-    TransportError, WriteError,
+    ConnectPipe, ExtraInfo, Feeder, OpenError, ReadError, Runtime, Separator, Server, Stream,
+    StreamMode, StreamOptions, StreamReader, StreamWriter, SystemHandle, Transport, TransportError,
+    WriteError,
+    adapter::Socket,
     millpond_core::{Reader, Status},
 };
 
@@ -105,7 +106,7 @@ fn what_the_table_names_is_what_is_there() {
         .iter()
         .flat_map(|row| links(row.ours).chain(links(row.differences)))
         .filter(|name| !name.starts_with("std::"))
-        .map(|name| name.replace("millpond_core::", ""))
+        .map(|name| name.replace("millpond_core::", "").replace("adapter::", ""))
         .collect();
     let there: BTreeSet<String> = there().into_iter().collect();
     let unknown: Vec<_> = named.difference(&there).collect();
@@ -126,6 +127,11 @@ macro_rules! there {
     ($(item $name:ident),* $(,)?) => { vec![$({
         #[allow(unused_imports)]
         use millpond::$name;
+        stringify!($name).to_owned()
+    }),*] };
+    ($(adapter $name:ident),* $(,)?) => { vec![$({
+        #[allow(unused_imports)]
+        use millpond::adapter::$name;
         stringify!($name).to_owned()
     }),*] };
     ($(function $name:ident),* $(,)?) => { vec![$({
@@ -214,11 +220,7 @@ fn items() -> Vec<String> {
             item Separator,
             item Server,
             item Shutdown,
-            item Socket,
-            item Spawn,
             item StartServer,
-            item StdListener,
-            item StdSocket,
             item Stream,
             item StreamMode,
             item StreamReader,
@@ -230,6 +232,7 @@ fn items() -> Vec<String> {
             item UnixStreamServer,
             item WritePipe,
         ],
+        there![adapter Socket, adapter Spawn],
         there![
             function connect,
             function connect_read_pipe,

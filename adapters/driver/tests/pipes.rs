@@ -11,7 +11,11 @@ use std::{
 };
 
 use futures_lite::future::block_on;
-use millpond::{BoxFuture, Runtime, Spawn, connect_read_pipe, connect_write_pipe};
+use millpond::{
+    Runtime,
+    adapter::{BoxFuture, Spawn},
+    connect_read_pipe, connect_write_pipe,
+};
 
 #[path = "support/lacking.rs"]
 mod lacking;

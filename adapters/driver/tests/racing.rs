@@ -13,7 +13,9 @@ use std::{
 };
 
 use millpond::{
-    Address, BoxFuture, ConnectOptions, OpenError, Runtime, Socket, Spawn, open_connection,
+    Address, OpenError, Runtime,
+    adapter::{BoxFuture, ConnectOptions, Socket, Spawn},
+    open_connection,
 };
 
 #[path = "support/lacking.rs"]

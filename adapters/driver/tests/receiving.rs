@@ -17,7 +17,9 @@ use std::{
 
 use futures_lite::future::{block_on, poll_once, yield_now};
 use millpond::{
-    BoxFuture, ReadError, Socket, StreamOptions, StreamReader, StreamWriter, pair, start_server,
+    ReadError, StreamOptions, StreamReader, StreamWriter,
+    adapter::{BoxFuture, Socket},
+    pair, start_server,
 };
 
 use crate::support::{

@@ -13,8 +13,9 @@ use std::{
 
 use futures_lite::future::{self, block_on};
 use millpond::{
-    Address, Bound, BoxFuture, HandlerError, ListenOptions, Listener, Runtime, Server, Socket,
-    Spawn, StartServer, start_server,
+    Address, HandlerError, Runtime, Server, StartServer,
+    adapter::{Bound, BoxFuture, ListenOptions, Listener, Socket, Spawn},
+    start_server,
 };
 
 use crate::support::{Handle, Kept, Scripted, fails, lacking::lacks, ready};

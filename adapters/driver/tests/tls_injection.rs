@@ -14,7 +14,7 @@ use std::{
 };
 
 use futures_util::future::join;
-use millpond::{Socket, Stream, TlsError, TlsSide};
+use millpond::{Stream, TlsError, TlsSide, adapter::Socket};
 use support::tls::{NAME, Scene, VERSIONS, Version, WAYS, Way, Wire, open, tls};
 
 const COMMAND: &[u8] = b"STARTTLS\r\n";

@@ -8,7 +8,8 @@ use std::{io::ErrorKind, pin::pin, time::Duration};
 
 use futures_lite::future::{block_on, zip};
 use millpond::{
-    Socket, Stream, TlsAcceptor, TlsConnector, TlsError, pair, rustls::pki_types::PrivateKeyDer,
+    Stream, TlsAcceptor, TlsConnector, TlsError, adapter::Socket, pair,
+    rustls::pki_types::PrivateKeyDer,
 };
 use support::{
     tls::{Pace, Raw, Scene, VERSIONS, Version, Way, client_config, open, poll_on, tls},

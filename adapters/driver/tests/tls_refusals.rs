@@ -16,7 +16,8 @@ use std::{
 
 use futures_util::{future::join, task::AtomicWaker};
 use millpond::{
-    BoxFuture, Socket, Stream, StreamWriter, WriteError,
+    Stream, StreamWriter, WriteError,
+    adapter::{BoxFuture, Socket},
     rustls::{RootCertStore, ServerConfig, server::WebPkiClientVerifier, version::TLS13},
 };
 use support::tls::{

@@ -13,8 +13,8 @@ use std::{
 use futures_lite::future::{block_on, poll_once};
 use futures_util::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, SinkExt, StreamExt};
 use millpond::{
-    BoxFuture, Bytes, ReadError, Request, Status, Stream, StreamOptions, StreamReader,
-    StreamWriter, WriteError, millpond_core::Reader,
+    Bytes, ReadError, Request, Status, Stream, StreamOptions, StreamReader, StreamWriter,
+    WriteError, adapter::BoxFuture, millpond_core::Reader,
 };
 use proptest::prelude::*;
 

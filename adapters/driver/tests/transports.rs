@@ -15,8 +15,8 @@ use std::{
 
 use futures_lite::future::{block_on, poll_once};
 use millpond::{
-    BoxFuture, Bytes, ReadError, Socket, StreamOptions, StreamReader, StreamWriter, Transport,
-    WriteError,
+    Bytes, ReadError, StreamOptions, StreamReader, StreamWriter, Transport, WriteError,
+    adapter::{BoxFuture, Socket},
 };
 
 use crate::support::{Alarm, Kept, Scripted, fails, ready};

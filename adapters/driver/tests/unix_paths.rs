@@ -26,7 +26,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use millpond::{Address, Bound, ListenOptions, Listener, OpenError, StdListener, Target, os};
+use millpond::{
+    Address, OpenError, Target,
+    adapter::{Bound, ListenOptions, Listener, StdListener, os},
+};
 use socket2::{Domain, SockAddr, Socket, Type};
 use support::plain::{self, Plain, accepts};
 use tempfile::TempDir;
@@ -111,7 +114,7 @@ fn a_server_whose_backlog_is_full_counts_as_alive() {
     let address = Address::Unix(Some(path.clone()));
     let mut clients = Vec::new();
     let full = loop {
-        match os::connect(&address, &millpond::ConnectOptions::default()) {
+        match os::connect(&address, &millpond::adapter::ConnectOptions::default()) {
             Ok(client) => clients.push(client),
             Err(error) => break error,
         }

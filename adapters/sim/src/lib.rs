@@ -236,7 +236,7 @@ mod time;
 mod trace;
 mod world;
 
-pub use millpond::*;
+pub use millpond::adapter::front::*;
 
 #[cfg(feature = "__tls")]
 pub use crate::host::tls;
@@ -253,7 +253,7 @@ pub use crate::{
     trace::trace::Trace,
 };
 
-millpond::functions!(
+millpond::adapter::functions!(
     "millpond_sim",
     host::current::current_host().runtime(),
     /// # Panics

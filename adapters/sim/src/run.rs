@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use millpond::BoxFuture;
+use millpond::adapter::BoxFuture;
 
 use crate::{
     host::{current::Entered, host::Host, world::World},

@@ -16,9 +16,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use millpond_sim::{
-    Address, ConnectOptions, ListenOptions, Runtime, Sim, Socket, os::SockRef, world,
-};
+use millpond::adapter::{ConnectOptions, ListenOptions, Socket, os::SockRef};
+use millpond_sim::{Address, Runtime, Sim, world};
 
 const SCRIPTS: u64 = 2_000;
 

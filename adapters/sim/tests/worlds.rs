@@ -21,9 +21,10 @@ use std::{
 };
 
 use echo::echo;
+use millpond::adapter::{ConnectOptions, ListenOptions};
 use millpond_sim::{
-    Address, ConnectOptions, Fault, ListenOptions, ReadError, Sim, StreamOptions, StreamReader,
-    StreamWriter, check, open_connection, start_server, timeout, world,
+    Address, Fault, ReadError, Sim, StreamOptions, StreamReader, StreamWriter, check,
+    open_connection, start_server, timeout, world,
 };
 use yield_now::yield_now;
 

@@ -74,7 +74,13 @@ mod sockets;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_io::Async;
-pub use millpond::*;
+#[cfg(unix)]
+use millpond::adapter::StdPipe;
+pub use millpond::adapter::front::*;
+use millpond::adapter::{
+    Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Socket, Spawn, StdListener,
+    StdSocket, os,
+};
 
 #[cfg(unix)]
 use crate::pipes::Pipe;
@@ -100,7 +106,7 @@ use crate::sockets::Io;
 )]
 pub struct Smol;
 
-millpond::functions!("millpond_smol", Arc::new(Smol));
+millpond::adapter::functions!("millpond_smol", Arc::new(Smol));
 
 /// A connected TCP socket of smol's, for [`open_connection`] and [`connect`](fn@connect) to take
 /// over; asyncio's `sock`.

@@ -7,7 +7,10 @@ use std::{
 };
 
 use async_io::Async;
-use millpond::{ExtraInfo, Socket, StreamMode, os};
+use millpond::{
+    ExtraInfo, StreamMode,
+    adapter::{Socket, os},
+};
 
 /// One end of a pipe.
 pub(crate) struct Pipe {

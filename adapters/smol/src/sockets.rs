@@ -7,7 +7,10 @@ use std::{
 };
 
 use async_io::Async;
-use millpond::{Address, Listener, Socket, StdListener, os};
+use millpond::{
+    Address,
+    adapter::{Listener, Socket, StdListener, os},
+};
 
 /// A socket of the standard library in smol's reactor: `Async` of it, or an `Arc` of that.
 pub(crate) struct Io<A>(pub(crate) A);

@@ -77,7 +77,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use millpond::*;
+#[cfg(unix)]
+use millpond::adapter::StdPipe;
+pub use millpond::adapter::front::*;
+use millpond::adapter::{
+    Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Socket, Spawn, StdListener,
+    StdSocket, os,
+};
 #[cfg(unix)]
 use tokio::net::unix::pipe;
 use tokio::{net, runtime::Handle};
@@ -145,7 +151,7 @@ impl Tokio {
     }
 }
 
-millpond::functions!(
+millpond::adapter::functions!(
     "millpond_tokio",
     Arc::new(Tokio::current()),
     /// # Panics

@@ -5,7 +5,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use millpond::{ExtraInfo, Socket, StreamMode, os};
+use millpond::{
+    ExtraInfo, StreamMode,
+    adapter::{Socket, os},
+};
 use tokio::net::unix::pipe::{Receiver, Sender};
 
 /// One end of a pipe.

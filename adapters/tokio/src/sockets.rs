@@ -5,7 +5,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use millpond::{Address, Listener, Socket, os};
+use millpond::{
+    Address,
+    adapter::{Listener, Socket, os},
+};
 use tokio::{io::Interest, net};
 
 /// A socket of tokio's.

@@ -7,7 +7,10 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
-use millpond::{StdListener, StdSocket, StreamReader, StreamWriter, TlsAcceptor};
+use millpond::{
+    StreamReader, StreamWriter, TlsAcceptor,
+    adapter::{StdListener, StdSocket},
+};
 use tokio::io::{
     AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter,
 };

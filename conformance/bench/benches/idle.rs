@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use millpond::StdListener;
+use millpond::adapter::StdListener;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, BufWriter},
     runtime::Runtime,

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use millpond::{StdListener, StreamReader, StreamWriter};
+use millpond::{StreamReader, StreamWriter, adapter::StdListener};
 
 use crate::{
     echo::adopt,

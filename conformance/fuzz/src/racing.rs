@@ -8,7 +8,9 @@ use std::{
 };
 
 use millpond::{
-    Address, BoxFuture, ConnectOptions, OpenError, Runtime, Socket, Spawn, open_connection,
+    Address, OpenError, Runtime,
+    adapter::{BoxFuture, ConnectOptions, Socket, Spawn},
+    open_connection,
 };
 use millpond_core::interleave;
 use millpond_sim::{Sim, world};

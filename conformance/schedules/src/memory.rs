@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use millpond::Socket;
+use millpond::adapter::Socket;
 use shuttle::sync::{Mutex, MutexGuard};
 
 /// Two ends, each of whose directions holds `capacity` bytes.

@@ -12,8 +12,8 @@ use std::{
 };
 
 use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Runtime, Socket, Spawn,
-    StreamOptions, StreamReader, StreamWriter,
+    Address, Runtime, StreamOptions, StreamReader, StreamWriter,
+    adapter::{Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Socket, Spawn},
 };
 use shuttle::{
     future::{JoinHandle, block_on, spawn},

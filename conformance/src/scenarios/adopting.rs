@@ -2,7 +2,7 @@
 
 use std::{io, net::Ipv4Addr, time::Duration};
 
-use millpond::{Address, ListenOptions};
+use millpond::{Address, adapter::ListenOptions};
 
 use super::opening::{assert_connects, echo, start};
 // Those that share more with others of their topic than with these.
@@ -65,7 +65,7 @@ pub(crate) async fn sockets_and_sleeps_can_be_made_on_any_thread(setup: Setup) {
         let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
         let bound = runtime.bind(&any_port, &ListenOptions::default());
         let listener = bound.unwrap().listen(10).unwrap();
-        let (near, far) = millpond::os::socket_pair().unwrap();
+        let (near, far) = millpond::adapter::os::socket_pair().unwrap();
         let sockets = [runtime.adopt(near).unwrap(), runtime.adopt(far).unwrap()];
         (listener, sockets, runtime.sleep(Duration::from_millis(1)))
     });

@@ -202,7 +202,7 @@ pub(crate) async fn a_stream_server_is_closed_while_it_serves_for_ever(mut setup
 #[cfg(any(target_os = "linux", target_os = "android"))]
 async fn room(setup: &Setup, path: &std::path::Path) -> usize {
     let address = Address::Unix(Some(path.to_owned()));
-    let options = millpond::ConnectOptions::default();
+    let options = millpond::adapter::ConnectOptions::default();
     let mut waiting = Vec::new();
     loop {
         match setup.runtime.connect(&address, &options).await {

@@ -9,8 +9,8 @@ use std::{
 use futures_channel::mpsc;
 use futures_util::StreamExt;
 use millpond::{
-    Address, Family, ListenOptions, OpenConnection, OpenError, Server, StdListener, StreamReader,
-    StreamWriter, Target, os::SockRef,
+    Address, Family, OpenConnection, OpenError, Server, StreamReader, StreamWriter, Target,
+    adapter::{ListenOptions, StdListener, os::SockRef},
 };
 
 use crate::{polling::interrupted, setup::Setup};
@@ -329,7 +329,9 @@ pub(crate) async fn a_server_tells_where_it_listens_and_how_it_stands(mut setup:
 
 /// A server that accepts nobody, and whose backlog is full.
 #[cfg(unix)]
-async fn busy_server(setup: &mut Setup) -> (Box<dyn millpond::Listener>, std::path::PathBuf) {
+async fn busy_server(
+    setup: &mut Setup,
+) -> (Box<dyn millpond::adapter::Listener>, std::path::PathBuf) {
     let path = setup.new_path();
     let address = Address::Unix(Some(path.clone()));
     let bound = setup.runtime.bind(&address, &ListenOptions::default());

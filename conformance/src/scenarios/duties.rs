@@ -10,7 +10,8 @@ use std::{
 
 use futures_util::future::{join, join_all};
 use millpond::{
-    Address, ConnectOptions, ListenOptions, Lookup, StreamOptions, StreamReader, StreamWriter,
+    Address, StreamOptions, StreamReader, StreamWriter,
+    adapter::{ConnectOptions, ListenOptions, Lookup},
 };
 
 use crate::{meddler::Meddler, setup::Setup};

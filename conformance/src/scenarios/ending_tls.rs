@@ -9,7 +9,8 @@ use std::{
 use futures_channel::oneshot;
 use futures_util::future::{join, select};
 use millpond::{
-    BoxFuture, ReadError, Stream, StreamReader, StreamWriter, TlsAcceptor, TlsConnector, WriteError,
+    ReadError, Stream, StreamReader, StreamWriter, TlsAcceptor, TlsConnector, WriteError,
+    adapter::BoxFuture,
 };
 
 use crate::{

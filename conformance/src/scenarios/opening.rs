@@ -66,9 +66,9 @@ pub(crate) async fn a_unix_server_whose_backlog_is_full_is_waited_for(mut setup:
     let address = Address::Unix(Some(setup.new_path()));
     let bound = setup
         .runtime
-        .bind(&address, &millpond::ListenOptions::default());
+        .bind(&address, &millpond::adapter::ListenOptions::default());
     let listener = bound.unwrap().listen(0).unwrap();
-    let options = millpond::ConnectOptions::default();
+    let options = millpond::adapter::ConnectOptions::default();
     let mut queued = Vec::new();
     while let Ok(socket) = setup.runtime.connect(&address, &options).await {
         queued.push(socket);

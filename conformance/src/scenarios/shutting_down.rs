@@ -13,7 +13,7 @@ use futures_util::{
     future::{Either, join_all, select},
 };
 use millpond::{
-    ConnectOptions, HandlerErrorCause, Server, StartServer, StreamReader, StreamWriter,
+    HandlerErrorCause, Server, StartServer, StreamReader, StreamWriter, adapter::ConnectOptions,
 };
 
 use crate::{data, polling::interrupted, setup::Setup};

@@ -11,7 +11,7 @@ use futures_channel::oneshot;
 use futures_util::future::{Either, join, select};
 use millpond::{
     ReadError, Stream, StreamOptions, StreamReader, TlsConnector, TlsError, TlsSide, Transport,
-    WriteError, os,
+    WriteError, adapter::os,
 };
 
 use crate::{

@@ -9,8 +9,9 @@ use std::{
 use futures_channel::mpsc;
 use futures_util::StreamExt;
 use millpond::{
-    BoxFuture, Info, OpenConnection, OpenError, Server, Stream, StreamReader, StreamServer,
-    StreamWriter, TlsAcceptor, TlsConnector, TlsError, TlsInfo, WriteError, os,
+    Info, OpenConnection, OpenError, Server, Stream, StreamReader, StreamServer, StreamWriter,
+    TlsAcceptor, TlsConnector, TlsError, TlsInfo, WriteError,
+    adapter::{BoxFuture, os},
     rustls::{self, CertificateError, ServerConfig},
 };
 

@@ -6,7 +6,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use millpond::{ExtraInfo, Socket, StreamMode, millpond_core::DEFAULT_LIMIT, os::SockRef};
+use millpond::{
+    ExtraInfo, StreamMode,
+    adapter::{Socket, os::SockRef},
+    millpond_core::DEFAULT_LIMIT,
+};
 
 use super::types::{Line, Trace};
 
@@ -21,7 +25,7 @@ use super::types::{Line, Trace};
 /// ```
 /// use std::sync::Arc;
 ///
-/// use millpond::{BoxFuture, FuturesIo, StreamOptions};
+/// use millpond::{FuturesIo, StreamOptions, adapter::BoxFuture};
 /// use millpond_conformance::trace::RecordedSocket;
 /// use smol::io::Cursor;
 ///

@@ -18,9 +18,12 @@ use std::{
 
 use futures_util::StreamExt;
 use millpond::{
-    Address, Bound, BoxFuture, Bytes, ConnectOptions, HandlerError, HandlerErrorCause,
-    ListenOptions, Listener, Lookup, Runtime, Server, Socket, Spawn, StartServer, StdListener,
-    StdSocket, StreamReader, StreamWriter, TlsAcceptor,
+    Address, Bytes, HandlerError, HandlerErrorCause, Runtime, Server, StartServer, StreamReader,
+    StreamWriter, TlsAcceptor,
+    adapter::{
+        Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Socket, Spawn,
+        StdListener, StdSocket,
+    },
     rustls::{
         ServerConfig,
         crypto::ring::default_provider,

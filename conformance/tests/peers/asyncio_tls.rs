@@ -13,7 +13,7 @@ use std::{
 
 use futures_channel::mpsc;
 use futures_util::{StreamExt, future::try_join};
-use millpond::{BoxFuture, Runtime, Stream, StreamServer, StreamWriter, WriteError};
+use millpond::{Runtime, Stream, StreamServer, StreamWriter, WriteError, adapter::BoxFuture};
 use millpond_conformance::{Harness, run};
 
 use crate::{

@@ -12,7 +12,9 @@ use std::{
 
 use futures_channel::mpsc;
 use futures_util::{StreamExt, future::join};
-use millpond::{BoxFuture, OpenError, ReadError, Runtime, Stream, StreamServer, TlsConnector};
+use millpond::{
+    OpenError, ReadError, Runtime, Stream, StreamServer, TlsConnector, adapter::BoxFuture,
+};
 use millpond_conformance::{Harness, run};
 
 use crate::{

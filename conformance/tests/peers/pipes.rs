@@ -17,7 +17,7 @@ use futures_util::{
     StreamExt,
     future::{join, try_join},
 };
-use millpond::{BoxFuture, Runtime, StreamReader, StreamWriter, Target, WriteError};
+use millpond::{Runtime, StreamReader, StreamWriter, Target, WriteError, adapter::BoxFuture};
 use millpond_conformance::{Harness, run};
 use tempfile::TempDir;
 

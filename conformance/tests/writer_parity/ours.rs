@@ -21,8 +21,8 @@ use futures_util::{
     lock::{Mutex, OwnedMutexGuard},
 };
 use millpond::{
-    BoxFuture, ReadError, Runtime, StreamReader, StreamWriter, Target, Transport, TransportError,
-    WriteError, open_connection,
+    ReadError, Runtime, StreamReader, StreamWriter, Target, Transport, TransportError, WriteError,
+    adapter::BoxFuture, open_connection,
 };
 use millpond_conformance::{Harness, run};
 

@@ -10,9 +10,12 @@ use std::{
 
 use futures_util::future::poll_fn;
 use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Runtime, Socket,
-    Spawn, StdListener, StdSocket,
-    os::{self, SockRef},
+    Address, Runtime,
+    adapter::{
+        Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Socket, Spawn,
+        StdListener, StdSocket,
+        os::{self, SockRef},
+    },
 };
 
 use super::{runtime::EventLoop, watched::Watched};

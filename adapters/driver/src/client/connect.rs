@@ -335,7 +335,7 @@ impl<T> OpenConnection<T> {
             return self.open(&progress).await;
         };
         let (runtime, target) = (self.runtime.clone(), self.target.to_string());
-        match crate::timeout(&*runtime, timeout, self.open(&progress)).await {
+        match crate::runtime::timeout(&*runtime, timeout, self.open(&progress)).await {
             Ok(opened) => opened,
             Err(_) => Err(progress.timed_out(target, timeout)),
         }

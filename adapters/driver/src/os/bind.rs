@@ -41,7 +41,7 @@ use crate::{
 /// ```no_run
 /// use std::{io, sync::Arc};
 ///
-/// use millpond::{Address, Listener, ListenOptions, Runtime, os};
+/// use millpond::{Address, Runtime, adapter::{ListenOptions, Listener, os}};
 ///
 /// fn listen(runtime: Arc<dyn Runtime>) -> io::Result<Box<dyn Listener>> {
 ///     let address = Address::from(([127, 0, 0, 1], 0));
@@ -82,7 +82,7 @@ pub fn bind(
 /// ```no_run
 /// use std::{io, sync::Arc};
 ///
-/// use millpond::{Listener, Runtime, StdListener, os};
+/// use millpond::{Runtime, adapter::{Listener, StdListener, os}};
 ///
 /// fn listen(runtime: Arc<dyn Runtime>, listener: StdListener) -> io::Result<Box<dyn Listener>> {
 ///     os::bound(runtime, listener).listen(100)

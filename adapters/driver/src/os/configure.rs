@@ -22,7 +22,7 @@ const LARGEST_BUFFER: usize = i32::MAX as usize;
 /// ```
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// let socket = std::net::TcpStream::connect(listener.local_addr()?)?;
-/// millpond::os::configure(&socket, &millpond::SocketOptions::default())?;
+/// millpond::adapter::os::configure(&socket, &millpond::adapter::SocketOptions::default())?;
 /// assert!(socket.nodelay()?);
 /// # Ok::<(), std::io::Error>(())
 /// ```

@@ -19,7 +19,7 @@ use crate::socket::{Address, ConnectOptions, StdSocket};
 /// # Examples
 ///
 /// ```
-/// use millpond::{Address, ConnectOptions, StdSocket, os};
+/// use millpond::{Address, adapter::{ConnectOptions, StdSocket, os}};
 ///
 /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// let address = Address::from(listener.local_addr()?);
@@ -49,7 +49,7 @@ pub fn connect(address: &Address, options: &ConnectOptions) -> io::Result<StdSoc
 /// ```
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// let socket = std::net::TcpStream::connect(listener.local_addr()?)?;
-/// millpond::os::connected(&socket)?;
+/// millpond::adapter::os::connected(&socket)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn connected<'s, S>(socket: &'s S) -> io::Result<()>

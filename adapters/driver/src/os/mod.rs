@@ -1,7 +1,4 @@
-//! The system's sockets, for adapters of runtimes that use them.
-//!
-//! An adapter is left with what differs between runtimes: registering a socket, waiting until it is
-//! ready, and running what blocks elsewhere.
+//! The system's sockets, for adapters of runtimes that use them: `adapter::os`.
 
 mod address;
 mod bind;

@@ -40,7 +40,7 @@ static THREADS: Threads = Threads::new(64);
 /// # Examples
 ///
 /// ```
-/// use millpond::{Lookup, os};
+/// use millpond::adapter::{Lookup, os};
 ///
 /// # futures_lite::future::block_on(async {
 /// let addresses = os::resolve(&Lookup::new(Some("127.0.0.1"), 80)).await?;

@@ -23,7 +23,7 @@ use crate::socket::StdSocket;
 /// use std::{io, task::Poll};
 ///
 /// let mut tries = [Err(io::ErrorKind::WouldBlock.into()), Ok(5)].into_iter();
-/// let read = millpond::os::poll_io(|| tries.next().unwrap(), || Poll::Ready(Ok(())));
+/// let read = millpond::adapter::os::poll_io(|| tries.next().unwrap(), || Poll::Ready(Ok(())));
 /// assert!(matches!(read, Poll::Ready(Ok(5))));
 /// ```
 pub fn poll_io<T>(
@@ -49,7 +49,7 @@ pub fn poll_io<T>(
 /// ```
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// let socket = std::net::TcpStream::connect(listener.local_addr()?)?;
-/// millpond::os::shutdown_write(&socket)?;
+/// millpond::adapter::os::shutdown_write(&socket)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn shutdown_write<'s, S>(socket: &'s S) -> io::Result<()>
@@ -70,9 +70,9 @@ where
 /// # Examples
 ///
 /// ```
-/// use millpond::StdSocket;
+/// use millpond::adapter::StdSocket;
 ///
-/// let (left, right): (StdSocket, StdSocket) = millpond::os::socket_pair()?;
+/// let (left, right): (StdSocket, StdSocket) = millpond::adapter::os::socket_pair()?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn socket_pair() -> io::Result<(StdSocket, StdSocket)> {

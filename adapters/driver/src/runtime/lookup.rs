@@ -39,7 +39,7 @@ impl Family {
 /// # Examples
 ///
 /// ```
-/// use millpond::{Family, Lookup};
+/// use millpond::{Family, adapter::Lookup};
 ///
 /// let mut lookup = Lookup::new(Some("example.org"), 80);
 /// lookup.family = Some(Family::Ipv6);

@@ -32,7 +32,7 @@ use crate::socket::{StdPipe, adopt_blocking};
 /// A future in a box that can move between threads.
 ///
 /// ```
-/// let task: millpond::BoxFuture<'static, i32> = Box::pin(async { 42 });
+/// let task: millpond::adapter::BoxFuture<'static, i32> = Box::pin(async { 42 });
 /// assert_eq!(futures_lite::future::block_on(task), 42);
 /// ```
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -45,7 +45,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// # Examples
 ///
 /// ```
-/// use millpond::{BoxFuture, Spawn};
+/// use millpond::adapter::{BoxFuture, Spawn};
 ///
 /// let on_a_thread = |task: BoxFuture<'static, ()>| {
 ///     std::thread::spawn(move || futures_lite::future::block_on(task));
@@ -94,8 +94,8 @@ impl<F: Fn(BoxFuture<'static, ()>) + Send + Sync + 'static> Spawn for F {
 pub trait Runtime: Spawn {
     /// Makes one attempt to connect to one address.
     ///
-    /// For runtimes that use the system's sockets, [`os::connect`](crate::os::connect) begins it,
-    /// and [`os::connected`](crate::os::connected) tells how it ended once the socket is writable.
+    /// For runtimes that use the system's sockets, [`os::connect`](crate::adapter::os::connect) begins it,
+    /// and [`os::connected`](crate::adapter::os::connected) tells how it ended once the socket is writable.
     ///
     /// `WouldBlock` means that the peer's backlog is full: the driver tries again in a while.
     fn connect<'a>(
@@ -106,7 +106,7 @@ pub trait Runtime: Spawn {
 
     /// Takes one address, without listening on it yet.
     ///
-    /// [`os::bind`](crate::os::bind) does it for runtimes that use the system's sockets.
+    /// [`os::bind`](crate::adapter::os::bind) does it for runtimes that use the system's sockets.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ pub trait Runtime: Spawn {
 
     /// The addresses of a host, each once, in the order in which they should be tried.
     ///
-    /// [`os::resolve`](crate::os::resolve) does it for runtimes that use the system's resolver.
+    /// [`os::resolve`](crate::adapter::os::resolve) does it for runtimes that use the system's resolver.
     fn resolve<'a>(&'a self, lookup: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
 
     /// Waits for so long.

@@ -63,7 +63,7 @@ impl Serving {
 
     async fn ended_in_time(&self) -> bool {
         let ended = self.ended();
-        crate::timeout(&*self.runtime, self.config.shutdown_timeout, ended)
+        crate::runtime::timeout(&*self.runtime, self.config.shutdown_timeout, ended)
             .await
             .is_ok()
     }

@@ -230,7 +230,7 @@ macro_rules! server_options {
         /// nobody. See [`TlsAcceptor`](crate::TlsAcceptor) for an example.
         #[cfg(feature = "__tls")]
         #[doc(alias = "ssl")]
-        pub fn tls(mut self, acceptor: impl Into<crate::TlsAcceptor>) -> Self {
+        pub fn tls(mut self, acceptor: impl Into<crate::tls::TlsAcceptor>) -> Self {
             self.plan.tls = Some(acceptor.into());
             self
         }
@@ -251,7 +251,7 @@ macro_rules! server_options {
         #[cfg(feature = "__tls")]
         pub fn on_handshake_error(
             mut self,
-            report: impl Fn(Option<&crate::Address>, &crate::TlsError) + Send + Sync + 'static,
+            report: impl Fn(Option<&crate::socket::Address>, &crate::tls::TlsError) + Send + Sync + 'static,
         ) -> Self {
             self.plan.config.on_handshake_error = Arc::new(report);
             self

@@ -474,7 +474,7 @@ mod tests {
         let (blocking, mut peer) = pair(Direction::In);
         let file = blocking.file.clone();
         peer.write_all(b"for others").unwrap();
-        let no_spawning = |_: crate::BoxFuture<'static, ()>| panic!("nothing is written");
+        let no_spawning = |_: crate::runtime::BoxFuture<'static, ()>| panic!("nothing is written");
         let (reader, mut writer) =
             crate::StreamOptions::new().open(Box::new(blocking), Arc::new(no_spawning));
         assert!(!reader.at_eof() && !writer.is_closing());

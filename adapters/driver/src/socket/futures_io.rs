@@ -25,7 +25,7 @@ use crate::sync::{
 ///
 /// ```
 /// use futures_io::{AsyncRead, AsyncWrite};
-/// use millpond::{FuturesIo, Socket};
+/// use millpond::{FuturesIo, adapter::Socket};
 ///
 /// fn socket(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Box<dyn Socket> {
 ///     Box::new(FuturesIo::new(stream))

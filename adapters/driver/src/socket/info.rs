@@ -104,7 +104,7 @@ pub struct ExtraInfo {
     pub handle: Option<SystemHandle>,
     /// What is known of TLS, once it has begun.
     #[cfg(feature = "__tls")]
-    pub tls: Option<crate::TlsInfo>,
+    pub tls: Option<super::TlsInfo>,
 }
 
 /// What the system knows an open connection by.

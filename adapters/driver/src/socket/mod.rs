@@ -61,7 +61,7 @@ pub(crate) use self::{halves::Halves, options::socket_options};
 ///     task::{Context, Poll},
 /// };
 ///
-/// use millpond::{BoxFuture, Socket, StreamOptions};
+/// use millpond::{StreamOptions, adapter::{BoxFuture, Socket}};
 ///
 /// #[derive(Default)]
 /// struct Echo(Mutex<Vec<u8>>);
@@ -212,7 +212,7 @@ pub trait Socket: Send + Sync + 'static {
 ///
 /// ```no_run
 /// # fn example(runtime: &dyn millpond::Runtime) -> std::io::Result<()> {
-/// use millpond::{Address, ListenOptions};
+/// use millpond::{Address, adapter::ListenOptions};
 ///
 /// let bound = runtime.bind(&Address::from(([127, 0, 0, 1], 0)), &ListenOptions::default())?;
 /// println!("listening on {}", bound.local_addr()?);
@@ -245,7 +245,7 @@ pub trait Bound: Send + Sync + 'static {
 ///     task::{Context, Poll},
 /// };
 ///
-/// use millpond::{Address, Listener, Socket};
+/// use millpond::{Address, adapter::{Listener, Socket}};
 ///
 /// struct Quiet;
 ///

@@ -105,7 +105,7 @@ pub(crate) use socket_options;
 /// # Examples
 ///
 /// ```
-/// use millpond::{KeepAlive, SocketOptions};
+/// use millpond::{KeepAlive, adapter::SocketOptions};
 ///
 /// let mut options = SocketOptions::default();
 /// options.keep_alive = KeepAlive::On;
@@ -146,7 +146,7 @@ impl Default for SocketOptions {
 /// # Examples
 ///
 /// ```
-/// use millpond::ConnectOptions;
+/// use millpond::adapter::ConnectOptions;
 ///
 /// let mut options = ConnectOptions::default();
 /// options.local_addrs = vec![([127, 0, 0, 1], 0).into()];
@@ -171,7 +171,7 @@ pub struct ConnectOptions {
 /// # Examples
 ///
 /// ```
-/// use millpond::ListenOptions;
+/// use millpond::adapter::ListenOptions;
 ///
 /// let mut options = ListenOptions::default();
 /// options.reuse_port = true; // several processes share the port

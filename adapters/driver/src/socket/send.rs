@@ -6,7 +6,7 @@ use socket2::SockRef;
 
 /// A peer that has left is an error and not the signal `SIGPIPE`, which ends the process unless that
 /// ignores it. Where there is no such flag, the socket has an option, which
-/// [`configure`](crate::os::configure) sets.
+/// [`configure`](crate::adapter::os::configure) sets.
 #[cfg(all(unix, not(target_vendor = "apple")))]
 const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
@@ -26,7 +26,7 @@ const NO_SIGNAL: i32 = 0;
 /// ```
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// let socket = std::net::TcpStream::connect(listener.local_addr()?)?;
-/// assert_eq!(millpond::os::send(&socket, b"hello")?, 5);
+/// assert_eq!(millpond::adapter::os::send(&socket, b"hello")?, 5);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn send<'s, S>(socket: &'s S, buf: &[u8]) -> io::Result<usize>
@@ -52,7 +52,7 @@ where
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// let socket = std::net::TcpStream::connect(listener.local_addr()?)?;
 /// let bufs = [IoSlice::new(b"hello "), IoSlice::new(b"world")];
-/// assert_eq!(millpond::os::send_vectored(&socket, &bufs)?, 11);
+/// assert_eq!(millpond::adapter::os::send_vectored(&socket, &bufs)?, 11);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn send_vectored<'s, S>(socket: &'s S, bufs: &[IoSlice<'_>]) -> io::Result<usize>

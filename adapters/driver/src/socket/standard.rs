@@ -14,7 +14,7 @@ use super::{check_stream, send, send_vectored};
 ///
 /// ```no_run
 /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
-/// let (here, there) = millpond::os::socket_pair()?;
+/// let (here, there) = millpond::adapter::os::socket_pair()?;
 /// let (mut reader, mut writer) = millpond::open_connection(runtime, here).await?;
 /// # Ok(()) }
 /// ```
@@ -55,7 +55,7 @@ pub enum StdListener {
 ///
 /// ```no_run
 /// # fn example(runtime: &dyn millpond::Runtime) -> std::io::Result<()> {
-/// use millpond::StdPipe;
+/// use millpond::adapter::StdPipe;
 ///
 /// let fifo = std::fs::File::open("/run/log.fifo")?;
 /// let socket = runtime.adopt_pipe(StdPipe::Reader(fifo.into()))?;
@@ -94,7 +94,7 @@ impl StdSocket {
     /// ```
     /// use std::io::{ErrorKind, Read};
     ///
-    /// let (here, _there) = millpond::os::socket_pair()?;
+    /// let (here, _there) = millpond::adapter::os::socket_pair()?;
     /// here.set_nonblocking(true)?;
     /// let error = (&here).read(&mut [0]).unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::WouldBlock);
@@ -123,12 +123,12 @@ impl StdListener {
     /// # Examples
     ///
     /// ```
-    /// use millpond::StdListener;
+    /// use millpond::adapter::StdListener;
     ///
     /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// let near = std::net::TcpStream::connect(listener.local_addr()?)?;
     /// let far = StdListener::from(listener).accept()?;
-    /// assert_eq!(millpond::os::local_addr(&far)?.tcp(), Some(near.peer_addr()?));
+    /// assert_eq!(millpond::adapter::os::local_addr(&far)?.tcp(), Some(near.peer_addr()?));
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn accept(&self) -> io::Result<StdSocket> {
@@ -147,7 +147,7 @@ impl StdListener {
     /// ```
     /// use std::io::ErrorKind;
     ///
-    /// use millpond::StdListener;
+    /// use millpond::adapter::StdListener;
     ///
     /// let listener = StdListener::from(std::net::TcpListener::bind("127.0.0.1:0")?);
     /// listener.set_nonblocking(true)?;
@@ -241,8 +241,8 @@ impl From<std::os::unix::net::UnixListener> for StdListener {
 /// use std::os::{fd::OwnedFd, unix::net::UnixStream};
 ///
 /// let (here, _there) = UnixStream::pair()?;
-/// let socket = millpond::StdSocket::try_from(OwnedFd::from(here))?;
-/// assert!(matches!(socket, millpond::StdSocket::Unix(_)));
+/// let socket = millpond::adapter::StdSocket::try_from(OwnedFd::from(here))?;
+/// assert!(matches!(socket, millpond::adapter::StdSocket::Unix(_)));
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
@@ -268,8 +268,8 @@ impl TryFrom<OwnedFd> for StdSocket {
 /// use std::{net::TcpListener, os::fd::OwnedFd};
 ///
 /// let listener = TcpListener::bind("127.0.0.1:0")?;
-/// let listener = millpond::StdListener::try_from(OwnedFd::from(listener))?;
-/// assert!(matches!(listener, millpond::StdListener::Tcp(_)));
+/// let listener = millpond::adapter::StdListener::try_from(OwnedFd::from(listener))?;
+/// assert!(matches!(listener, millpond::adapter::StdListener::Tcp(_)));
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///

@@ -11,7 +11,7 @@ use super::{Address, ExtraInfo, RawHandle, SystemHandle};
 /// ```
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// let socket = std::net::TcpStream::connect(listener.local_addr()?)?;
-/// let info = millpond::os::extra_info(&socket);
+/// let info = millpond::adapter::os::extra_info(&socket);
 /// assert_eq!(info.peer_addr, Some(listener.local_addr()?.into()));
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -53,7 +53,7 @@ fn raw_handle(_: &SockRef<'_>) -> Option<RawHandle> {
 ///
 /// ```
 /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-/// let address = millpond::os::local_addr(&listener)?;
+/// let address = millpond::adapter::os::local_addr(&listener)?;
 /// assert_eq!(address.tcp(), Some(listener.local_addr()?));
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -86,7 +86,7 @@ fn address(address: SockAddr) -> Option<Address> {
 /// ```
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// let socket = std::net::TcpStream::connect(listener.local_addr()?)?;
-/// millpond::os::reset_on_close(&socket);
+/// millpond::adapter::os::reset_on_close(&socket);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn reset_on_close<'s, S>(socket: &'s S)
@@ -140,7 +140,7 @@ pub(crate) fn stream_kind(fd: &std::os::fd::OwnedFd) -> io::Result<StreamKind> {
 ///
 /// ```
 /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
-/// let error = millpond::os::check_stream(&socket).unwrap_err();
+/// let error = millpond::adapter::os::check_stream(&socket).unwrap_err();
 /// assert_eq!(error.to_string(), "a stream socket is needed, and this is a datagram socket");
 /// # Ok::<(), std::io::Error>(())
 /// ```

@@ -379,7 +379,7 @@ impl StreamOptions {
     /// use std::sync::Arc;
     ///
     /// use futures_lite::io::Cursor;
-    /// use millpond::{BoxFuture, FuturesIo, StreamOptions};
+    /// use millpond::{FuturesIo, StreamOptions, adapter::BoxFuture};
     ///
     /// # futures_lite::future::block_on(async {
     /// let on_a_thread = |task: BoxFuture<'static, ()>| {

@@ -6,8 +6,8 @@ macro_rules! lacks {
         fn connect<'a>(
             &'a self,
             _: &'a millpond::Address,
-            _: &'a millpond::ConnectOptions,
-        ) -> millpond::BoxFuture<'a, std::io::Result<Box<dyn millpond::Socket>>> {
+            _: &'a millpond::adapter::ConnectOptions,
+        ) -> millpond::adapter::BoxFuture<'a, std::io::Result<Box<dyn millpond::adapter::Socket>>> {
             Box::pin(async { Err($error) })
         }
     };
@@ -15,29 +15,29 @@ macro_rules! lacks {
         fn bind(
             &self,
             _: &millpond::Address,
-            _: &millpond::ListenOptions,
-        ) -> std::io::Result<Box<dyn millpond::Bound>> {
+            _: &millpond::adapter::ListenOptions,
+        ) -> std::io::Result<Box<dyn millpond::adapter::Bound>> {
             Err($error)
         }
     };
     (@adopt $error:expr) => {
-        fn adopt(&self, _: millpond::StdSocket) -> std::io::Result<Box<dyn millpond::Socket>> {
+        fn adopt(&self, _: millpond::adapter::StdSocket) -> std::io::Result<Box<dyn millpond::adapter::Socket>> {
             Err($error)
         }
     };
     (@adopt_listener $error:expr) => {
         fn adopt_listener(
             &self,
-            _: millpond::StdListener,
-        ) -> std::io::Result<Box<dyn millpond::Listener>> {
+            _: millpond::adapter::StdListener,
+        ) -> std::io::Result<Box<dyn millpond::adapter::Listener>> {
             Err($error)
         }
     };
     (@resolve $error:expr) => {
         fn resolve<'a>(
             &'a self,
-            _: &'a millpond::Lookup,
-        ) -> millpond::BoxFuture<'a, std::io::Result<Vec<std::net::SocketAddr>>> {
+            _: &'a millpond::adapter::Lookup,
+        ) -> millpond::adapter::BoxFuture<'a, std::io::Result<Vec<std::net::SocketAddr>>> {
             Box::pin(async { Err($error) })
         }
     };
@@ -46,7 +46,7 @@ macro_rules! lacks {
     };
 }
 
-/// The methods of a [`Socket`](millpond::Socket) that takes everything and gives nothing.
+/// The methods of a [`Socket`](millpond::adapter::Socket) that takes everything and gives nothing.
 #[allow(unused_macros, reason = "not every test has such a socket")]
 macro_rules! swallows {
     () => {

@@ -12,8 +12,8 @@ use std::{
 
 use futures_lite::future;
 use millpond::{
-    Address, BoxFuture, ConnectOptions, ExtraInfo, FuturesIo, Lookup, Runtime, Socket, Spawn,
-    StdSocket,
+    Address, ExtraInfo, FuturesIo, Runtime,
+    adapter::{BoxFuture, ConnectOptions, Lookup, Socket, Spawn, StdSocket},
 };
 
 use super::lacking::{lacks, swallows};

@@ -20,7 +20,10 @@ use std::{
 };
 
 use futures_lite::future::{block_on, poll_once};
-use millpond::{BoxFuture, Socket, Spawn, Stream, StreamOptions, StreamReader, StreamWriter};
+use millpond::{
+    Stream, StreamOptions, StreamReader, StreamWriter,
+    adapter::{BoxFuture, Socket, Spawn},
+};
 
 /// Both halves of one stream in one.
 pub fn whole((reader, writer): (StreamReader, StreamWriter)) -> Stream {

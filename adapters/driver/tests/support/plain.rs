@@ -8,8 +8,8 @@ use std::{
 };
 
 use millpond::{
-    Address, Bound, BoxFuture, FuturesIo, ListenOptions, Listener, Runtime, Socket, Spawn,
-    StdListener, os,
+    Address, FuturesIo, Runtime,
+    adapter::{Bound, BoxFuture, ListenOptions, Listener, Socket, Spawn, StdListener, os},
 };
 
 use super::lacking::lacks;

@@ -11,8 +11,8 @@ use std::{
 };
 
 use millpond::{
-    Address, BoxFuture, ConnectOptions, ExtraInfo, Runtime, Socket, Spawn, Stream, TlsAcceptor,
-    TlsConnector,
+    Address, ExtraInfo, Runtime, Stream, TlsAcceptor, TlsConnector,
+    adapter::{BoxFuture, ConnectOptions, Socket, Spawn},
     rustls::{
         self, ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig,
         ServerConnection, SupportedProtocolVersion,

@@ -18,7 +18,8 @@ use std::{
 
 use futures_lite::future::block_on;
 use millpond::{
-    Address, Bound, BoxFuture, ListenOptions, Listener, Runtime, Server, Socket, Spawn, StartServer,
+    Address, Runtime, Server, StartServer,
+    adapter::{Bound, BoxFuture, ListenOptions, Listener, Socket, Spawn},
 };
 
 use super::lacking::lacks;

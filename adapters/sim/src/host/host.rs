@@ -10,10 +10,13 @@ use std::{
 };
 
 #[cfg(unix)]
-use millpond::StdPipe;
+use millpond::adapter::StdPipe;
 use millpond::{
-    Address, Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Runtime, Socket,
-    Spawn, StdListener, StdSocket,
+    Address, Runtime,
+    adapter::{
+        Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Socket, Spawn,
+        StdListener, StdSocket,
+    },
 };
 
 use crate::{

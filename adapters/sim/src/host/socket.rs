@@ -6,7 +6,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use millpond::{Address, Bound, ExtraInfo, Listener, Socket, StreamMode};
+use millpond::{
+    Address, ExtraInfo, StreamMode,
+    adapter::{Bound, Listener, Socket},
+};
 
 use crate::{trace::event::End, world::shared::Shared};
 

@@ -11,7 +11,8 @@ use std::{
 };
 
 use millpond::{
-    BoxFuture, Runtime, Socket, Spawn, Stream, StreamOptions, StreamReader, StreamWriter,
+    Runtime, Stream, StreamOptions, StreamReader, StreamWriter,
+    adapter::{BoxFuture, Socket, Spawn},
 };
 
 use crate::{

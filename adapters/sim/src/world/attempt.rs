@@ -5,7 +5,10 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-use millpond::{Address, ConnectOptions, ListenOptions, SocketOptions};
+use millpond::{
+    Address,
+    adapter::{ConnectOptions, ListenOptions, SocketOptions},
+};
 
 use crate::{
     fault::Kind,

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, io::ErrorKind, task::Waker};
 
-use millpond::{Address, ListenOptions};
+use millpond::{Address, adapter::ListenOptions};
 
 /// How many connections may wait at a unix path until its server sets that itself.
 pub(super) const FIRST_BACKLOG: u32 = 4096;

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use millpond::{Address, ListenOptions};
+use millpond::{Address, adapter::ListenOptions};
 
 use crate::{
     trace::event::{End, Event},

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use millpond::BoxFuture;
+use millpond::adapter::BoxFuture;
 
 use crate::{
     trace::event::Event,

@@ -10,7 +10,7 @@ use std::{
     thread::{self, Thread},
 };
 
-use millpond::BoxFuture;
+use millpond::adapter::BoxFuture;
 
 use crate::trace::event::End;
 

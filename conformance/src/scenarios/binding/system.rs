@@ -6,7 +6,7 @@ use super::*;
 /// no other one.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) async fn backlogs_are_what_they_should_be(mut setup: Setup) {
-    use millpond::{Target, os};
+    use millpond::{Target, adapter::os};
     for (given, asked, expected) in [
         (Some(3), None, 3),
         (Some(3), Some(7), 7),

@@ -76,7 +76,7 @@ pub(crate) async fn settings_reach_the_sockets_that_are_taken_over(mut setup: Se
         assert!(!ask(&writer, |socket| socket.tcp_nodelay()));
     }
     // Those that TCP has do no harm to others.
-    let (near, far) = millpond::os::socket_pair().unwrap();
+    let (near, far) = millpond::adapter::os::socket_pair().unwrap();
     let near = set_all(setup.open(near)).await.unwrap();
     assert_all_set(&near.1);
     let far = setup.runtime.adopt(far).unwrap();
@@ -104,7 +104,7 @@ pub(crate) async fn a_datagram_socket_is_refused(setup: Setup) {
 pub(crate) async fn descriptors_of_streams_can_be_taken_over(mut setup: Setup) {
     use std::os::fd::OwnedFd;
 
-    use millpond::StdSocket;
+    use millpond::adapter::StdSocket;
 
     let (_server, address) = start(&mut setup).await;
     let socket = TcpStream::connect(address).unwrap();

@@ -11,7 +11,8 @@ use std::{
 use futures_util::future::join;
 use millpond::{
     Address, BoxError, Bytes, DEFAULT_HIGH_WATER, HandlerErrorCause, ReadError, Runtime, Separator,
-    Server, StreamReader, StreamWriter, WriteError, open_connection, os, start_server, timeout,
+    Server, StreamReader, StreamWriter, WriteError, adapter::os, open_connection, start_server,
+    timeout,
 };
 
 use crate::see::see;

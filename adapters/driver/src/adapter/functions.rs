@@ -11,12 +11,13 @@
 /// How `millpond-smol` begins:
 ///
 /// ```text
-/// pub use millpond::*;
+/// pub use millpond::adapter::front::*;
 ///
-/// millpond::functions!("millpond_smol", std::sync::Arc::new(Smol));
+/// millpond::adapter::functions!("millpond_smol", std::sync::Arc::new(Smol));
 /// ```
+#[doc(hidden)] // it is `adapter::functions`
 #[macro_export]
-macro_rules! functions {
+macro_rules! __functions {
     ($name:literal, $runtime:expr $(, $(#[doc = $panics:literal])+)?) => {
         /// [`millpond::open_connection`] on this crate's runtime.
         ///
