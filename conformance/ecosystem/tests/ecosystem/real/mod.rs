@@ -1,0 +1,39 @@
+//! Over real sockets on loopback, on each runtime, plain and over TLS.
+
+mod codecs;
+mod curl;
+mod hyper;
+mod setup;
+mod websocket;
+
+/// A test for each function, on tokio and smol, plain and over TLS.
+macro_rules! everywhere {
+    ($($name:ident,)*) => {
+        crate::real::on!(on_tokio, OnTokio, [$($name,)*]);
+        crate::real::on!(on_smol, OnSmol, [$($name,)*]);
+    };
+}
+
+macro_rules! on {
+    ($module:ident, $harness:ident, $names:tt) => {
+        mod $module {
+            crate::real::on!(@plain $harness, $names);
+            crate::real::on!(@tls $harness, $names);
+        }
+    };
+    (@$how:ident $harness:ident, [$($name:ident,)*]) => {
+        mod $how {
+            use crate::{common::$harness, real::setup};
+
+            $(
+                #[test]
+                fn $name() {
+                    setup::$how::<$harness, _>(stringify!($name), super::super::$name);
+                }
+            )*
+        }
+    };
+}
+
+pub(crate) use everywhere;
+pub(crate) use on;
