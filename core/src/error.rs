@@ -239,8 +239,8 @@ pub struct Truncated;
 impl fmt::Display for Truncated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the connection was cut off: the peer has not ended the stream (over TLS by close_notify), so \
-             data may be missing; with accept_truncation this is an end as any other",
+            "the connection was cut off: the peer did not end the stream (over TLS with close_notify), so \
+             data may be missing; accept_truncation makes this a normal end",
         )
     }
 }

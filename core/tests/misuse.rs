@@ -213,8 +213,8 @@ fn every_read_error_says_what_happened() {
         ),
         (
             ReadError::Truncated,
-            "the connection was cut off: the peer has not ended the stream (over TLS by close_notify), \
-             so data may be missing; with accept_truncation this is an end as any other",
+            "the connection was cut off: the peer did not end the stream (over TLS with close_notify), \
+             so data may be missing; accept_truncation makes this a normal end",
         ),
         (ReadError::WriteOnly, "the stream is write-only"),
     ];

@@ -54,7 +54,7 @@ pub enum OpenError {
     },
     /// Every attempt to connect failed.
     ///
-    /// `Differs from asyncio:` each attempt is told of, as with its `all_errors`.
+    /// `Differs from asyncio:` it has the error of each attempt, as with `all_errors` there.
     #[doc(alias = "all_errors")]
     Connect {
         /// Each address that was tried and why it failed, in the order in which they failed. Never
@@ -74,7 +74,7 @@ pub enum OpenError {
         target: String,
         /// How long it may take.
         timeout: Duration,
-        /// What it still waited for, in words.
+        /// What it was waiting for, in words.
         waiting_for: String,
         /// Each address that had failed before and why, in the order in which they failed.
         attempts: Vec<(Address, io::Error)>,
@@ -174,7 +174,7 @@ impl fmt::Display for OpenError {
                 }
                 Ok(())
             }
-            Self::Closed => f.write_str("the server was closed, and does not serve again"),
+            Self::Closed => f.write_str("the server is closed and cannot be started again"),
             Self::Adopt { source } => write!(f, "the socket cannot be used: {source}"),
             Self::Pipe { source } => write!(f, "the pipe cannot be used: {source}"),
             #[cfg(feature = "__tls")]
@@ -218,7 +218,7 @@ impl From<OpenError> for io::Error {
     }
 }
 
-/// A handler of a server that did not end well. See
+/// Why a handler of a server failed. See
 /// [`on_handler_error`](crate::StartServer::on_handler_error) for an example.
 #[non_exhaustive]
 pub struct HandlerError {
@@ -230,9 +230,9 @@ pub struct HandlerError {
 }
 
 impl HandlerError {
-    /// Whether its client has reset the connection, left it in the middle, fallen silent, or was idle when
-    /// a graceful shutdown began, and the handler has failed of that. This is no fault of the handler's, so
-    /// it is not printed by default.
+    /// Whether the handler failed because of its client: it has reset the connection, closed it in the
+    /// middle of a message, sent nothing until a timeout, or was idle when a graceful shutdown began. This
+    /// is no fault of the handler, so it is not printed by default.
     ///
     /// ```no_run
     /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
@@ -249,15 +249,14 @@ impl HandlerError {
     }
 }
 
-/// What became of a handler.
+/// How a handler failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum HandlerErrorCause {
-    /// It had not ended in time when the server was shut down.
+    /// It had not finished by the shutdown deadline.
     Cancelled,
-    /// It was cancelled: its connection was ended by the
-    /// [idle timeout](crate::StreamOptions::idle_timeout), and it had not ended by itself in the time
-    /// that it has for that.
+    /// It was cancelled: the [idle timeout](crate::StreamOptions::idle_timeout) has ended its connection,
+    /// and it had not finished within the time that it has for that.
     Idle {
         /// How long no byte was read or written.
         timeout: Duration,
@@ -288,7 +287,7 @@ impl From<TlsError> for OpenError {
     }
 }
 
-/// What a panic has to say.
+/// The message of a panic.
 pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
     let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
@@ -297,7 +296,7 @@ pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
 
 impl fmt::Display for HandlerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the handler of ")?;
+        f.write_str("the handler for ")?;
         match &self.peer_addr {
             Some(address) => address.fmt(f)?,
             None => f.write_str("an unknown peer")?,
@@ -309,10 +308,12 @@ impl fmt::Display for HandlerError {
 impl fmt::Display for HandlerErrorCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Cancelled => f.write_str("was cancelled, because it had not ended in time"),
+            Self::Cancelled => {
+                f.write_str("was cancelled: it had not finished by the shutdown deadline")
+            }
             Self::Idle { timeout } => write!(
                 f,
-                "was cancelled, because nothing was read or written for {timeout:?}, and it did not end by \
+                "was cancelled: nothing was read or written for {timeout:?}, and it had not finished by \
                  itself"
             ),
             Self::Failed(error) => write!(f, "failed: {error}"),
@@ -386,7 +387,7 @@ mod tests {
         texts
     }
 
-    /// Whatever a handler or a runtime fails with is said once, and what is behind it is not lost.
+    /// An error of a handler or a runtime is in the text once, and its own cause is not lost.
     #[test]
     fn a_cause_is_in_the_text_and_the_chain_goes_on_behind_it() {
         let chains = |error: &dyn Error, text: &str| {
@@ -397,7 +398,7 @@ mod tests {
             cause: HandlerErrorCause::Failed(error),
             client_has_left: false,
         };
-        let handler = "the handler of 127.0.0.1:80 failed: outer";
+        let handler = "the handler for 127.0.0.1:80 failed: outer";
         let error = failed(Outer(fmt::Error).into());
         chains(&error, handler);
         assert_eq!(format!("{error:?}"), format!("HandlerError({error})"));

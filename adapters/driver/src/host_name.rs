@@ -39,17 +39,17 @@ pub(crate) fn to_ascii(host: &str) -> Result<Cow<'_, str>, String> {
     encoded(host)
 }
 
-/// As browsers have it (UTS 46), and asyncio's `idna` for most names.
+/// UTS 46, as in browsers; the same as the `idna` of asyncio for most names.
 #[cfg(feature = "idna")]
 fn encoded(host: &str) -> Result<Cow<'_, str>, String> {
     use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-    // Its length is looked at as that of any name.
+    // `check` checks the length.
     let (ascii, hyphens, any_length) = (AsciiDenyList::URL, Hyphens::Allow, DnsLength::Ignore);
     match Uts46::new().to_ascii(host.as_bytes(), ascii, hyphens, any_length) {
         Ok(name) if !name.is_empty() => Ok(name),
         Ok(_) | Err(_) => Err(format!(
-            "{host:?} has characters that no name has, or not in this place"
+            "{host:?} has characters that a host name cannot have, or not in this place"
         )),
     }
 }
@@ -57,11 +57,11 @@ fn encoded(host: &str) -> Result<Cow<'_, str>, String> {
 #[cfg(not(feature = "idna"))]
 fn encoded(host: &str) -> Result<Cow<'_, str>, String> {
     Err(format!(
-        "{host:?} is not ASCII: give its form that begins with \"xn--\", or switch on the feature `idna`"
+        "{host:?} is not ASCII: give its form that begins with \"xn--\", or enable the feature `idna`"
     ))
 }
 
-/// Says what is wrong with a name in ASCII, before anybody is asked for it.
+/// Checks a name in ASCII, before it is looked up.
 pub(crate) fn check(host: &str) -> Result<(), String> {
     if host.contains('\0') {
         return Err("it contains a NUL".to_owned());
@@ -69,17 +69,15 @@ pub(crate) fn check(host: &str) -> Result<(), String> {
     let name = host.strip_suffix('.').unwrap_or(host);
     let len = name.len();
     if len > HOST_MAX {
-        return Err(format!(
-            "it has {len} bytes, and no name has more than {HOST_MAX}"
-        ));
+        return Err(format!("it has {len} bytes, and the limit is {HOST_MAX}"));
     }
     let labels = || name.split('.').map(str::len);
     if !host.is_empty() && labels().any(|len| len == 0) {
-        return Err("nothing is between two dots".to_owned());
+        return Err("one of its labels is empty".to_owned());
     }
     match labels().find(|len| *len > LABEL_MAX) {
         Some(len) => Err(format!(
-            "a part of it has {len} bytes, and none has more than {LABEL_MAX}"
+            "one of its labels has {len} bytes, and the limit is {LABEL_MAX}"
         )),
         None => Ok(()),
     }
@@ -95,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ascii_or_an_address_stays_as_it_is() {
+    fn ascii_names_and_addresses_are_unchanged() {
         for host in [
             "example.org",
             "EXAMPLE.org.",
@@ -116,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn names_that_cannot_be_are_refused() {
+    fn invalid_names_are_refused() {
         let long_label = "x".repeat(64);
         let long = "x.".repeat(126) + "xx";
         for (host, why) in [
             ("a\0b", "NUL"),
-            ("a..b", "between two dots"),
-            (".", "between two dots"),
-            (".example", "between two dots"),
+            ("a..b", "labels is empty"),
+            (".", "labels is empty"),
+            (".example", "labels is empty"),
             (&long_label, "64 bytes"),
             (&long, "254 bytes"),
         ] {
@@ -149,16 +147,16 @@ mod tests {
 
     #[cfg(not(feature = "idna"))]
     #[test]
-    fn other_letters_need_the_feature() {
+    fn names_that_are_not_ascii_need_the_feature() {
         let refused = name("bücher\n.example").unwrap_err();
         assert_eq!(
             refused,
             "\"bücher\\n.example\" is not ASCII: give its form that begins with \"xn--\", \
-             or switch on the feature `idna`"
+             or enable the feature `idna`"
         );
     }
 
-    /// What Python's `"…".encode("idna")` makes of it, which is of IDNA 2003.
+    /// The result of `"…".encode("idna")` in Python, which follows IDNA 2003.
     #[cfg(feature = "idna")]
     enum Python {
         Same,
@@ -168,7 +166,7 @@ mod tests {
 
     #[cfg(feature = "idna")]
     #[test]
-    fn other_letters_become_ascii() {
+    fn names_that_are_not_ascii_are_encoded() {
         use Python::{Other, Refuses, Same};
         for (host, expected, python) in [
             ("bücher.example", "xn--bcher-kva.example", Same),
@@ -185,7 +183,7 @@ mod tests {
             ("☃.example", "xn--n3h.example", Same),
             ("ü-.example", "xn----dha.example", Same),
             ("a\u{ad}ü.example", "xn--a-eha.example", Same),
-            // What is ASCII already keeps its capitals there.
+            // Names in ASCII keep their capitals there.
             (
                 "BÜCHER.Example",
                 "xn--bcher-kva.example",
@@ -211,9 +209,9 @@ mod tests {
             ("xn--ä", "characters", Refuses),
             ("\u{ad}", "characters", Refuses),
             ("\u{10ffff}.example", "characters", Refuses),
-            ("ü..example", "between two dots", Refuses),
+            ("ü..example", "labels is empty", Refuses),
             (&"ü".repeat(58), "bytes", Refuses),
-            // What would mean something else in an address.
+            // Characters with a meaning of their own in an address.
             ("a\u{ff0f}b.example", "characters", Other("a/b.example")),
             ("ü\0.example", "characters", Other("xn--\0-dha.example")),
             ("\u{200d}ü.example", "characters", Other("xn--tda.example")),

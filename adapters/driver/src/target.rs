@@ -370,9 +370,9 @@ impl Target {
     {
         match self.0 {
             Kind::Socket(given) => S::try_from(given).map(Checked::Socket),
-            Kind::Used => Err(OpenError::option("sock", "it was used before")),
+            Kind::Used => Err(OpenError::option("sock", "it was already used")),
             Kind::Unnamed => {
-                let why = "it is that of a unix socket without a path";
+                let why = "it is the address of an unnamed unix socket";
                 Err(OpenError::option("address", why))
             }
             Kind::Path(path) => unix_path(path).map(|at| Checked::Addresses(vec![at])),
@@ -496,7 +496,10 @@ impl Query {
 
     fn check_port(&self, port: u16) -> Result<(), OpenError> {
         if port == 0 && !self.passive {
-            return Err(OpenError::option("port", "it is 0, where nobody listens"));
+            return Err(OpenError::option(
+                "port",
+                "it is 0, and no server listens on port 0",
+            ));
         }
         Ok(())
     }
@@ -522,12 +525,12 @@ impl Query {
 
 fn host_and_port(text: &str) -> Result<(String, u16), OpenError> {
     let Some((host, port)) = text.rsplit_once(':') else {
-        let reason = format!("{text:?} has no port, as in \"example.org:80\"");
+        let reason = format!("{text:?} has no port: it must be as in \"example.org:80\"");
         return Err(OpenError::option("address", reason));
     };
     if host.contains(':') && without_brackets(host) == host {
         // Its last part may be a part of the address or a port.
-        let reason = format!("{text:?} has no brackets around its host, as in \"[::1]:80\"");
+        let reason = format!("{text:?} needs brackets around its host, as in \"[::1]:80\"");
         return Err(OpenError::option("address", reason));
     }
     match port.parse() {
@@ -535,7 +538,7 @@ fn host_and_port(text: &str) -> Result<(String, u16), OpenError> {
         Err(error) => {
             let why = match *error.kind() == IntErrorKind::PosOverflow {
                 true => format!("is above {}", u16::MAX),
-                false => "is no number".to_owned(),
+                false => "is not a number".to_owned(),
             };
             let reason = format!("the port {port:?} in {text:?} {why}");
             Err(OpenError::option("address", reason))

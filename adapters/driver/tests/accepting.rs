@@ -189,7 +189,7 @@ fn a_handler_that_panics_when_it_is_called_is_reported_and_closes_its_stream() {
         assert!(peer.received_end() && peer.is_released());
         assert_eq!(reports.lock().unwrap().len(), n);
     }
-    let expected = "the handler of an unknown peer panicked: at once";
+    let expected = "the handler for an unknown peer panicked: at once";
     assert_eq!(reports.lock().unwrap()[0], expected);
     assert!(server.is_serving());
 }
@@ -344,7 +344,7 @@ fn serve_impatiently(world: &World) -> (Server, Arc<Mutex<Vec<String>>>) {
     (world.serve(server), reports)
 }
 
-const TOLD: &str = "the handler of an unknown peer failed: the transport failed: nothing was read or written for 10s";
+const TOLD: &str = "the handler for an unknown peer failed: the transport failed: idle timeout: nothing was read or written for 10s";
 
 #[test]
 fn a_silent_connection_ends_in_its_time_and_no_earlier() {
@@ -405,8 +405,8 @@ fn a_handler_that_waits_for_something_else_is_cancelled_after_its_connection_was
     assert!(reports.lock().unwrap().is_empty());
     assert!(format!("{server:?}").contains("clients: 1"), "{server:?}");
     world.advance(MILLI);
-    let cancelled = "the handler of an unknown peer was cancelled, because nothing was read or written for \
-                     10s, and it did not end by itself";
+    let cancelled = "the handler for an unknown peer was cancelled: nothing was read or written for \
+                     10s, and it had not finished by itself";
     assert_eq!(*reports.lock().unwrap(), [cancelled]);
     assert!(format!("{server:?}").contains("clients: 0"), "{server:?}");
     assert_eq!(world.tasks(), 1, "the accepting one");

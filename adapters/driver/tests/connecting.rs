@@ -51,7 +51,7 @@ fn a_connection_to_itself_is_a_refused_attempt_and_is_reset_at_once() {
     let error = error.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot connect to 192.0.2.4:80: nobody listens there, and the connection was one to itself"
+        "cannot connect to 192.0.2.4:80: no server listens there: the socket connected to itself"
     );
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     assert_eq!(runtime.reset.load(Ordering::Relaxed), 1);

@@ -92,19 +92,19 @@ fn options_that_cannot_be_used() {
         ),
         (
             not_opened_at("localhost"),
-            r#"option `address` cannot be used: "localhost" has no port, as in "example.org:80""#,
+            r#"option `address` cannot be used: "localhost" has no port: it must be as in "example.org:80""#,
         ),
         (
             not_opened_at("localhost:http"),
-            r#"option `address` cannot be used: the port "http" in "localhost:http" is no number"#,
+            r#"option `address` cannot be used: the port "http" in "localhost:http" is not a number"#,
         ),
         (
             not_opened_at("::1:80"),
-            r#"option `address` cannot be used: "::1:80" has no brackets around its host, as in "[::1]:80""#,
+            r#"option `address` cannot be used: "::1:80" needs brackets around its host, as in "[::1]:80""#,
         ),
         (
             not_opened_at("localhost:0"),
-            "option `port` cannot be used: it is 0, where nobody listens",
+            "option `port` cannot be used: it is 0, and no server listens on port 0",
         ),
         (
             not_opened_at(":80"),
@@ -112,15 +112,15 @@ fn options_that_cannot_be_used() {
         ),
         (
             not_opened_at("a..b:80"),
-            "option `host` cannot be used: nothing is between two dots",
+            "option `host` cannot be used: one of its labels is empty",
         ),
         (
             not_opened_at(&long),
-            "option `host` cannot be used: a part of it has 64 bytes, and none has more than 63",
+            "option `host` cannot be used: one of its labels has 64 bytes, and the limit is 63",
         ),
         (
             not_opened(open().limit(0)),
-            "option `limit` cannot be used: it is 0, but must be at least 1",
+            "option `limit` cannot be used: it must be at least 1",
         ),
         (
             not_opened(open().watermarks(2, 1)),
@@ -132,7 +132,7 @@ fn options_that_cannot_be_used() {
         ),
         (
             not_opened(open().connect_timeout(Duration::ZERO)),
-            "option `connect_timeout` cannot be used: it is 0, in which nothing can be connected",
+            "option `connect_timeout` cannot be used: it must be greater than 0",
         ),
     ];
     check(rows.map(|(error, text)| (error, ErrorKind::InvalidInput, "Option", text)));
@@ -145,7 +145,7 @@ fn names_that_are_not_ascii_need_a_feature() {
         not_opened_at("bücher.example:80"),
         ErrorKind::InvalidInput,
         "Option",
-        r#"option `host` cannot be used: "bücher.example" is not ASCII: give its form that begins with "xn--", or switch on the feature `idna`"#,
+        r#"option `host` cannot be used: "bücher.example" is not ASCII: give its form that begins with "xn--", or enable the feature `idna`"#,
     )]);
 }
 
@@ -218,7 +218,7 @@ fn connections_that_cannot_be_opened() {
             OpenError::Closed.into(),
             ErrorKind::InvalidInput,
             "Closed",
-            "the server was closed, and does not serve again",
+            "the server is closed and cannot be started again",
         ),
     ]);
 }
@@ -288,7 +288,7 @@ fn reads_that_have_no_answer() {
             ReadError::Truncated.into(),
             ErrorKind::UnexpectedEof,
             "Truncated",
-            "the connection was cut off: the peer has not ended the stream (over TLS by close_notify), so data may be missing; with accept_truncation this is an end as any other",
+            "the connection was cut off: the peer did not end the stream (over TLS with close_notify), so data may be missing; accept_truncation makes this a normal end",
         ),
         (
             aborted,
@@ -412,61 +412,61 @@ fn handshakes_that_fail() {
             by_stranger.unwrap(),
             ErrorKind::InvalidData,
             "Handshake",
-            "the TLS handshake with example.org (192.0.2.1:443) failed: nobody whom this side trusts has signed the peer's certificate: add_root trusts one more (invalid peer certificate: UnknownIssuer)",
+            "the TLS handshake with example.org (192.0.2.1:443) failed: the peer's certificate is signed by no root that this side trusts: add one with add_root (invalid peer certificate: UnknownIssuer)",
         ),
         (
             refused.unwrap(),
             ErrorKind::InvalidData,
             "Handshake",
-            "the TLS handshake with 192.0.2.9:50000 failed: the peer does not accept the certificate of this side (received fatal alert: UnknownCA)",
+            "the TLS handshake with 192.0.2.9:50000 failed: the peer rejected the certificate of this side (received fatal alert: UnknownCA)",
         ),
         (
             by_other.unwrap(),
             ErrorKind::InvalidData,
             "Handshake",
-            r#"the TLS handshake with other.example (192.0.2.1:443) failed: the peer's certificate is that of another host: server_hostname says which to expect (invalid peer certificate: certificate not valid for name "other.example"; certificate is only valid for DnsName("example.org"))"#,
+            r#"the TLS handshake with other.example (192.0.2.1:443) failed: the peer's certificate is for another host name: set the expected one with server_hostname (invalid peer certificate: certificate not valid for name "other.example"; certificate is only valid for DnsName("example.org"))"#,
         ),
         (
             uncertified.unwrap(),
             ErrorKind::InvalidData,
             "Handshake",
-            "the TLS handshake with 192.0.2.9:50000 failed: the peer has no certificate, and require_client_certificate wants one (peer sent no certificates)",
+            "the TLS handshake with 192.0.2.9:50000 failed: the peer sent no certificate, and require_client_certificate asks for one (peer sent no certificates)",
         ),
         (
             no_protocol.unwrap(),
             ErrorKind::InvalidData,
             "Handshake",
-            "the TLS handshake with example.org (192.0.2.1:443) failed: the peer speaks none of the protocols that alpn names (received fatal alert: NoApplicationProtocol)",
+            "the TLS handshake with example.org (192.0.2.1:443) failed: the peer supports none of the protocols given to alpn (received fatal alert: NoApplicationProtocol)",
         ),
         (
             client_hears(b"220 ready\r\n", false),
             ErrorKind::InvalidData,
             "Handshake",
-            "the TLS handshake with example.org (192.0.2.1:443) failed: what the peer has sent is not TLS (received corrupt message of type InvalidContentType)",
+            "the TLS handshake with example.org (192.0.2.1:443) failed: the peer does not speak TLS (received corrupt message of type InvalidContentType)",
         ),
         (
             client_hears(b"\x16", true),
             ErrorKind::UnexpectedEof,
             "Handshake",
-            "the TLS handshake with example.org (192.0.2.1:443) failed: the peer hung up during the handshake (tls handshake eof)",
+            "the TLS handshake with example.org (192.0.2.1:443) failed: the peer closed the connection during the handshake (tls handshake eof)",
         ),
         (
             client_hears(b"", true),
             ErrorKind::UnexpectedEof,
             "NeverBegan",
-            "the TLS handshake with example.org (192.0.2.1:443) never began: the peer hung up during the handshake (tls handshake eof)",
+            "the TLS handshake with example.org (192.0.2.1:443) never began: the peer closed the connection during the handshake (tls handshake eof)",
         ),
         (
             client_hears(b"\x16", false),
             ErrorKind::TimedOut,
             "Handshake",
-            "the TLS handshake with example.org (192.0.2.1:443) failed: no TLS within the handshake_timeout of 1s",
+            "the TLS handshake with example.org (192.0.2.1:443) failed: timed out after the handshake_timeout of 1s",
         ),
         (
             client_hears(b"", false),
             ErrorKind::TimedOut,
             "NeverBegan",
-            "the TLS handshake with example.org (192.0.2.1:443) never began: no TLS within the handshake_timeout of 1s",
+            "the TLS handshake with example.org (192.0.2.1:443) never began: timed out after the handshake_timeout of 1s",
         ),
     ]);
 }
@@ -494,7 +494,7 @@ fn connections_whose_handshake_fails() {
             open(b"220 ready\r\n"),
             ErrorKind::InvalidData,
             "Tls",
-            "the TLS handshake with 192.0.2.1:443 failed: what the peer has sent is not TLS (received corrupt message of type InvalidContentType)",
+            "the TLS handshake with 192.0.2.1:443 failed: the peer does not speak TLS (received corrupt message of type InvalidContentType)",
         ),
         (
             open(b""),
@@ -531,27 +531,27 @@ fn tls_that_cannot_be_begun() {
         (
             start(mismatch.into(), None, nothing),
             "Config",
-            "setting `certificate` cannot be used: the key is not that of the certificate (keys may not be consistent: KeyMismatch)",
+            "setting `certificate` cannot be used: the key does not match the certificate (keys may not be consistent: KeyMismatch)",
         ),
         (
             start(unreadable.into(), None, nothing),
             "Config",
-            "setting `certificate` cannot be used: the certificate cannot be read (invalid peer certificate: BadEncoding)",
+            "setting `certificate` cannot be used: the certificate cannot be parsed (invalid peer certificate: BadEncoding)",
         ),
         (
             start(empty.into(), None, nothing),
             "Config",
-            "setting `certificate` cannot be used: there is no certificate in it",
+            "setting `certificate` cannot be used: it holds no certificate",
         ),
         (
             start(connector().into(), None, nothing),
             "Config",
-            "setting `server_hostname` cannot be used: there is no host to take it from, so it must be given",
+            "setting `server_hostname` cannot be used: there is no host name to take it from, so it must be set",
         ),
         (
             start(connector().into(), Some("no name"), nothing),
             "Config",
-            "setting `server_hostname` cannot be used: \"no name\" is no name or address",
+            "setting `server_hostname` cannot be used: \"no name\" is not a host name or IP address",
         ),
     ];
     check(rows.map(|(error, variant, text)| (error, ErrorKind::InvalidInput, variant, text)));
@@ -560,13 +560,13 @@ fn tls_that_cannot_be_begun() {
             start(connector().into(), Some(NAME), read),
             ErrorKind::InvalidData,
             "Buffered",
-            "5 bytes were received before TLS and not read, so they are not protected by it: read them first, or hand_over_buffered",
+            "5 bytes were received before TLS and not read, so they are not protected by it: read them first, or call hand_over_buffered",
         ),
         (
             start(connector().into(), Some(NAME), Stream::close),
             ErrorKind::BrokenPipe,
             "Stream",
-            "TLS cannot be begun: nothing can be written after close or abort",
+            "TLS cannot be started: nothing can be written after close or abort",
         ),
     ]);
 }

@@ -35,7 +35,7 @@ fn a_stream_on_which_nothing_moves_fails_in_its_time_and_what_waits_is_woken() {
     assert!(
         error
             .to_string()
-            .ends_with("nothing was read or written for 10s")
+            .ends_with("idle timeout: nothing was read or written for 10s")
     );
     assert!(peer.was_reset() && peer.is_released());
     assert_eq!(writer.write(b"x").unwrap_err().kind(), ErrorKind::TimedOut);
@@ -108,7 +108,7 @@ fn without_a_clock_nothing_watches() {
 }
 
 #[test]
-#[should_panic(expected = "the idle timeout is 0, so no connection would last")]
+#[should_panic(expected = "the idle timeout must be greater than 0")]
 fn no_time_at_all_is_a_mistake() {
     let options = StreamOptions::new().idle_timeout(Duration::ZERO);
     options.open_on(Peer::default().socket(), World::default().runtime());

@@ -137,7 +137,7 @@ fn a_descriptor_becomes_a_socket_if_it_is_one_of_a_stream() {
     let null = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
     let udp = || OwnedFd::from(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
     let unix = || OwnedFd::from(UnixDatagram::unbound().unwrap());
-    let (no, datagrams) = ("no socket", "a datagram socket");
+    let (no, datagrams) = ("not a socket", "a datagram socket");
     for (one, other, what) in [
         (file(), file(), no),
         (null(), null(), no),
@@ -246,7 +246,7 @@ fn a_local_address_is_the_first_one_of_the_family_that_works() {
     options.local_addrs = vec![other_family];
     let error = os::connect(&address, &options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
-    assert_eq!(error.to_string(), "no local address is of its family");
+    assert_eq!(error.to_string(), "no local address has its address family");
 
     options.local_addrs = vec![other_family, not_ours];
     let error = os::connect(&address, &options).unwrap_err();

@@ -1,5 +1,5 @@
-//! What a server prints of its handlers, if the program does not say what to do with their errors. Each
-//! case runs in a process of its own, whose standard error is looked at.
+//! The errors of handlers that a server prints, if the program sets no hook for them. Each case runs in a
+//! process of its own, and the test reads its standard error.
 
 #![cfg(not(feature = "tracing"))]
 
@@ -142,7 +142,7 @@ const CASES: [(&str, Client, bool); 17] = [
 ];
 
 #[test]
-fn a_handler_whose_client_has_left_prints_nothing_and_any_other_one_does() {
+fn a_handler_error_is_printed_unless_the_client_disconnected() {
     let inside = std::env::var(CASE).ok();
     if let Some(number) = inside {
         let (case, client, _) = CASES[number.parse::<usize>().unwrap()];
@@ -151,7 +151,7 @@ fn a_handler_whose_client_has_left_prints_nothing_and_any_other_one_does() {
         client.play(&world, &server);
         return;
     }
-    let name = "a_handler_whose_client_has_left_prints_nothing_and_any_other_one_does";
+    let name = "a_handler_error_is_printed_unless_the_client_disconnected";
     for (number, (case, client, printed)) in CASES.iter().enumerate() {
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", name])
@@ -170,9 +170,9 @@ fn a_handler_whose_client_has_left_prints_nothing_and_any_other_one_does() {
     }
 }
 
-/// Whoever asks hears of all.
+/// Also of those that are not printed by default.
 #[test]
-fn a_hook_hears_of_every_handler_that_failed_and_whether_its_client_has_left() {
+fn the_hook_gets_every_handler_error_and_whether_the_client_disconnected() {
     for (case, client, printed) in CASES {
         let world = World::default();
         let reports = Arc::new(Mutex::new(Vec::new()));

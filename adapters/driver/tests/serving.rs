@@ -199,8 +199,8 @@ fn a_handler_that_returns_fails_or_panics_closes_its_stream_and_others_go_on() {
         assert_eq!(Arc::strong_count(&socket), 1, "the connection is released");
     }
     let expected = [
-        "the handler of an unknown peer failed: two is too many",
-        "the handler of an unknown peer panicked: 3 of them",
+        "the handler for an unknown peer failed: two is too many",
+        "the handler for an unknown peer panicked: 3 of them",
     ];
     assert_eq!(*reports.lock().unwrap(), expected);
     assert!(server.is_serving());

@@ -144,7 +144,7 @@ fn assert_over(case: &str, scene: &Scene, victim: &mut Stream, how: How, polls: 
         assert_eq!(reason.kind(), ErrorKind::ConnectionAborted, "{case}");
         assert_eq!(
             reason.to_string(),
-            "the upgrade to TLS was given up",
+            "the upgrade to TLS was cancelled",
             "{case}"
         );
         let again = WriteError::Transport(reason.clone());

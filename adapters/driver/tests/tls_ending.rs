@@ -57,7 +57,7 @@ fn goes_on_though_no_direction_can_end_alone(sides: &(TlsAcceptor, TlsConnector)
     for stream in [&mut client, &mut server] {
         assert!(!stream.can_write_eof());
         let error = stream.write_eof().unwrap_err();
-        let message = "this direction cannot be ended alone: close the stream";
+        let message = "the transport does not support a half-close: close the stream";
         assert!(error.to_string().contains(message), "{error}");
         assert_eq!(io::Error::from(error).kind(), ErrorKind::Unsupported);
         // It goes on.

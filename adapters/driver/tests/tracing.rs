@@ -1,4 +1,4 @@
-//! What is told to `tracing`, when that feature is on: `cargo test -p millpond --features tracing`.
+//! The events that `tracing` gets, when that feature is on: `cargo test -p millpond --features tracing`.
 
 #![cfg(feature = "tracing")]
 
@@ -18,7 +18,7 @@ use tracing::{
 
 use crate::support::world::{World, address};
 
-/// Keeps the level and the error of each event.
+/// Keeps the level and the text of each event: its message, and its error behind a colon.
 #[derive(Clone, Default)]
 struct Events(Arc<Mutex<Vec<(Level, String)>>>);
 
@@ -28,10 +28,13 @@ impl Subscriber for Events {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut error = Error(String::new());
-        event.record(&mut error);
-        let event = (*event.metadata().level(), error.0);
-        self.0.lock().unwrap().push(event);
+        let mut text = Text::default();
+        event.record(&mut text);
+        let text = format!("{}: {}", text.message, text.error);
+        self.0
+            .lock()
+            .unwrap()
+            .push((*event.metadata().level(), text));
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -47,18 +50,24 @@ impl Subscriber for Events {
     fn exit(&self, _: &span::Id) {}
 }
 
-struct Error(String);
+#[derive(Default)]
+struct Text {
+    message: String,
+    error: String,
+}
 
-impl Visit for Error {
+impl Visit for Text {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "error" {
-            self.0 = format!("{value:?}");
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            "error" => self.error = format!("{value:?}"),
+            other => panic!("{other}"),
         }
     }
 }
 
 #[test]
-fn a_client_that_resets_its_connection_is_an_event_for_who_looks_closely() {
+fn a_client_that_resets_its_connection_is_logged_at_debug_level() {
     let events = Events::default();
     let seen = events.clone();
     tracing::subscriber::with_default(events, || {
@@ -74,18 +83,18 @@ fn a_client_that_resets_its_connection_is_an_event_for_who_looks_closely() {
     };
     assert_eq!(*level, Level::DEBUG);
     assert!(
-        failed.contains("the handler of an unknown peer failed"),
+        failed.starts_with("client disconnected: the handler for an unknown peer failed: "),
         "{failed}"
     );
 }
 
 #[test]
-fn handlers_that_fail_and_accepting_that_pauses_are_events() {
+fn failed_handlers_and_accept_errors_are_logged() {
     let events = Events::default();
     let seen = events.clone();
     tracing::subscriber::with_default(events, || {
         let world = World::default();
-        let handler = async |_, _| Err::<(), _>("it was told to");
+        let handler = async |_, _| Err::<(), _>("on purpose");
         let _server = world.serve(start_server(world.runtime(), address(1), handler));
         let _peer = world.call();
         world.settle();
@@ -100,6 +109,10 @@ fn handlers_that_fail_and_accepting_that_pauses_are_events() {
         panic!("{seen:?}");
     };
     assert_eq!((*error, *warning), (Level::ERROR, Level::WARN));
-    assert!(failed.ends_with("failed: it was told to"), "{failed}");
-    assert!(pauses.contains("Too many open files"), "{pauses}");
+    let text = "handler failed: the handler for an unknown peer failed: on purpose";
+    assert_eq!(failed, text);
+    assert!(
+        pauses.starts_with("accept failed, pausing: Too many open files"),
+        "{pauses}"
+    );
 }

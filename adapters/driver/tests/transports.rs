@@ -124,7 +124,10 @@ fn an_executor_that_drops_the_task_fails_the_stream() {
     writer.write(b"hello").unwrap();
     kept.0.lock().unwrap().clear();
     let error = block_on(writer.flush()).unwrap_err();
-    assert!(error.to_string().contains("the runtime ended"), "{error}");
+    assert!(
+        error.to_string().contains("the runtime shut down"),
+        "{error}"
+    );
     assert_eq!(block_on(writer.wait_closed()), Err(error));
 }
 

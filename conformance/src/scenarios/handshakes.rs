@@ -145,7 +145,7 @@ pub(crate) async fn a_client_without_tls_is_told_by_an_alert(mut setup: Setup) {
         let failure = failures.next().await.unwrap();
         assert_eq!(kind(&failure), ErrorKind::InvalidData);
         let text = failure.to_string();
-        assert!(text.contains("what the peer has sent is not TLS"), "{text}");
+        assert!(text.contains("the peer does not speak TLS"), "{text}");
         assert!(failure.rustls().is_some(), "{failure:?}");
     }
 }
@@ -188,7 +188,7 @@ pub(crate) async fn a_server_without_tls_is_no_peer_for_a_client_with_it(mut set
         Err(OpenError::Tls { source }) => {
             assert_eq!(kind(&source), ErrorKind::InvalidData);
             let text = source.to_string();
-            assert!(text.contains("what the peer has sent is not TLS"), "{text}");
+            assert!(text.contains("the peer does not speak TLS"), "{text}");
         }
         other => panic!("{other:?}"),
     }

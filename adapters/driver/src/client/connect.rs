@@ -396,7 +396,7 @@ impl<T> OpenConnection<T> {
             ));
         }
         if self.timeout == Some(Duration::ZERO) {
-            let reason = "it is 0, in which nothing can be connected";
+            let reason = "it must be greater than 0";
             return Err(OpenError::option("connect_timeout", reason));
         }
         Ok(())
@@ -418,7 +418,7 @@ async fn local_addrs(
         Resolved::Socket(never) => match never {},
     };
     let addresses: Option<_> = addresses.iter().map(Address::tcp).collect();
-    addresses.ok_or_else(|| OpenError::option("local_addr", "it is no IP address"))
+    addresses.ok_or_else(|| OpenError::option("local_addr", "it is not an IP address"))
 }
 
 /// Names the option that the target was given as.
@@ -528,7 +528,7 @@ fn unless_to_itself(socket: Box<dyn Socket>) -> io::Result<Box<dyn Socket>> {
     match (tcp(&info.local_addr), tcp(&info.peer_addr)) {
         (Some(here), Some(there)) if (here.ip(), here.port()) == (there.ip(), there.port()) => {
             socket.abort(); // so that the port is free at once
-            let why = "nobody listens there, and the connection was one to itself";
+            let why = "no server listens there: the socket connected to itself";
             Err(io::Error::new(io::ErrorKind::ConnectionRefused, why))
         }
         _ => Ok(socket),

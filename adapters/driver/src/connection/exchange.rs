@@ -128,7 +128,7 @@ impl Upgrade {
 impl Drop for Upgrade {
     fn drop(&mut self) {
         if !self.finished {
-            let why = "the upgrade to TLS was given up";
+            let why = "the upgrade to TLS was cancelled";
             self.end(io::Error::new(io::ErrorKind::ConnectionAborted, why).into());
         }
     }

@@ -96,7 +96,10 @@ impl Idle {
                 self.watch = Watch::Grace(self.activity.runtime().sleep(grace));
                 connection.fail(Failure::Idle(io::Error::new(
                     io::ErrorKind::TimedOut,
-                    format!("nothing was read or written for {:?}", self.timeout),
+                    format!(
+                        "idle timeout: nothing was read or written for {:?}",
+                        self.timeout
+                    ),
                 )));
             } else {
                 self.watch = Watch::Asleep(self.activity.runtime().sleep(left));

@@ -259,7 +259,7 @@ impl Connection {
         if !self.can_write_eof() {
             return Err(WriteError::Transport(TransportError::from(io::Error::new(
                 io::ErrorKind::Unsupported,
-                "this direction cannot be ended alone: close the stream",
+                "the transport does not support a half-close: close the stream",
             ))));
         }
         self.change(|change, _| {
@@ -588,7 +588,7 @@ impl Future for Flush {
             connection.fail(Failure::Flush(io::Error::new(
                 io::ErrorKind::TimedOut,
                 format!(
-                    "the peer had not taken everything {:?} after the stream was closed",
+                    "the peer had not received everything {:?} after the stream was closed",
                     connection.close_timeout
                 ),
             )));
@@ -602,7 +602,7 @@ impl Drop for Flush {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             connection.fail(Failure::Flush(io::Error::other(
-                "the runtime ended before everything was written",
+                "the runtime shut down before everything was written",
             )));
         }
     }

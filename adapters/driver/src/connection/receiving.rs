@@ -411,7 +411,7 @@ pub(crate) fn checked(read: Poll<io::Result<usize>>, len: usize) -> Poll<io::Res
     match read {
         Poll::Ready(Ok(n)) if n > len => Poll::Ready(Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            format!("the transport claims to have read {n} bytes into {len}"),
+            format!("the transport reported {n} bytes read into a buffer of {len}"),
         ))),
         Poll::Pending | Poll::Ready(_) => read,
     }

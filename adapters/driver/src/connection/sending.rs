@@ -389,7 +389,7 @@ fn poll_write_checked(
             )),
             Ok(n) if n > len => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("the transport claims to have written {n} of {len} bytes"),
+                format!("the transport reported {n} bytes written of {len}"),
             )),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             written => written,

@@ -194,7 +194,7 @@ fn share_port(socket: &Socket) -> io::Result<()> {
     ))
 )))]
 fn share_port(_: &Socket) -> io::Result<()> {
-    let why = "`reuse_port` is not known to this system";
+    let why = "`reuse_port` is not supported by this system";
     Err(io::Error::new(io::ErrorKind::Unsupported, why))
 }
 

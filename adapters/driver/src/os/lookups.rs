@@ -57,7 +57,7 @@ impl Threads {
         let wanted = Arc::downgrade(&desk);
         let _place = self.start(Box::new(move || {
             let done = catch_unwind(AssertUnwindSafe(work));
-            let panicked = |_| Err(io::Error::other("the lookup has panicked"));
+            let panicked = |_| Err(io::Error::other("the lookup panicked"));
             put(&wanted, done.unwrap_or_else(panicked));
         }))?;
         poll_fn(|cx| desk.poll_take(cx)).await

@@ -73,7 +73,7 @@ mod unknown {
     use socket2::Socket;
 
     pub(crate) fn before_bind(_: &Socket, _: u32) -> io::Result<()> {
-        let why = "`unix_mode` is not known to this system";
+        let why = "`unix_mode` is not supported by this system";
         Err(io::Error::new(io::ErrorKind::Unsupported, why))
     }
 

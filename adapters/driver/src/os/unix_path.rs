@@ -225,7 +225,7 @@ fn remove_leftover(path: &Path) -> io::Result<()> {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => {
-            let why = format!("a dead server has left it, and it cannot be moved: {error}");
+            let why = format!("a dead server left it, and it cannot be moved: {error}");
             return Err(in_use(why));
         }
     }
@@ -293,7 +293,7 @@ fn probe(path: &Path) -> io::Result<Option<File>> {
         Some(libc::ENOENT) => Ok(None),
         Some(libc::EAGAIN | libc::EINPROGRESS) => Err(in_use("a server listens on it")),
         _ => {
-            let why = format!("it is a socket, and trying it says: {error}");
+            let why = format!("it is a socket, and connecting to it failed: {error}");
             Err(in_use(why))
         }
     }

@@ -1,4 +1,4 @@
-//! What is told to `tracing`, when that feature is on.
+//! Events for `tracing`, when that feature is on.
 
 use std::{fmt, io};
 
@@ -7,7 +7,7 @@ use crate::error::HandlerError;
 pub(crate) fn handler_error(error: &HandlerError) {
     #[cfg(feature = "tracing")]
     match error.client_has_left() {
-        true => tracing::debug!(%error, "client left"),
+        true => tracing::debug!(%error, "client disconnected"),
         false => tracing::error!(%error, "handler failed"),
     }
     let _ = error;

@@ -1,4 +1,4 @@
-//! What becomes of errors that a server has nobody to give to, if the program says nothing else.
+//! The default reports of a server's errors, if the program sets no hook.
 
 use std::{
     error::Error,
@@ -13,7 +13,7 @@ use crate::{
     error::{HandlerError, chain},
 };
 
-/// A line for a handler that failed; none if its client has left, since anybody can fill a log so.
+/// Prints a line for a handler that failed. None if its client has left: any client could fill a log so.
 pub(crate) fn handler_error(error: &HandlerError) {
     if !error.client_has_left() {
         print(error);
@@ -21,22 +21,20 @@ pub(crate) fn handler_error(error: &HandlerError) {
 }
 
 pub(crate) fn accept_error(error: &io::Error) {
-    print(&format_args!(
-        "no connection can be accepted for now: {error}"
-    ));
+    print(&format_args!("accept failed, pausing: {error}"));
 }
 
-/// Where there is no other place to report to.
+/// To standard error, unless `tracing` has the event.
 fn print(event: &dyn fmt::Display) {
     if !cfg!(feature = "tracing") {
         let line = format!("millpond: {}\n", in_one_line(&event.to_string()));
-        // In one piece, because others may write there, too; and if it cannot be written, there is
-        // nobody to tell.
+        // In one write, because others may write there, too. If it fails, there is nowhere else to report
+        // that.
         let _ = io::stderr().write_all(line.as_bytes());
     }
 }
 
-/// A handler's error may repeat what its client has sent.
+/// Escapes control characters: a handler's error may repeat what its client has sent.
 fn in_one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
@@ -48,9 +46,9 @@ fn in_one_line(text: &str) -> String {
     line
 }
 
-/// Whether a handler has failed of its client's leaving, or of the end that a graceful shutdown has put to
-/// its waiting: the error is, or was caused by, what its stream says then, and the stream has in fact failed
-/// or ended so. It may have other streams, too.
+/// Whether a handler failed because its client has left, or because a graceful shutdown has ended its idle
+/// read: the error is, or was caused by, an error of its stream, and this stream has in fact failed or ended
+/// so. The handler may have other streams, too.
 pub(crate) fn client_has_left(connection: &Connection, error: &(dyn Error + 'static)) -> bool {
     let failure = connection.inspect(|core| core.error().map(TransportError::kind));
     let has_failed = failure.is_some_and(is_of_leaving);
@@ -70,8 +68,7 @@ fn kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
     read.or(write).or(transport).or(io)
 }
 
-/// Whether a client can bring this about by leaving or falling silent, of its own accord or because its
-/// network fails.
+/// Whether a client causes this error by disconnecting or by sending nothing more, or its network by failing.
 fn is_of_leaving(kind: io::ErrorKind) -> bool {
     matches!(
         kind,

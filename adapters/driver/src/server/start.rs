@@ -541,7 +541,7 @@ impl Plan {
         if self.config.max_connections == 0 {
             return Err(OpenError::option(
                 "max_connections",
-                "it is 0, so nobody could connect",
+                "it is 0, so no client could connect",
             ));
         }
         if let Some(mode) = self.listen.unix_mode {
@@ -553,9 +553,9 @@ impl Plan {
     /// A mode that would not hold must not look as if it did.
     fn check_mode(&self, mode: u32) -> Result<(), OpenError> {
         let reason = if mode > 0o777 {
-            "it has more than the nine bits of who may do what"
+            "it has more than the nine permission bits"
         } else if !self.target().is_path() {
-            "only the path of a unix socket has one"
+            "it applies to the path of a unix socket alone"
         } else {
             return Ok(());
         };

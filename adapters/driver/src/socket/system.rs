@@ -117,7 +117,9 @@ pub(crate) fn stream_kind(fd: &std::os::fd::OwnedFd) -> io::Result<StreamKind> {
         Err(io::Error::new(io::ErrorKind::InvalidInput, why))
     };
     let address = match SockRef::from(fd).local_addr() {
-        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => return refused("no socket"),
+        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => {
+            return refused("not a socket");
+        }
         address => address?,
     };
     check_stream(fd)?;
@@ -126,7 +128,7 @@ pub(crate) fn stream_kind(fd: &std::os::fd::OwnedFd) -> io::Result<StreamKind> {
     } else if address.is_unix() {
         Ok(StreamKind::Unix)
     } else {
-        refused("neither of TCP nor a unix socket")
+        refused("neither a TCP nor a unix socket")
     }
 }
 
@@ -153,7 +155,7 @@ where
         Type::DGRAM => "a datagram socket",
         Type::SEQPACKET => "a socket of sequenced packets",
         Type::RAW => "a raw socket",
-        _ => "one of another kind",
+        _ => "a socket of another type",
     };
     let why = format!("a stream socket is needed, and this is {what}");
     Err(io::Error::new(io::ErrorKind::InvalidInput, why))

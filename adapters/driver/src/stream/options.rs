@@ -430,7 +430,7 @@ impl StreamOptions {
     ) -> (StreamReader, StreamWriter) {
         assert!(
             self.idle_timeout != Some(Duration::ZERO),
-            "the idle timeout is 0, so no connection would last"
+            "the idle timeout must be greater than 0"
         );
         let background = Background::Runtime(runtime);
         self.open_shared(socket, background, None, None).watched()
@@ -484,10 +484,7 @@ impl StreamOptions {
     /// For options that come from outside: an error instead of a panic.
     pub(crate) fn check(&self) -> Result<(), OpenError> {
         if self.limit == 0 {
-            return Err(OpenError::option(
-                "limit",
-                "it is 0, but must be at least 1",
-            ));
+            return Err(OpenError::option("limit", "it must be at least 1"));
         }
         if self.low > self.high {
             let (low, high) = (self.low, self.high);
@@ -499,7 +496,7 @@ impl StreamOptions {
         if self.idle_timeout == Some(Duration::ZERO) {
             return Err(OpenError::option(
                 "idle_timeout",
-                "it is 0, so no connection would last",
+                "it must be greater than 0",
             ));
         }
         Ok(())

@@ -281,6 +281,6 @@ pub(crate) async fn upgrade(
 fn too_late(timeout: std::time::Duration) -> io::Error {
     io::Error::new(
         io::ErrorKind::TimedOut,
-        format!("no TLS within the handshake_timeout of {timeout:?}"),
+        format!("timed out after the handshake_timeout of {timeout:?}"),
     )
 }

@@ -72,7 +72,7 @@ impl Identity {
         setting: &'static str,
     ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         match self.chain.is_empty() {
-            true => Err(TlsError::config(setting, "there is no certificate in it")),
+            true => Err(TlsError::config(setting, "it holds no certificate")),
             false => Ok(self.chain.clone()),
         }
     }
@@ -181,13 +181,13 @@ impl TlsConnector {
         let server_name = server_name.ok_or_else(|| {
             TlsError::config(
                 "server_hostname",
-                "there is no host to take it from, so it must be given",
+                "there is no host name to take it from, so it must be set",
             )
         })?;
         let refused = |reason| TlsError::config("server_hostname", reason);
         let name = host_name::to_ascii(host_name::without_zone(server_name)).map_err(refused)?;
         let name = ServerName::try_from(name.into_owned())
-            .map_err(|_| refused(format!("{server_name:?} is no name or address")))?;
+            .map_err(|_| refused(format!("{server_name:?} is not a host name or IP address")))?;
         Ok(Handshake::Client {
             config: self.source.config(Settings::build)?,
             name,

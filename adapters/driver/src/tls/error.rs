@@ -95,7 +95,7 @@ impl TlsError {
     /// if let Err(OpenError::Tls { source }) = opening.tls(TlsConnector::new()).await {
     ///     match source.rustls() {
     ///         Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-    ///             eprintln!("nobody whom this system trusts vouches for example.org");
+    ///             eprintln!("example.org's certificate is signed by no root that this system trusts");
     ///         }
     ///         _ => eprintln!("{source}"),
     ///     }
@@ -124,7 +124,7 @@ impl fmt::Display for TlsError {
             Self::Buffered { len } => write!(
                 f,
                 "{len} bytes were received before TLS and not read, so they are not protected by it: read \
-                 them first, or hand_over_buffered"
+                 them first, or call hand_over_buffered"
             ),
             Self::Config { name, reason } => {
                 write!(f, "setting `{name}` cannot be used: {reason}")
@@ -135,7 +135,7 @@ impl fmt::Display for TlsError {
             Self::NeverBegan { peer, source } => {
                 write!(f, "the TLS handshake with {peer} never began: {source}")
             }
-            Self::Stream { source } => write!(f, "TLS cannot be begun: {source}"),
+            Self::Stream { source } => write!(f, "TLS cannot be started: {source}"),
         }
     }
 }

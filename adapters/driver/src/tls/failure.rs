@@ -26,7 +26,7 @@ pub(super) fn explain(side: Side, error: io::Error) -> io::Error {
     let meaning = match of_rustls(&error) {
         Some(error) => meaning(side, error),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Some("the peer hung up during the handshake")
+            Some("the peer closed the connection during the handshake")
         }
         None => None,
     };
@@ -40,9 +40,9 @@ pub(super) fn explain(side: Side, error: io::Error) -> io::Error {
 pub(super) fn of_identity(error: &rustls::Error) -> String {
     use rustls::Error::{InconsistentKeys as Inconsistent, InvalidCertificate};
     let meaning = if let Inconsistent(InconsistentKeys::KeyMismatch) = error {
-        "the key is not that of the certificate"
+        "the key does not match the certificate"
     } else if let InvalidCertificate(_) = error {
-        "the certificate cannot be read"
+        "the certificate cannot be parsed"
     } else {
         "the key cannot be used"
     };
@@ -74,12 +74,12 @@ fn meaning(side: Side, error: &rustls::Error) -> Option<&'static str> {
     use rustls::{Error as Tls, InvalidMessage};
     match error {
         Tls::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            Some("what the peer has sent is not TLS")
+            Some("the peer does not speak TLS")
         }
         Tls::InvalidCertificate(wrong) => of_certificate(side, wrong),
         Tls::AlertReceived(alert) => of_alert(*alert),
         Tls::NoCertificatesPresented => {
-            Some("the peer has no certificate, and require_client_certificate wants one")
+            Some("the peer sent no certificate, and require_client_certificate asks for one")
         }
         Tls::NoApplicationProtocol => of_alert(AlertDescription::NoApplicationProtocol),
         Tls::PeerIncompatible(_) => of_alert(AlertDescription::HandshakeFailure),
@@ -93,15 +93,15 @@ fn of_certificate(side: Side, wrong: &CertificateError) -> Option<&'static str> 
     match wrong {
         Wrong::UnknownIssuer => Some(match side {
             Side::Client => {
-                "nobody whom this side trusts has signed the peer's certificate: add_root trusts one more"
+                "the peer's certificate is signed by no root that this side trusts: add one with add_root"
             }
             Side::Server => {
-                "nobody whom this side trusts has signed the peer's certificate: \
-                 require_client_certificate says whom it trusts"
+                "the peer's certificate is signed by no root that this side trusts: \
+                 require_client_certificate sets the roots"
             }
         }),
         Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => Some(
-            "the peer's certificate is that of another host: server_hostname says which to expect",
+            "the peer's certificate is for another host name: set the expected one with server_hostname",
         ),
         Wrong::Expired | Wrong::ExpiredContext { .. } => {
             Some("the peer's certificate has expired, or the clock of this machine is wrong")
@@ -117,26 +117,24 @@ fn of_certificate(side: Side, wrong: &CertificateError) -> Option<&'static str> 
 fn of_alert(alert: AlertDescription) -> Option<&'static str> {
     use AlertDescription as Alert;
     match alert {
-        Alert::CertificateRequired => {
-            Some("the peer wants a certificate: client_certificate of a TlsConnector gives one")
-        }
+        Alert::CertificateRequired => Some(
+            "the peer asks for a client certificate: set one with TlsConnector::client_certificate",
+        ),
         Alert::BadCertificate
         | Alert::CertificateExpired
         | Alert::CertificateRevoked
         | Alert::CertificateUnknown
         | Alert::DecryptError
         | Alert::UnknownCA
-        | Alert::UnsupportedCertificate => {
-            Some("the peer does not accept the certificate of this side")
-        }
+        | Alert::UnsupportedCertificate => Some("the peer rejected the certificate of this side"),
         Alert::UnrecognisedName => {
-            Some("the peer has no certificate for this name: server_hostname gives another one")
+            Some("the peer has no certificate for this name: set another one with server_hostname")
         }
         Alert::NoApplicationProtocol => {
-            Some("the peer speaks none of the protocols that alpn names")
+            Some("the peer supports none of the protocols given to alpn")
         }
         Alert::HandshakeFailure | Alert::InsufficientSecurity | Alert::ProtocolVersion => {
-            Some("both sides have no version of TLS, or no cipher, in common")
+            Some("no TLS version or cipher suite in common with the peer")
         }
         _ => None,
     }

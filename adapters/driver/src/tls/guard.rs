@@ -204,7 +204,7 @@ fn believable(
         return Poll::Ready(match ready!(step()) {
             Ok(n) if n > len => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("the transport claims to have moved {n} of {len} bytes"),
+                format!("the transport reported {n} bytes moved of {len}"),
             )),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             result => result,

@@ -59,7 +59,7 @@ impl Terms {
         match self.handshake_timeout.is_zero() {
             true => Err(TlsError::config(
                 "handshake_timeout",
-                "it is 0, in which no handshake can be made",
+                "it must be greater than 0",
             )),
             false => Ok(()),
         }

@@ -264,7 +264,7 @@ impl Session {
             Ours::Ended => {
                 let read = AssertUnwindSafe(|| self.stream().poll_read(cx, buf));
                 catch_unwind(read).unwrap_or_else(|_| {
-                    let error = "what the peer has sent after the end is not TLS";
+                    let error = "the peer has sent something else than TLS after its end";
                     Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)))
                 })
             }
