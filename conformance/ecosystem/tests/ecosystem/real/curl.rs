@@ -68,7 +68,7 @@ async fn an_upload_comes_back(mut setup: Setup, version: Version) {
             "{name}"
         );
     }
-    server.close().await;
+    server.shutdown().await;
 }
 
 super::everywhere! {
