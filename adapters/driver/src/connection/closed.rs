@@ -14,7 +14,7 @@ use super::{
     receiving::End,
     waiters::{Ticket, WaitList, Waiting},
 };
-use crate::{runtime::Turns, socket::StreamMode};
+use crate::{runtime::Budget, socket::StreamMode};
 
 /// Ends when the peer has ended or reset the stream; made by
 /// [`StreamWriter::closed`](crate::StreamWriter::closed) and its namesakes.
@@ -24,7 +24,7 @@ use crate::{runtime::Turns, socket::StreamMode};
 pub struct Closed {
     waiting: Waiting<Watchers>,
     mode: StreamMode,
-    turns: Turns,
+    budget: Budget,
 }
 
 /// The tasks that wait for the end of a connection.
@@ -45,14 +45,14 @@ impl Closed {
         Self {
             waiting: Waiting::new(Watchers(connection)),
             mode,
-            turns: Turns::default(),
+            budget: Budget::default(),
         }
     }
 
     fn poll_end(&mut self, cx: &Context<'_>) -> Poll<End> {
         let Waiting { list, ticket } = &mut self.waiting;
         match list.0.upgrade() {
-            Some(connection) => connection.poll_end(ticket, &mut self.turns, cx),
+            Some(connection) => connection.poll_end(ticket, &mut self.budget, cx),
             None => Poll::Ready(End::Eof), // by dropping both halves
         }
     }

@@ -14,7 +14,7 @@ use super::{
     scratch::with_scratch,
 };
 use crate::{
-    runtime::{Background, Turns},
+    runtime::{Background, Budget},
     socket::Socket,
 };
 
@@ -45,11 +45,11 @@ pub(crate) fn linger(
     let clock = background.clone();
     background.spawn(async move {
         let _entry = entry;
-        let mut turns = Turns::default();
+        let mut budget = Budget::default();
         let ended = poll_fn(|cx| {
             while let Some(socket) = lingerer.socket(cx) {
                 match ready!(poll_drop(&*socket, cx, &mut left)) {
-                    Peer::Sends => ready!(turns.poll_take(cx)),
+                    Peer::Sends => ready!(budget.poll_proceed(cx)),
                     Peer::Ended => break,
                 }
             }

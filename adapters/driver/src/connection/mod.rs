@@ -415,7 +415,7 @@ impl Connection {
     }
 
     /// The peer has ended its direction. That may be the end of this side's direction, too.
-    pub(crate) fn hear(self: &Arc<Self>) {
+    pub(crate) fn check_peer(self: &Arc<Self>) {
         drop(self.begin_wait());
     }
 

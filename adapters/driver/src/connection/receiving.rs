@@ -15,7 +15,7 @@ use super::{
     waiters::{Ticket, Waiters},
 };
 use crate::{
-    runtime::{Hold, Turns},
+    runtime::{Budget, Hold},
     socket::Socket,
     sync::{AtomicWaker, Mutex, MutexGuard},
 };
@@ -257,17 +257,17 @@ impl Connection {
     pub(crate) fn poll_end(
         self: &Arc<Self>,
         ticket: &mut Ticket,
-        turns: &mut Turns,
+        budget: &mut Budget,
         cx: &Context<'_>,
     ) -> Poll<End> {
         self.listening().watch(ticket, cx); // before looking
         loop {
-            ready!(turns.poll_take(cx));
+            ready!(budget.poll_proceed(cx));
             match self.look() {
                 Poll::Ready(Received::End(end)) => return Poll::Ready(end),
                 Poll::Ready(Received::Bytes(_) | Received::Nothing) => {}
                 Poll::Pending => {
-                    turns.waited();
+                    budget.reset();
                     return Poll::Pending;
                 }
             }
@@ -378,7 +378,7 @@ impl Connection {
                 match end {
                     // Both directions have failed, and the system reports it to only one of them.
                     End::Failed(error) => self.fail(Failure::Read(error.clone())),
-                    End::Eof => self.hear(), // it may be the end of both
+                    End::Eof => self.check_peer(), // it may be the end of both
                 }
                 self.listening().wake_all();
             }

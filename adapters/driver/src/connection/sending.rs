@@ -112,7 +112,7 @@ impl Change<'_> {
         bufs: &[IoSlice<'_>],
     ) -> Result<usize, WriteError> {
         let len = bufs.iter().map(|buf| buf.len()).sum();
-        self.sending.hear(cx);
+        self.sending.check_peer(cx);
         self.accept(cx, len)?;
         let sending = &mut *self.sending;
         let left_to_flusher = self.busy || sending.flusher == Flusher::Spawned;
@@ -195,14 +195,14 @@ impl Sending {
 
     /// Whether the peer has closed or failed the stream, or the socket has something to flush.
     pub(super) fn has_news(&mut self, cx: &mut Context<'_>) -> bool {
-        let heard = self.hear(cx);
+        let peer_closed = self.check_peer(cx);
         let socket = self.socket.as_ref();
-        heard || self.flusher == Flusher::None && socket.is_some_and(|it| it.wants_flush())
+        peer_closed || self.flusher == Flusher::None && socket.is_some_and(|it| it.wants_flush())
     }
 
-    /// Takes notice if the peer has closed or failed the stream, and returns whether it has.
+    /// Records it if the peer has closed or failed the stream, and returns whether it has.
     #[inline]
-    fn hear(&mut self, cx: &mut Context<'_>) -> bool {
+    fn check_peer(&mut self, cx: &mut Context<'_>) -> bool {
         match self.news {
             News::Never => false,
             News::Possible => self.ask_for_news(cx),
@@ -243,7 +243,7 @@ impl Sending {
 
     /// Carries out what the core asks for until it asks for nothing, or the socket is busy.
     pub(super) fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.hear(cx);
+        self.check_peer(cx);
         let Some(socket) = &self.socket else {
             return Poll::Ready(());
         };

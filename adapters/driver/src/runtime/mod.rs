@@ -1,10 +1,10 @@
 //! What the driver needs of a runtime.
 
 mod background;
+mod budget;
 mod inline;
 mod lookup;
 mod timeout;
-mod turns;
 
 use std::{
     future::Future,
@@ -16,8 +16,8 @@ use std::{
 
 pub(crate) use self::{
     background::Background,
+    budget::Budget,
     inline::{Hold, Inline, wake},
-    turns::Turns,
 };
 pub use self::{
     lookup::{Family, Lookup},

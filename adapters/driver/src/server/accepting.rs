@@ -16,16 +16,16 @@ use super::{
     log,
     serving::{Phase, Serving},
 };
-use crate::{runtime::Turns, socket::Socket};
+use crate::{runtime::Budget, socket::Socket};
 
-/// How long accepting pauses after an error that does not go away by itself, such as too many open
-/// files: short enough to go unnoticed if it was the only one, and twice as long after each.
+/// How long accepting pauses after an accept error of the process, such as too many open files: short
+/// enough to go unnoticed if it was the only one, and twice as long after each further one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long it pauses at the most: as long as asyncio.
+/// The longest pause: as in asyncio.
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// The accepting task. When it ends, even because its runtime does, nobody listens any more.
+/// The accepting task. When it ends, even because its runtime does, the server is closed.
 pub(crate) struct Accepting(Arc<Serving>);
 
 impl Accepting {
@@ -35,12 +35,12 @@ impl Accepting {
 
     pub(crate) async fn run(self) {
         let serving = &self.0;
-        let mut turns = Turns::default();
+        let mut budget = Budget::default();
         let mut next = 0;
         let mut pause = ACCEPT_PAUSE;
         loop {
             // Handlers must run, however fast connections come in.
-            poll_fn(|cx| turns.poll_take(cx)).await;
+            poll_fn(|cx| budget.poll_proceed(cx)).await;
             match poll_fn(|cx| serving.poll_accept(&mut next, cx)).await {
                 None => return,
                 Some(Ok(socket)) => {
@@ -48,12 +48,12 @@ impl Accepting {
                     serving.serve(socket);
                 }
                 Some(Err(error)) if is_of_one_connection(&error) => {}
-                // What is short, as files are, may be enough then.
+                // The sockets that lingered have freed descriptors, which may have been short.
                 Some(Err(_)) if serving.places.give_up_all() => {}
                 Some(Err(error)) => {
                     if pause == ACCEPT_PAUSE {
                         log::accept_error(&error);
-                        serving.tell(|| (serving.config.on_accept_error)(&error));
+                        serving.report(|| (serving.config.on_accept_error)(&error));
                     }
                     let closed = pin!(serving.closed());
                     select(closed, serving.runtime.sleep(pause)).await;
@@ -72,7 +72,7 @@ impl Drop for Accepting {
 }
 
 impl Serving {
-    /// The next connection of any listener, beginning with `next`, so that none comes short. `None`
+    /// The next connection of any listener, beginning with `next`, so that none starves. `None`
     /// when the server is closed.
     fn poll_accept(
         &self,

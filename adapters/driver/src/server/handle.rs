@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use super::{
     serving::{Config, Serving},
-    shutdown::{Shutdown, Shutting},
+    shutdown::{Shutdown, ShutdownMode},
 };
 use crate::{
     connection::Connection,
@@ -207,13 +207,13 @@ impl Server {
     ///
     /// See [`Shutdown`].
     pub async fn shutdown(&self) -> Shutdown {
-        self.serving.shutdown(Shutting::Down).await
+        self.serving.shutdown(ShutdownMode::Graceful).await
     }
 
     /// As [`shutdown`](Self::shutdown), but without mercy: stops accepting, resets each connection,
     /// and cancels handlers that have not ended in time.
     pub(crate) async fn abort(&self) -> Shutdown {
-        self.serving.shutdown(Shutting::Aborted).await
+        self.serving.shutdown(ShutdownMode::Immediate).await
     }
 }
 

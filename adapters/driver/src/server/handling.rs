@@ -1,4 +1,4 @@
-//! A client of a server, from its being accepted until its connection is closed.
+//! The task of a client, from the accept until its connection is closed.
 
 use std::{
     future::poll_fn,
@@ -41,7 +41,7 @@ pub(crate) struct Client {
 impl Serving {
     /// Runs the handler for a connection that was accepted.
     pub(crate) fn serve(self: &Arc<Self>, socket: Box<dyn Socket>) {
-        // Where this fails the peer has left already, and the handler will find out.
+        // If this fails, the peer has left already: the handler gets the error.
         if let Some(system) = socket.system_socket() {
             let _ = os::configure(&*system, &self.config.sockets);
         }
@@ -56,15 +56,15 @@ impl Serving {
             connection,
             idle,
         } = opened;
-        // Who comes in while the server is closed has come too late.
-        let Some(running) = Running::new(self.clone(), connection) else {
+        // Accepted while the server was closing: too late.
+        let Some(task) = ClientTask::new(self.clone(), connection) else {
             return;
         };
         let handler = match self.config.tls.clone() {
             None => (self.config.handler)(reader, writer),
             Some(handshake) => Box::pin(self.clone().handle_over_tls(handshake, reader, writer)),
         };
-        self.runtime.spawn(Box::pin(running.handle(handler, idle)));
+        self.runtime.spawn(Box::pin(task.handle(handler, idle)));
     }
 
     async fn handle_over_tls(
@@ -77,21 +77,21 @@ impl Serving {
         if let Err(error) = begun {
             log::handshake_error(&error);
             let peer_addr = writer.extra_info().peer_addr.as_ref();
-            self.tell(|| (self.config.on_handshake_error)(peer_addr, &error));
+            self.report(|| (self.config.on_handshake_error)(peer_addr, &error));
             return Ok(());
         }
         (self.config.handler)(reader, writer).await
     }
 }
 
-/// A connection that is counted, until this is dropped, even by a runtime that shuts down.
-struct Running {
+/// The task of a client. Its connection is counted until this is dropped, even by a runtime that shuts down.
+struct ClientTask {
     serving: Arc<Serving>,
     id: u64,
     client: Arc<Client>,
 }
 
-impl Running {
+impl ClientTask {
     /// `None` if the server is closed.
     fn new(serving: Arc<Serving>, connection: Arc<Connection>) -> Option<Self> {
         let client = Arc::new(Client {
@@ -115,14 +115,14 @@ impl Running {
     }
 
     async fn handle(self, handler: Handling, mut idle: Option<Idle>) {
-        let ended = self.run(handler, &mut idle).await;
+        let outcome = self.run(handler, &mut idle).await;
         let connection = &self.client.connection;
         connection.close();
-        let cause = match ended {
-            Ended::Well => None,
-            Ended::Badly(cause) => Some(cause),
-            Ended::Cancelled => Some(HandlerErrorCause::Cancelled),
-            Ended::Idle(timeout) => Some(HandlerErrorCause::Idle { timeout }),
+        let cause = match outcome {
+            Outcome::Done => None,
+            Outcome::Failed(cause) => Some(cause),
+            Outcome::Cancelled => Some(HandlerErrorCause::Cancelled),
+            Outcome::Idle(timeout) => Some(HandlerErrorCause::Idle { timeout }),
         };
         if let Some(cause) = cause {
             let peer_addr = connection.extra_info().peer_addr.clone();
@@ -131,7 +131,7 @@ impl Running {
                 HandlerErrorCause::Idle { .. } => true,
                 HandlerErrorCause::Cancelled | HandlerErrorCause::Panicked(_) => false,
             };
-            self.serving.report(HandlerError {
+            self.serving.report_handler_error(HandlerError {
                 peer_addr,
                 cause,
                 client_has_left,
@@ -148,32 +148,34 @@ impl Running {
     }
 
     /// Polls the handler until it ends or is cancelled, and drops it.
-    async fn run(&self, handler: Handling, idle: &mut Option<Idle>) -> Ended {
+    async fn run(&self, handler: Handling, idle: &mut Option<Idle>) -> Outcome {
         let mut handler = AssertUnwindSafe(handler).catch_unwind();
         let client = &*self.client;
         poll_fn(|cx| {
             client.task.register(cx.waker());
             if client.cancelled.load(Ordering::Acquire) {
-                return Poll::Ready(Ended::Cancelled);
+                return Poll::Ready(Outcome::Cancelled);
             }
             if let Some(idle) = idle {
                 if idle.poll(&client.connection, cx).is_ready() {
-                    return Poll::Ready(Ended::Idle(idle.timeout()));
+                    return Poll::Ready(Outcome::Idle(idle.timeout()));
                 }
             }
-            // What the handler writes in one go leaves together.
+            // The writes of one poll leave together.
             let _cork = Cork::new(client.connection.clone());
             handler.poll_unpin(cx).map(|ended| match ended {
-                Ok(Ok(())) => Ended::Well,
-                Ok(Err(error)) => Ended::Badly(HandlerErrorCause::Failed(error)),
-                Err(payload) => Ended::Badly(HandlerErrorCause::Panicked(panic_message(&*payload))),
+                Ok(Ok(())) => Outcome::Done,
+                Ok(Err(error)) => Outcome::Failed(HandlerErrorCause::Failed(error)),
+                Err(payload) => {
+                    Outcome::Failed(HandlerErrorCause::Panicked(panic_message(&*payload)))
+                }
             })
         })
         .await
     }
 }
 
-impl Drop for Running {
+impl Drop for ClientTask {
     fn drop(&mut self) {
         let mut state = self.serving.lock();
         let full = state.clients.len() == self.serving.config.max_connections;
@@ -192,28 +194,27 @@ impl Drop for Running {
 }
 
 impl Serving {
-    fn report(&self, error: HandlerError) {
+    fn report_handler_error(&self, error: HandlerError) {
         log::handler_error(&error);
         if let HandlerErrorCause::Panicked(message) = &error.cause {
             self.runtime.caught_panic(message);
         }
-        self.tell(|| (self.config.on_handler_error)(error));
+        self.report(|| (self.config.on_handler_error)(error));
     }
 
-    /// Calls what the program has to say to an error. If that panics, which was printed then, the
-    /// server goes on nevertheless.
-    pub(crate) fn tell(&self, report: impl FnOnce()) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(report)) {
+    /// Calls a hook of the program. If it panics, the server goes on: the runtime has printed the panic.
+    pub(crate) fn report(&self, hook: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(hook)) {
             self.runtime.caught_panic(&panic_message(&*payload));
         }
     }
 }
 
-enum Ended {
-    Well,
-    Badly(HandlerErrorCause),
+enum Outcome {
+    Done,
+    Failed(HandlerErrorCause),
     Cancelled,
-    /// Its connection was, for so long, and it has not ended by itself.
+    /// Its connection was idle for so long, and it had not finished by itself.
     Idle(Duration),
 }
 

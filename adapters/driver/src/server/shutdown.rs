@@ -3,16 +3,16 @@
 use super::serving::Serving;
 use crate::connection::Connection;
 
-/// How a server's shutdown begins.
+/// How a server shuts down.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Shutting {
-    /// Handlers have their time, and so have their streams.
-    Down,
+pub(crate) enum ShutdownMode {
+    /// Handlers may finish, then streams may be flushed, each within the shutdown timeout.
+    Graceful,
     /// Streams are aborted.
-    Aborted,
+    Immediate,
 }
 
-/// How many connections it took which stage to end, when a server was shut down; given by [`Server::shutdown`](crate::Server::shutdown).
+/// How many connections were ended by which stage of a shutdown; returned by [`Server::shutdown`](crate::Server::shutdown).
 ///
 /// ```no_run
 /// # async fn example(server: millpond::Server) {
@@ -25,26 +25,26 @@ pub(crate) enum Shutting {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Shutdown {
-    /// Those that were closed, because their handlers had not ended in time, or what those had
-    /// written was not delivered.
+    /// Those that were closed at the deadline of the first stage: the handler had not finished, or its
+    /// writes were not delivered.
     pub closed: usize,
-    /// Those that had not ended in time even then: their handlers were cancelled, and what was not
-    /// delivered is lost.
+    /// Those that had not ended by the deadline of the second stage: their handlers were cancelled, and
+    /// undelivered bytes are lost.
     pub cancelled: usize,
-    /// Those whose handlers still run, because they never wait.
+    /// Those whose handlers still run, because they never yield.
     pub left: usize,
 }
 
 impl Serving {
-    /// Each stage has its time, and the next one is for those who have not ended within it.
-    pub(crate) async fn shutdown(&self, how: Shutting) -> Shutdown {
+    /// Each stage has a deadline; the next one is for the connections that have not ended by then.
+    pub(crate) async fn shutdown(&self, mode: ShutdownMode) -> Shutdown {
         let mut shutdown = Shutdown::default();
         self.close();
-        match how {
-            Shutting::Aborted => {
+        match mode {
+            ShutdownMode::Immediate => {
                 self.for_each_client(Connection::abort);
             }
-            Shutting::Down => {
+            ShutdownMode::Graceful => {
                 self.for_each_client(|client| client.begin_shutdown(self.config.idle_reads));
                 if self.ended_in_time().await {
                     return shutdown;

@@ -15,7 +15,7 @@ use millpond_core::{TransportError, WriteError};
 
 use super::{options::StreamOptions, reader::StreamReader};
 use crate::{
-    runtime::{self, Inline, Turns},
+    runtime::{self, Budget, Inline},
     socket::{Socket, StreamMode},
     sync::{Mutex, MutexGuard},
 };
@@ -91,8 +91,8 @@ impl StreamOptions {
         let shared = Arc::new(Shared::new(self.limit));
         let outlet = Box::new(Outlet(shared.clone()));
         let (reader, _) = self.open(outlet, Arc::new(Inline)); // nobody listens to a writer
-        let turns = Turns::default();
-        (Feeder { shared, turns }, reader)
+        let budget = Budget::default();
+        (Feeder { shared, budget }, reader)
     }
 }
 
@@ -145,7 +145,7 @@ impl StreamOptions {
 #[doc(alias = "StreamReaderProtocol")]
 pub struct Feeder {
     shared: Arc<Shared>,
-    turns: Turns,
+    budget: Budget,
 }
 
 impl Feeder {
@@ -306,13 +306,13 @@ impl Feeder {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub async fn drain(&mut self) -> Result<(), WriteError> {
-        let Self { shared, turns } = self;
+        let Self { shared, budget } = self;
         // A source that feeds in a loop and is never paused must let others run, too.
-        poll_fn(|cx| turns.poll_take(cx)).await;
+        poll_fn(|cx| budget.poll_proceed(cx)).await;
         poll_fn(|cx| {
             let answer = shared.poll_drained(cx);
             if answer.is_pending() {
-                turns.waited();
+                budget.reset();
             }
             answer
         })

@@ -72,7 +72,7 @@ impl StreamWriter {
     /// ```
     pub fn poll_drain(&mut self, cx: &Context<'_>) -> Poll<Result<(), WriteError>> {
         // A program that writes in a loop and is never paused must let others run, too.
-        ready!(self.turns.poll_take(cx));
+        ready!(self.budget.poll_proceed(cx));
         self.poll_until(cx, |core| match core.is_peer_closed() {
             true => Some(Err(WriteError::PeerClosed)),
             false => (!core.is_paused()).then_some(Ok(())),
@@ -105,7 +105,7 @@ impl StreamWriter {
         self.connection.check_direction()?;
         let flushed = self.connection.poll_flushed(&mut self.ticket, cx);
         if flushed.is_pending() {
-            self.turns.waited();
+            self.budget.reset();
         }
         flushed
     }
@@ -117,7 +117,7 @@ impl StreamWriter {
         cx: &Context<'_>,
         len: usize,
     ) -> Poll<Result<usize, WriteError>> {
-        ready!(self.turns.poll_take(cx));
+        ready!(self.budget.poll_proceed(cx));
         self.poll_until(cx, |core| match core.writable() {
             Err(error) => Some(Err(error)),
             Ok(()) => core.room().map(|room| Ok(room.min(len))),
@@ -159,7 +159,7 @@ impl StreamWriter {
             done(core).map_or(Poll::Pending, Poll::Ready)
         });
         if answer.is_pending() {
-            self.turns.waited();
+            self.budget.reset();
         }
         answer
     }

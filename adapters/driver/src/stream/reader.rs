@@ -13,7 +13,7 @@ use millpond_core::{ReadError, Reader, Request, Separator, Status, TransportErro
 use super::transport::Transport;
 use crate::{
     connection::{Closed, Connection, End, Received, Source, checked, with_scratch},
-    runtime::Turns,
+    runtime::Budget,
     socket::StreamMode,
 };
 
@@ -68,7 +68,7 @@ pub struct StreamReader {
     connection: Arc<Connection>,
     /// Whether the last read brought a large piece.
     burst: bool,
-    turns: Turns,
+    budget: Budget,
 }
 
 /// Reads that own what they return: a copy of up to 1 KiB, or else a part of the block in which it
@@ -482,7 +482,7 @@ impl StreamReader {
             core,
             connection,
             burst: false,
-            turns: Turns::default(),
+            budget: Budget::default(),
         }
     }
 
@@ -694,7 +694,7 @@ impl StreamReader {
 
     /// Gets more from the socket into the core, or its end, or its failure.
     pub(super) fn poll_fill(&mut self, cx: &Context<'_>) -> Poll<()> {
-        ready!(self.turns.poll_take(cx));
+        ready!(self.budget.poll_proceed(cx));
         self.connection.send_held_back();
         let (core, burst) = (&mut self.core, self.burst);
         let received = self.connection.poll_receive(cx, |source, cx| match source {
@@ -731,7 +731,7 @@ impl StreamReader {
 
     /// Waiting may take long, so memory goes back. When the server is shutting down it may be too long.
     fn wait(&mut self) -> Poll<()> {
-        self.turns.waited();
+        self.budget.reset();
         self.burst = false;
         self.core.shrink();
         if self.core.buffered().is_empty() && self.connection.shutdown().ends_idle_reads() {

@@ -8,7 +8,7 @@ use millpond_core::{WriteError, Writer};
 use super::{cork::Cork, transport::Transport};
 use crate::{
     connection::{Closed, Connection, ShutdownRequested, Ticket, WaitList},
-    runtime::Turns,
+    runtime::Budget,
     socket::ExtraInfo,
 };
 
@@ -42,7 +42,7 @@ pub struct StreamWriter {
     pub(super) connection: Arc<Connection>,
     /// The connection's, as it was when TLS began last.
     extra_info: Arc<ExtraInfo>,
-    pub(super) turns: Turns,
+    pub(super) budget: Budget,
     /// That of this writer where it waits, of which there is one wait at a time.
     pub(super) ticket: Ticket,
 }
@@ -487,7 +487,7 @@ impl StreamWriter {
         Self {
             extra_info: connection.extra_info(),
             connection,
-            turns: Turns::default(),
+            budget: Budget::default(),
             ticket: Ticket::default(),
         }
     }

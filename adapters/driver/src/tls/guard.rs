@@ -12,7 +12,7 @@ use bytes::{Buf, Bytes};
 use futures_io::{AsyncRead, AsyncWrite, IoSlice};
 
 use super::{handshake::Progress, waiting::Waiting};
-use crate::{connection::behind, runtime::Turns, socket::Socket};
+use crate::{connection::behind, runtime::Budget, socket::Socket};
 
 /// What futures-rustls moves ciphertext with.
 ///
@@ -25,7 +25,7 @@ pub(super) struct Guard {
     /// What was received before TLS began and belongs to it.
     early: Bytes,
     /// Reads within one poll of the TLS stream, or within the handshake.
-    turns: Turns,
+    budget: Budget,
     stage: Stage,
 }
 
@@ -45,7 +45,7 @@ impl Guard {
         Self {
             socket,
             early,
-            turns: Turns::default(),
+            budget: Budget::default(),
             stage: Stage::Handshake {
                 progress,
                 refused: Vec::new(),
@@ -77,7 +77,7 @@ impl Guard {
 
     /// Another poll of the TLS stream begins, whose reader counts these by himself.
     pub(super) fn begin_poll(&mut self) {
-        self.turns.waited();
+        self.budget.reset();
     }
 
     fn keep_refused(&mut self, bufs: &[IoSlice<'_>], written: &Poll<io::Result<usize>>) {
@@ -110,7 +110,7 @@ impl AsyncRead for Guard {
             Stage::Stream(waiting) if waiting.is_quiet() => Poll::Pending,
             Stage::Stream(waiting) => {
                 let waiting = waiting.clone();
-                ready!(self.turns.poll_take(cx));
+                ready!(self.budget.poll_proceed(cx));
                 waiting.set_quiet(true);
                 let read = read(&*self.socket, cx, buf);
                 if read.is_ready() {
@@ -120,16 +120,16 @@ impl AsyncRead for Guard {
             }
             Stage::Handshake { progress, .. } => {
                 let progress = progress.clone();
-                ready!(self.turns.poll_take(cx));
+                ready!(self.budget.poll_proceed(cx));
                 let read = read(&*self.socket, cx, buf);
                 if let Poll::Ready(Ok(n)) = read {
-                    progress.heard(n);
+                    progress.received(n);
                 }
                 read
             }
         };
         if read.is_pending() {
-            self.turns.waited();
+            self.budget.reset();
         }
         read
     }

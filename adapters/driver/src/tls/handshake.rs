@@ -49,11 +49,11 @@ pub(crate) enum Handshake {
     },
 }
 
-/// How far a handshake has come, for whoever gives it up: why, is told by what has come before.
+/// How far a handshake has come. If it is cancelled, the error depends on this.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    /// The peer has said something.
-    heard: AtomicBool,
+    /// At least one byte has come from the peer.
+    received: AtomicBool,
     /// It has failed, and the alert that says why is on its way.
     failed: Mutex<Option<TransportError>>,
 }
@@ -61,19 +61,19 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new(early: &Bytes) -> Arc<Self> {
         let progress = Self::default();
-        progress.heard(early.len());
+        progress.received(early.len());
         Arc::new(progress)
     }
 
-    pub(crate) fn heard(&self, n: usize) {
+    pub(crate) fn received(&self, n: usize) {
         if n > 0 {
-            self.heard.store(true, Ordering::Relaxed);
+            self.received.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether the peer has not said a byte.
+    /// Whether no byte has come from the peer.
     pub(crate) fn is_silent(&self) -> bool {
-        !self.heard.load(Ordering::Relaxed)
+        !self.received.load(Ordering::Relaxed)
     }
 
     fn fail(&self, error: TransportError) {
@@ -168,7 +168,7 @@ async fn first_record(below: &dyn Socket, early: Bytes, progress: &Progress) -> 
         while !is_worth_a_session(&received) {
             let mut buf = [0; FIRST];
             let n = ready!(guard::read(below, cx, &mut buf))?;
-            progress.heard(n);
+            progress.received(n);
             match n {
                 0 => break,
                 n => received.extend_from_slice(&buf[..n]),

@@ -180,24 +180,24 @@ impl Session {
         if self.ours == Ours::Ended || self.theirs == Theirs::Ended || self.failed.is_some() {
             return false;
         }
-        let mut heard = false;
+        let mut received_some = false;
         self.stream.get_mut().0.begin_poll();
         while self.state().wants_read() {
             let received = match self.poll_receive(cx) {
-                Poll::Pending => return heard,
+                Poll::Pending => return received_some,
                 Poll::Ready(received) => received,
             };
-            heard = true;
+            received_some = true;
             if let Err(error) = received {
                 self.failed = Some(self.explain(error));
-                return heard;
+                return received_some;
             }
         }
         let state = self.io_state();
         if state.is_ok_and(|it| it.peer_has_closed() && it.plaintext_bytes_to_read() == 0) {
             self.theirs = Theirs::Ended;
         }
-        heard
+        received_some
     }
 
     /// Says what an alert means.
