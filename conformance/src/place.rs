@@ -51,7 +51,7 @@ const ENDING_ONE_DIRECTION: &[&str] = &[
     "::a_stream_reads_as_its_reader_does",
     "::a_stream_writes_as_its_writer_does",
     "::close_after_write_eof_ends_the_other_direction_too",
-    "::descriptions_tell_how_a_stream_stands_but_none_of_its_bytes",
+    "::descriptions_show_the_state_of_a_stream_but_none_of_its_bytes",
     "::dropping_the_writer_delivers_everything_and_then_the_end",
     "::nothing_can_be_written_after_abort",
     "::nothing_can_be_written_after_close",

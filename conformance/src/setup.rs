@@ -401,7 +401,7 @@ impl Setup {
     }
 
     /// An address that nobody listens on, and that nobody else gets: it is taken.
-    pub(crate) fn address_of_nobody(&mut self) -> SocketAddr {
+    pub(crate) fn unused_address(&mut self) -> SocketAddr {
         let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
         let bound = self.runtime.bind(&any_port, &ListenOptions::default());
         let bound = bound.unwrap();

@@ -97,7 +97,7 @@ fn answers_of_cpython_may_differ_on_purpose() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said() {
+fn invalid_arguments_are_reported() {
     for (arguments, input, said) in [
         (
             &["replay", "-"][..],

@@ -22,7 +22,7 @@ use millpond_tokio::Tokio;
 const RUN_ON: &str = "MILLPOND_RUN_ON";
 
 /// How long anything may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// What a shell fails with if the network cannot be made as it is needed.
 const NO_NETWORK: i32 = 77;
@@ -61,7 +61,7 @@ fn alone(test: &str, setup: &str) {
             if let Some(status) = child.try_wait().unwrap() {
                 break status;
             }
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > TIME_LIMIT {
                 child.kill().unwrap();
                 child.wait().unwrap();
                 panic!("{test} on {runtime} does not end");
@@ -106,7 +106,7 @@ fn a_program_ends_though_a_name_is_looked_up() {
 #[ignore = "it is part of another test"]
 fn a_program_whose_name_hangs() {
     let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).unwrap();
-    silent.set_read_timeout(Some(PATIENCE)).unwrap();
+    silent.set_read_timeout(Some(TIME_LIMIT)).unwrap();
     run(async |runtime: Arc<dyn Runtime>| {
         let opening = open_connection(runtime, ("slow.example", 80));
         let error = opening

@@ -33,7 +33,7 @@ const KEPT: i64 = 8 * 1024;
 const GROWTH: i64 = 768 * 1024;
 
 /// How long the other ends may take to go, on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -108,7 +108,7 @@ async fn settle(runtime: &Arc<dyn Runtime>, server: &Server, files: usize) {
     let mut pause = Duration::from_millis(1);
     while !format!("{server:?}").contains("clients: 0") || open_files() > files {
         assert!(
-            pause < PATIENCE,
+            pause < TIME_LIMIT,
             "{} files are open, and {files} were",
             open_files()
         );

@@ -95,7 +95,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_the_number_of_the_line() {
+fn an_error_has_the_number_of_its_line() {
     let head = r#"{"trace":1,"limit":3}"#;
     for (text, said) in [
         ("", "line 1: expected one trace, found 0"),

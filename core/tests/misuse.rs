@@ -188,7 +188,7 @@ fn consuming_too_much_removes_nothing() {
 }
 
 #[test]
-fn every_read_error_says_what_happened() {
+fn every_read_error_has_a_text() {
     let incomplete = |expected| ReadError::Incomplete {
         partial: Bytes::from_static(b"abc"),
         expected,
@@ -224,7 +224,7 @@ fn every_read_error_says_what_happened() {
 }
 
 #[test]
-fn every_write_error_says_what_happened() {
+fn every_write_error_has_a_text() {
     let texts = [
         (
             WriteError::CapExceeded { cap: 10 },
@@ -279,7 +279,7 @@ fn chain(error: &dyn Error) -> Vec<String> {
 }
 
 #[test]
-fn a_cause_is_in_the_text_and_the_chain_goes_on_behind_it() {
+fn the_text_has_the_cause_and_source_has_the_next_one() {
     let inner = [std::fmt::Error.to_string()];
     let error = TransportError::new(Outer(std::fmt::Error));
     assert!(error.get_ref().is::<Outer>());
@@ -564,7 +564,7 @@ fn a_line_that_is_too_long_for_the_stream_leaves_a_clean_end() {
 }
 
 #[test]
-fn a_reader_tells_its_bounds() {
+fn a_reader_has_getters_of_its_bounds() {
     let reader = Reader::with_limit(7);
     assert_eq!((reader.limit(), reader.cap()), (7, None));
     let reader = reader.with_cap(9);
@@ -573,7 +573,7 @@ fn a_reader_tells_its_bounds() {
 }
 
 #[test]
-fn a_reader_that_is_shown_tells_how_it_stands() {
+fn a_reader_prints_its_state() {
     let mut reader = Reader::with_limit(2);
     reader.feed(b"abcde");
     let paused = "Reader { buffered: 5, limit: 2, paused: true, end: Open }";
@@ -586,7 +586,7 @@ fn a_reader_that_is_shown_tells_how_it_stands() {
 }
 
 #[test]
-fn a_writer_that_is_shown_tells_how_it_stands() {
+fn a_writer_prints_its_state() {
     let mut writer = Writer::with_watermarks(0, 2);
     writer.write(b"abc").expect("it is open");
     writer.write_eof();
@@ -797,7 +797,7 @@ fn there_is_no_cap_by_default() {
 }
 
 #[test]
-fn an_end_is_told_before_the_cap() {
+fn an_end_is_reported_before_the_cap() {
     let mut writer = Writer::new().with_cap(1);
     writer.close();
     assert_eq!(writer.accepts(2), Err(WriteError::Closed));

@@ -56,7 +56,7 @@ fn a_parser_that_never_has_enough_is_stopped() {
 }
 
 #[test]
-fn a_parser_that_needs_data_behind_the_end_hears_of_the_end() {
+fn a_parser_that_needs_data_behind_the_end_gets_the_end() {
     let mut reader = Reader::new().with_cap(3);
     reader.feed(b"ab");
     reader.feed_eof();

@@ -389,7 +389,7 @@ mod tests {
 
     /// An error of a handler or a runtime is in the text once, and its own cause is not lost.
     #[test]
-    fn a_cause_is_in_the_text_and_the_chain_goes_on_behind_it() {
+    fn the_text_has_the_cause_and_source_has_the_next_one() {
         let chains = |error: &dyn Error, text: &str| {
             assert_eq!(chain(error), [text, &fmt::Error.to_string()]);
         };

@@ -40,7 +40,7 @@ fn starting(world: &World) -> StartServer {
 }
 
 #[test]
-fn accepting_rests_for_longer_after_each_error_and_each_streak_is_reported_once() {
+fn accepting_pauses_for_longer_after_each_error_and_each_streak_is_reported_once() {
     let world = World::default();
     let reports = Arc::new(AtomicUsize::new(0));
     let count = reports.clone();
@@ -141,7 +141,7 @@ fn errors_of_single_connections_without_end_let_others_run() {
 }
 
 #[test]
-fn a_server_that_rests_is_closed_at_once() {
+fn a_server_that_pauses_accepting_is_closed_at_once() {
     let world = World::default();
     let server = world.serve(starting(&world).on_accept_error(|_| {}));
     world.fail(too_many());
@@ -311,7 +311,7 @@ fn a_flood_at_one_address_does_not_starve_another() {
 }
 
 /// A server whose connections end after ten seconds of silence, and what reading failed with.
-fn serve_impatiently(world: &World) -> (Server, Arc<Mutex<Vec<String>>>) {
+fn serve_with_idle_timeout(world: &World) -> (Server, Arc<Mutex<Vec<String>>>) {
     let reports = Arc::new(Mutex::new(Vec::new()));
     let reported = reports.clone();
     let inside = world.clone();
@@ -344,25 +344,25 @@ fn serve_impatiently(world: &World) -> (Server, Arc<Mutex<Vec<String>>>) {
     (world.serve(server), reports)
 }
 
-const TOLD: &str = "the handler for an unknown peer failed: the transport failed: idle timeout: nothing was read or written for 10s";
+const REPORT: &str = "the handler for an unknown peer failed: the transport failed: idle timeout: nothing was read or written for 10s";
 
 #[test]
 fn a_silent_connection_ends_in_its_time_and_no_earlier() {
     let world = World::default();
-    let (_server, reports) = serve_impatiently(&world);
+    let (_server, reports) = serve_with_idle_timeout(&world);
     let peer = world.call();
     world.advance(9_999 * MILLI);
     assert!(!peer.is_released());
     world.advance(MILLI);
     assert!(peer.is_released());
-    assert_eq!(*reports.lock().unwrap(), [TOLD]);
+    assert_eq!(*reports.lock().unwrap(), [REPORT]);
     assert_eq!(world.tasks(), 1);
 }
 
 #[test]
 fn what_comes_in_keeps_a_connection_alive() {
     let world = World::default();
-    let (_server, reports) = serve_impatiently(&world);
+    let (_server, reports) = serve_with_idle_timeout(&world);
     let peer = world.call();
     for _ in 0..20 {
         world.advance(9_000 * MILLI);
@@ -373,7 +373,7 @@ fn what_comes_in_keeps_a_connection_alive() {
     assert!(!peer.is_released());
     world.advance(MILLI);
     assert!(peer.is_released());
-    assert_eq!(*reports.lock().unwrap(), [TOLD]);
+    assert_eq!(*reports.lock().unwrap(), [REPORT]);
     // It does not wake for each byte: a sleep for each time, and one when it was too early.
     assert!(world.slept().len() < 50, "{:?}", world.slept().len());
 }
@@ -381,7 +381,7 @@ fn what_comes_in_keeps_a_connection_alive() {
 #[test]
 fn what_goes_out_keeps_a_connection_alive() {
     let world = World::default();
-    let (_server, reports) = serve_impatiently(&world);
+    let (_server, reports) = serve_with_idle_timeout(&world);
     let peer = world.call();
     peer.send(b"w");
     world.settle();
@@ -390,13 +390,13 @@ fn what_goes_out_keeps_a_connection_alive() {
     assert_eq!(peer.received(), b".....");
     world.advance(MILLI);
     assert!(peer.is_released());
-    assert_eq!(*reports.lock().unwrap(), [TOLD]);
+    assert_eq!(*reports.lock().unwrap(), [REPORT]);
 }
 
 #[test]
 fn a_handler_that_waits_for_something_else_is_cancelled_after_its_connection_was_ended() {
     let world = World::default();
-    let (server, reports) = serve_impatiently(&world);
+    let (server, reports) = serve_with_idle_timeout(&world);
     let peer = world.call();
     peer.send(b"s");
     world.advance(10_000 * MILLI);

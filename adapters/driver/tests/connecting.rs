@@ -140,7 +140,7 @@ fn a_connect_timeout_bounds_the_whole() {
 }
 
 #[test]
-fn what_cannot_be_resolved_says_which_host_and_why() {
+fn a_resolve_error_names_the_host_and_the_cause() {
     for (host, why) in [
         ("no.example", "no such host"),
         ("empty.example", "it has no address"),
@@ -421,7 +421,7 @@ fn addresses_of_several_hosts_count_and_each_once() {
 }
 
 #[test]
-fn interleaving_brings_the_first_family_first_as_often_as_it_is_told() {
+fn interleave_is_the_number_of_first_addresses_of_the_first_family() {
     let v6: Vec<String> = (1..=3).map(|n| format!("[2001:db8::{n}]:80")).collect();
     let given: Vec<&str> = v6.iter().map(|a| &**a).chain([REFUSES, ANSWERS]).collect();
     for (count, order) in [

@@ -23,7 +23,7 @@ fn wire(room: usize) -> (Halves, Stream) {
 
 proptest! {
     #[test]
-    fn what_is_copied_is_what_was_sent_however_often_it_is_given_up(
+    fn a_copy_loses_nothing_however_often_it_is_cancelled(
         data in proptest::collection::vec(any::<u8>(), 0..5_000),
         rooms in (1_usize..700, 1_usize..700),
         patience in 1_usize..9,
@@ -135,7 +135,7 @@ fn a_reset_is_passed_on_as_a_reset_and_never_as_an_end() {
 }
 
 #[test]
-fn a_copy_that_is_given_up_leaves_both_streams_open() {
+fn a_cancelled_copy_leaves_both_streams_open() {
     block_on(async {
         let ((_, mut client), mut left) = wire(100);
         let ((mut server_reader, server), mut right) = wire(100);

@@ -38,7 +38,7 @@ async fn returns(_: StreamReader, _: StreamWriter) -> io::Result<()> {
     Ok(())
 }
 
-async fn says_something(_: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+async fn writes_something(_: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
     Ok(writer.write(b"hello")?)
 }
 
@@ -87,7 +87,7 @@ fn backlog() -> u64 {
 /// A peer that takes nothing of what is left for it.
 fn close_timeout() -> u64 {
     let world = World::default();
-    let _server = world.serve(serving(&world, says_something));
+    let _server = world.serve(serving(&world, writes_something));
     let peer = Peer::default();
     peer.take(0);
     let socket = peer.socket();

@@ -375,7 +375,7 @@ fn shake(connector: TlsConnector, acceptor: TlsAcceptor, name: &str) -> [Option<
 }
 
 /// What a client says if this is all that it hears.
-fn client_hears(said: &[u8], end: bool) -> io::Error {
+fn client_receives(said: &[u8], end: bool) -> io::Error {
     let scene = Scene::new();
     let (mut client, _server) = scene.streams();
     scene.wire.say(Way::ToClient, said);
@@ -439,31 +439,31 @@ fn handshakes_that_fail() {
             "the TLS handshake with example.org (192.0.2.1:443) failed: the peer supports none of the protocols given to alpn (received fatal alert: NoApplicationProtocol)",
         ),
         (
-            client_hears(b"220 ready\r\n", false),
+            client_receives(b"220 ready\r\n", false),
             ErrorKind::InvalidData,
             "Handshake",
             "the TLS handshake with example.org (192.0.2.1:443) failed: the peer does not speak TLS (received corrupt message of type InvalidContentType)",
         ),
         (
-            client_hears(b"\x16", true),
+            client_receives(b"\x16", true),
             ErrorKind::UnexpectedEof,
             "Handshake",
             "the TLS handshake with example.org (192.0.2.1:443) failed: the peer closed the connection during the handshake (tls handshake eof)",
         ),
         (
-            client_hears(b"", true),
+            client_receives(b"", true),
             ErrorKind::UnexpectedEof,
             "NeverBegan",
             "the TLS handshake with example.org (192.0.2.1:443) never began: the peer closed the connection during the handshake (tls handshake eof)",
         ),
         (
-            client_hears(b"\x16", false),
+            client_receives(b"\x16", false),
             ErrorKind::TimedOut,
             "Handshake",
             "the TLS handshake with example.org (192.0.2.1:443) failed: timed out after the handshake_timeout of 1s",
         ),
         (
-            client_hears(b"", false),
+            client_receives(b"", false),
             ErrorKind::TimedOut,
             "NeverBegan",
             "the TLS handshake with example.org (192.0.2.1:443) never began: timed out after the handshake_timeout of 1s",

@@ -545,7 +545,7 @@ fn a_read_of_more_than_the_pause_level_takes_what_it_needs() {
 }
 
 #[test]
-fn a_source_is_told_that_the_reader_is_gone() {
+fn a_feeder_reports_that_the_reader_was_dropped() {
     for ended in [false, true] {
         let (mut feeder, reader) = StreamOptions::new().limit(1).fed();
         feeder.feed(b"nobody wants it").unwrap();
@@ -574,7 +574,7 @@ fn a_source_is_told_that_the_reader_is_gone() {
 }
 
 #[test]
-fn a_reader_that_is_gone_leaves_no_waker_behind() {
+fn a_dropped_reader_leaves_no_waker_behind() {
     let (_feeder, mut reader) = fed();
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(woken.clone());
@@ -584,14 +584,14 @@ fn a_reader_that_is_gone_leaves_no_waker_behind() {
 }
 
 #[test]
-fn a_source_that_feeds_without_being_paused_gives_way() {
+fn a_feeder_that_is_never_paused_yields() {
     let (mut feeder, _reader) = fed();
     let pauses = (0..1000).filter(|_| block_on(poll_once(feeder.drain())).is_none());
     assert_eq!(pauses.count(), 7);
 }
 
 #[test]
-fn a_feeder_tells_its_state_when_printed() {
+fn a_feeder_prints_its_state() {
     let (mut feeder, _reader) = fed();
     feeder.feed(b"abc").unwrap();
     assert_eq!(

@@ -61,7 +61,7 @@ fn each_direction_keeps_it_alive() {
 }
 
 #[test]
-fn a_stream_that_is_closed_aborted_or_dropped_leaves_nobody_who_watches() {
+fn a_stream_that_is_closed_aborted_or_dropped_ends_its_idle_watch() {
     type End = fn(StreamReader, StreamWriter);
     let ends: [End; 3] = [
         |_reader, mut writer| writer.close(),

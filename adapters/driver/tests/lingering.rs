@@ -43,7 +43,7 @@ fn too_many() -> io::Error {
 }
 
 #[test]
-fn who_lingers_counts_among_the_connections_and_keeps_nobody_out() {
+fn a_lingering_socket_counts_as_a_connection_and_blocks_no_others() {
     let world = World::default();
     let server = world.serve(curt(&world).max_connections(3));
     let mut peers = Vec::new();
@@ -67,7 +67,7 @@ fn who_lingers_counts_among_the_connections_and_keeps_nobody_out() {
 }
 
 #[test]
-fn who_is_served_or_not_closed_yet_gives_up_nothing() {
+fn a_connection_in_use_is_not_evicted() {
     let world = World::default();
     let server = start_server(
         world.runtime(),
@@ -122,7 +122,7 @@ fn a_handler_that_goes_on_behind_its_close_takes_no_second_place() {
 }
 
 #[test]
-fn without_files_all_who_linger_leave_and_accepting_goes_on_at_once() {
+fn without_descriptors_lingering_sockets_close_and_accepting_goes_on() {
     let world = World::default();
     let reports = Arc::new(AtomicUsize::new(0));
     let count = reports.clone();
@@ -206,7 +206,7 @@ fn any_stream_lingers_for_its_time_and_no_longer() {
 }
 
 #[test]
-fn a_runtime_that_ends_takes_along_who_lingers() {
+fn a_runtime_that_ends_closes_lingering_sockets() {
     let world = World::default();
     let server = world.serve(curt(&world).max_connections(2));
     let peers = [call(&world), call(&world)];

@@ -130,7 +130,7 @@ async fn assert_cannot_be_read(reader: &mut StreamReader) {
 }
 
 #[test]
-fn every_read_of_a_write_only_stream_says_so_before_and_after_its_end() {
+fn every_read_of_a_write_only_stream_fails_before_and_after_its_end() {
     let (test, mut stream) = Test::open(StreamMode::Write);
     assert_eq!(block_on(stream.read(1)), Err(ReadError::WriteOnly));
     let (mut reader, mut writer) = stream.into_split();
@@ -161,7 +161,7 @@ fn a_cap_does_not_hide_that_a_stream_is_write_only() {
 }
 
 #[test]
-fn every_write_of_a_read_only_stream_says_so_before_and_after_its_end() {
+fn every_write_of_a_read_only_stream_fails_before_and_after_its_end() {
     let (test, mut stream) = Test::open(StreamMode::Read);
     let no = WriteError::ReadOnly;
     block_on(async {
@@ -206,7 +206,7 @@ fn both_kinds_can_be_closed_and_aborted() {
 }
 
 #[test]
-fn a_read_only_stream_that_is_closed_wakes_whoever_reads() {
+fn a_read_only_stream_that_is_closed_wakes_its_reader() {
     for abort in [false, true] {
         let (_test, stream) = Test::open(StreamMode::Read);
         let transport = stream.transport();

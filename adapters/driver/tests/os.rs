@@ -265,7 +265,7 @@ fn a_protocol_that_is_none_is_refused() {
 }
 
 #[test]
-fn nobody_there_is_told_at_once_or_by_connected() {
+fn a_refused_connection_is_reported_at_once_or_by_connected() {
     // Bound and nothing more, so that nobody else gets the port.
     let nobody = bind(&any_port(), &ListenOptions::default()).unwrap();
     let address = nobody.local_addr().unwrap();
@@ -325,7 +325,7 @@ fn a_port_is_taken_as_soon_as_it_is_listened_on() {
 
 #[cfg(unix)]
 #[test]
-fn a_port_is_shared_by_all_who_say_so() {
+fn a_port_is_shared_by_servers_with_reuse_port() {
     let mut options = ListenOptions::default();
     options.reuse_port = true;
     let first = bind(&any_port(), &options).unwrap().listen(10).unwrap();
@@ -408,7 +408,7 @@ fn a_family_leaves_out_the_other_one() {
 
 #[cfg(unix)]
 #[test]
-fn flags_reach_the_resolver_and_its_error_is_told() {
+fn flags_reach_the_resolver_and_its_error_is_reported() {
     let mut lookup = Lookup::new(Some("localhost"), 80);
     lookup.flags = libc::AI_NUMERICHOST;
     let error = resolve(&lookup).unwrap_err();

@@ -64,7 +64,7 @@ fn a_runtime_that_knows_no_pipes_has_threads_for_them() {
 
 /// It may be a pager.
 #[test]
-fn whoever_reads_a_pipe_may_take_any_time() {
+fn a_pipe_may_be_read_at_any_pace() {
     const LEN: usize = 1024 * 1024;
     let mut child = Command::new("sh")
         .args(["-c", "sleep 0.2; cat"])

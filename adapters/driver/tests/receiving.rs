@@ -170,7 +170,7 @@ fn an_end_that_came_before_a_close_is_the_end_and_a_reset_is_one() {
 }
 
 #[test]
-fn nothing_is_read_for_a_reader_that_is_gone_nor_after_an_abort() {
+fn nothing_is_read_for_a_dropped_reader_nor_after_an_abort() {
     let wire = Wire::default();
     let (reader, mut writer) = wire.open(&StreamOptions::new());
     wire.put(b"unread");
@@ -206,7 +206,7 @@ fn the_read_side_of_a_socket_only_ever_sees_one_waker() {
 
 /// Whoever polls last, looks only, or is dropped takes nothing from the others.
 #[test]
-fn each_who_waits_is_woken_whatever_the_others_do() {
+fn each_waiting_task_is_woken_whatever_the_others_do() {
     for others in 0..16_u8 {
         let wire = Wire::default();
         let (mut reader, writer) = wire.open(&StreamOptions::new());
@@ -242,7 +242,7 @@ fn each_who_waits_is_woken_whatever_the_others_do() {
 
 /// So that nobody depends on the socket's waking.
 #[test]
-fn whoever_comes_upon_something_wakes_the_others() {
+fn a_task_that_meets_the_end_wakes_the_others() {
     for is_reset in [false, true] {
         let wire = Wire::default();
         let (mut reader, writer) = wire.open(&StreamOptions::new());
@@ -380,7 +380,7 @@ fn a_stream_that_cannot_be_read_says_so() {
 
 /// As many interleavings as two threads make of it.
 #[test]
-fn a_reader_and_those_who_wait_for_the_end_lose_nothing_on_different_threads() {
+fn a_reader_and_closed_on_different_threads_lose_nothing() {
     for round in 0..200_usize {
         let ((mut reader, writer), (_far_reader, mut far_writer)) =
             StreamOptions::new().limit(16).pair(1 + round % 7);
@@ -460,7 +460,7 @@ fn a_connection_does_not_linger_for_a_peer_that_is_known_to_have_ended() {
 }
 
 #[test]
-fn a_feeder_sees_no_more_taken_than_the_limit_by_who_only_looks() {
+fn closed_takes_no_more_than_the_limit_from_a_feeder() {
     let (mut feeder, reader) = StreamOptions::new().limit(10).fed();
     feeder.feed(&[0; 100]).unwrap();
     for _ in 0..3 {
@@ -470,7 +470,7 @@ fn a_feeder_sees_no_more_taken_than_the_limit_by_who_only_looks() {
 }
 
 #[test]
-fn a_pair_tells_of_the_peers_end_and_reset() {
+fn a_pair_reports_the_peers_end_and_reset() {
     let ((reader, writer), (far_reader, mut far_writer)) = pair();
     assert!(!reader.at_eof() && !writer.is_closing());
     far_writer.write_eof().unwrap();

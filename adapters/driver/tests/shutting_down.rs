@@ -152,7 +152,7 @@ fn each_kind_of_handler_is_ended_by_its_stage_and_no_later() {
 }
 
 #[test]
-fn a_handler_hears_of_a_shutdown_and_ends_by_itself() {
+fn a_handler_sees_a_shutdown_and_finishes_by_itself() {
     let world = World::default();
     let (server, _) = serve(&world);
     let peer = call(&world, b"attentive\n");
@@ -161,7 +161,7 @@ fn a_handler_hears_of_a_shutdown_and_ends_by_itself() {
 }
 
 #[test]
-fn who_waits_for_a_shutdown_is_woken_when_the_stream_is_gone_instead() {
+fn a_wait_for_a_shutdown_is_woken_when_the_stream_is_closed_instead() {
     let ((reader, writer), _peer) = millpond::pair();
     let mut requested = pin!(writer.transport().shutdown_requested());
     let alarm = Arc::new(Alarm::default());
@@ -305,7 +305,7 @@ fn a_shutdown_that_may_take_no_time_cancels_at_once() {
 }
 
 #[test]
-fn who_comes_in_while_the_server_is_closed_is_not_served() {
+fn a_client_accepted_while_the_server_closes_is_not_served() {
     let world = World::default();
     let served = Arc::new(Mutex::new(0));
     let count = served.clone();
@@ -329,7 +329,7 @@ fn who_comes_in_while_the_server_is_closed_is_not_served() {
 }
 
 #[test]
-fn a_server_has_ended_only_when_nobody_accepts_any_more() {
+fn a_server_has_ended_only_when_its_accepting_task_has() {
     let world = World::default();
     let (server, _) = serve(&world);
     server.close();
@@ -362,7 +362,7 @@ fn a_runtime_that_ends_closes_its_servers() {
 }
 
 #[test]
-fn nothing_is_kept_of_those_who_have_given_up_waiting_for_the_end() {
+fn a_cancelled_wait_for_the_end_leaves_no_waker() {
     let world = World::default();
     let (server, _) = serve(&world);
     let _peer = call(&world, b"stubborn\n");

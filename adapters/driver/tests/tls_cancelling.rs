@@ -163,7 +163,7 @@ fn assert_over(case: &str, scene: &Scene, victim: &mut Stream, how: How, polls: 
 }
 
 #[test]
-fn an_upgrade_that_is_given_up_at_any_poll_ends_the_stream() {
+fn an_upgrade_that_is_cancelled_at_any_poll_ends_the_stream() {
     let mut cases = 0;
     for version in VERSIONS {
         for speaks in WAYS {

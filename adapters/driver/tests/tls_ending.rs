@@ -19,7 +19,7 @@ use support::tls::{
 };
 
 #[test]
-fn one_direction_ends_alone_with_tls_1_3_between_those_who_know_each_other() {
+fn one_direction_ends_alone_with_tls_1_3_if_both_sides_allow_it() {
     let scene = Scene::new();
     let (mut client, mut server) = scene.secured_with(&half_closing(Version::Tls13));
     assert!(client.can_write_eof() && server.can_write_eof());
@@ -110,7 +110,7 @@ fn the_peers_end_is_that_of_both_directions() {
 }
 
 #[test]
-fn what_is_queued_when_the_peer_ends_leaves_before_the_goodbye() {
+fn what_is_queued_when_the_peer_ends_is_sent_before_close_notify() {
     for version in VERSIONS {
         let scene = Scene::new();
         let (mut client, mut raw, _server) = against_raw(&scene, version);
@@ -192,7 +192,7 @@ fn a_cut_fails_a_close_that_has_something_to_deliver() {
 
 /// What the socket below keeps back is flushed by nobody but TLS.
 #[test]
-fn the_goodbye_arrives_through_a_socket_that_keeps_back_what_it_is_given() {
+fn close_notify_arrives_through_a_socket_that_buffers_writes() {
     for version in VERSIONS {
         for pace in [Pace::Free, Pace::Bytewise, Pace::Room(3), Pace::Random(5)] {
             let scene = Scene::new();
@@ -271,7 +271,7 @@ fn a_close_fails_if_what_was_written_cannot_leave() {
 }
 
 #[test]
-fn streams_that_are_closed_or_just_dropped_say_goodbye() {
+fn streams_that_are_closed_or_dropped_send_close_notify() {
     for version in VERSIONS {
         for how in [
             "drop",
@@ -319,7 +319,7 @@ fn streams_that_are_closed_or_just_dropped_say_goodbye() {
 }
 
 #[test]
-fn an_aborted_stream_does_not_say_goodbye() {
+fn an_aborted_stream_sends_no_close_notify() {
     for version in VERSIONS {
         let scene = Scene::new();
         let (mut client, mut server) = scene.secured(version);
@@ -333,7 +333,7 @@ fn an_aborted_stream_does_not_say_goodbye() {
 }
 
 #[test]
-fn what_was_held_back_leaves_before_the_goodbye() {
+fn what_was_held_back_is_sent_before_close_notify() {
     for version in VERSIONS {
         let scene = Scene::new();
         let (mut client, mut server) = scene.secured(version);
@@ -468,7 +468,7 @@ fn both_sides_know_what_was_agreed_on() {
 }
 
 #[test]
-fn descriptions_tell_no_secret() {
+fn descriptions_show_no_secret() {
     let (acceptor, connector) = tls(Version::Tls13);
     let terms =
         "terms: Terms { handshake_timeout: 60s, truncation: Refused, half_close: false }, ..";

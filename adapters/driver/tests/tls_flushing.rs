@@ -75,7 +75,7 @@ fn leaves(version: Version, len: usize, pace: Pace) {
 }
 
 #[test]
-fn new_keys_are_answered_though_nobody_writes() {
+fn new_keys_are_answered_without_a_write() {
     let scene = Scene::new();
     let (mut client, mut raw, _server) = against_raw(&scene, Version::Tls13);
     for _ in 0..3 {
@@ -147,7 +147,7 @@ fn a_flood_of_new_keys_is_answered_once_there_is_room_and_does_not_pile_up() {
 
 /// All of it is one record of which nothing can be read before its end.
 #[test]
-fn a_read_gives_way_while_a_record_comes_in_pieces() {
+fn a_read_yields_while_a_record_comes_in_pieces() {
     let scene = Scene::new();
     let (mut client, mut raw, _server) = against_raw(&scene, Version::Tls13);
     raw.session.writer().write_all(&[b'x'; 10_000]).unwrap();
@@ -236,7 +236,7 @@ fn nothing_follows_the_alert_though_there_is_something_to_be_read() {
 }
 
 #[test]
-fn an_alert_for_what_is_no_tls_leaves_though_nobody_writes() {
+fn an_alert_for_what_is_no_tls_is_sent_without_a_write() {
     for version in VERSIONS {
         let scene = Scene::new();
         let (mut client, _raw, _server) = against_raw(&scene, version);

@@ -362,7 +362,7 @@ fn a_flush_that_waits_is_waited_for() {
 }
 
 #[test]
-fn a_flush_that_never_ends_keeps_nobody_from_giving_up() {
+fn a_flush_that_never_ends_can_be_cancelled() {
     let scene = Scene::new();
     let [client, _server] = scene.wire.ends();
     let mut client = open(

@@ -97,7 +97,7 @@ fn fails(version: Version, pieces: &[&[u8]]) -> TlsError {
 /// That was an endless loop once, elsewhere. It may be waited whether something follows, since anybody
 /// can say that in the clear.
 #[test]
-fn a_goodbye_in_the_middle_of_a_handshake_does_not_spin() {
+fn a_close_notify_in_the_middle_of_a_handshake_does_not_spin() {
     for version in VERSIONS {
         for pieces in [&[&[][..], &warning(0)][..], &[&warning(0)]] {
             let kind = fails(version, pieces).kind();
@@ -146,7 +146,7 @@ fn the_head_of_a_record_that_cannot_be_ends_the_handshake() {
 
 /// That it may take as long as the handshake is no reason to forget it.
 #[test]
-fn why_a_handshake_failed_is_told_though_the_alert_never_leaves() {
+fn why_a_handshake_failed_is_reported_though_the_alert_is_never_sent() {
     for version in VERSIONS {
         let scene = Scene::new();
         let (mut server, _raw, _client) = against_client(&scene, version);

@@ -56,7 +56,7 @@ const ASKS: [(&str, Ask); 8] = [
 ];
 
 #[track_caller]
-fn assert_told(case: &str, answer: Result<(), WriteError>, alert: &str) {
+fn assert_alert(case: &str, answer: Result<(), WriteError>, alert: &str) {
     let Err(WriteError::Transport(error)) = answer else {
         panic!("{case}: {answer:?}");
     };
@@ -75,7 +75,7 @@ fn refuse(raw: &mut Raw) {
 }
 
 #[test]
-fn a_writer_that_never_reads_is_told_of_an_alert_at_any_time() {
+fn a_writer_that_never_reads_gets_an_alert_at_any_time() {
     for version in VERSIONS {
         for (name, ask) in ASKS {
             for written in [0, 1, 10] {
@@ -87,11 +87,11 @@ fn a_writer_that_never_reads_is_told_of_an_alert_at_any_time() {
                     scene.run(writer.write_all(b"before")).unwrap();
                 }
                 refuse(&mut raw);
-                assert_told(&case, scene.run(ask(&mut writer)), "BadRecordMac");
+                assert_alert(&case, scene.run(ask(&mut writer)), "BadRecordMac");
                 // It stays so, for everybody.
                 for (name, ask) in ASKS {
                     let case = format!("{case}, then {name}");
-                    assert_told(&case, scene.run(ask(&mut writer)), "BadRecordMac");
+                    assert_alert(&case, scene.run(ask(&mut writer)), "BadRecordMac");
                 }
                 assert!(writer.is_closing());
                 let read = scene.run(reader.read(1)).unwrap_err();
@@ -117,7 +117,7 @@ fn wanting_certificates() -> ServerConfig {
 
 /// Under TLS 1.3 a client is through with its handshake before the server has seen its certificate.
 #[test]
-fn a_client_without_a_certificate_is_told_so_though_it_only_writes() {
+fn a_client_without_a_certificate_that_only_writes_gets_the_alert() {
     for (name, ask) in ASKS {
         let scene = Scene::new();
         let (mut client, mut raw, _server) =
@@ -126,12 +126,12 @@ fn a_client_without_a_certificate_is_told_so_though_it_only_writes() {
         assert!(raw.try_go_on().is_err());
         raw.speak();
         let (_reader, mut writer) = client.into_split();
-        assert_told(name, scene.run(ask(&mut writer)), "CertificateRequired");
+        assert_alert(name, scene.run(ask(&mut writer)), "CertificateRequired");
     }
 }
 
 #[test]
-fn a_writer_that_waits_for_a_peer_that_takes_nothing_is_told_of_its_alert() {
+fn a_writer_that_waits_for_a_peer_that_reads_nothing_gets_its_alert() {
     for version in VERSIONS {
         for close in [false, true] {
             let scene = Scene::new();
@@ -151,7 +151,7 @@ fn a_writer_that_waits_for_a_peer_that_takes_nothing_is_told_of_its_alert() {
             assert!(poll_on(&scene.world, waiting.as_mut()).is_none());
             refuse(&mut raw);
             let answer = poll_on(&scene.world, waiting).expect("it is woken");
-            assert_told(&format!("{version:?} {close}"), answer, "BadRecordMac");
+            assert_alert(&format!("{version:?} {close}"), answer, "BadRecordMac");
         }
     }
 }
@@ -254,7 +254,7 @@ const ROUNDS: usize = 100;
 
 /// One that waits in vain and one that brings the answer for each message, as without looking.
 #[test]
-fn looking_costs_no_call_when_somebody_reads() {
+fn checking_for_an_alert_costs_no_call_while_a_task_reads() {
     for version in VERSIONS {
         let scene = Scene::new();
         let (mut client, calls, mut server) = counted(&scene, version);
@@ -316,7 +316,7 @@ fn a_reader_that_waits_gets_what_a_writer_has_found() {
 
 /// The goodbye needs no peer that takes it, but that there was none is news.
 #[test]
-fn a_reset_that_the_goodbye_is_told_first_is_one_to_the_reader() {
+fn a_reset_that_close_notify_meets_first_is_one_for_the_reader() {
     let scene = Scene::new();
     let [client, server] = scene.wire.ends();
     let client = OneReset {

@@ -52,7 +52,7 @@ fn refused(side: impl Into<TlsSide>) -> (&'static str, String) {
 
 /// It must not be a server that asks for none.
 #[test]
-fn a_server_that_requires_certificates_by_nobody_does_not_start() {
+fn a_server_that_requires_certificates_without_roots_does_not_start() {
     let (name, reason) = refused(acceptor().require_client_certificate([]));
     assert_eq!(name, "require_client_certificate");
     assert!(reason.contains("root"), "{reason}");
@@ -90,7 +90,7 @@ fn a_handshake_that_may_take_no_time_is_refused() {
 
 /// Neither is lost silently: the one says whom to trust, and so does the other.
 #[test]
-fn what_a_whole_configuration_says_is_not_set_beside_it() {
+fn settings_of_a_whole_configuration_are_not_set_beside_it() {
     let (certificate, key) = identity();
     let chain = vec![certificate.clone()];
     let client = || TlsConnector::from(Arc::new(client_config(Version::Tls13)));

@@ -268,12 +268,12 @@ fn an_end_behind_any_byte_is_no_clean_end_with_tls_1_3() {
 }
 
 #[test]
-fn a_reset_behind_any_byte_is_told_with_tls_1_2() {
+fn a_reset_behind_any_byte_is_reported_with_tls_1_2() {
     sweep_both_ways(Version::Tls12, Cut::Reset);
 }
 
 #[test]
-fn a_reset_behind_any_byte_is_told_with_tls_1_3() {
+fn a_reset_behind_any_byte_is_reported_with_tls_1_3() {
     sweep_both_ways(Version::Tls13, Cut::Reset);
 }
 

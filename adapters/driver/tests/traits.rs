@@ -283,7 +283,7 @@ fn both_halves_of_a_stream_go_by_the_traits_in_one_object() {
 }
 
 #[test]
-fn a_write_that_is_given_up_leaves_no_waker_behind_the_writer() {
+fn a_cancelled_write_leaves_no_waker_behind_the_writer() {
     block_on(async {
         let alarm = Arc::new(support::Alarm::default());
         let waker = Waker::from(alarm.clone());

@@ -218,7 +218,7 @@ fn a_drain_that_waits_is_woken_by_a_failure() {
 }
 
 #[test]
-fn a_failed_write_is_told_at_once_and_for_ever() {
+fn a_failed_write_is_reported_at_once_and_for_ever() {
     let socket = Scripted::new([], [fails(ErrorKind::BrokenPipe)]);
     let (_, mut writer) = socket.open(no_spawning);
     assert_eq!(kind(writer.write(b"hello")), ErrorKind::BrokenPipe);
@@ -293,7 +293,7 @@ fn an_end_before_a_broken_pipe_is_an_end() {
 }
 
 #[test]
-fn a_stream_that_never_waits_gives_way() {
+fn a_stream_that_never_waits_yields() {
     let socket = Scripted::new((0..1000).map(|_| ready(1)), (0..1000).map(|_| ready(1)));
     let (mut reader, mut writer) = socket.open(no_spawning);
     let mut given_way = 0;
@@ -433,7 +433,7 @@ fn what_a_busy_socket_leaves_of_what_a_cork_held_back_is_sent_when_it_can_be() {
 }
 
 #[test]
-fn a_cork_holds_nothing_back_from_whoever_waits() {
+fn a_cork_holds_nothing_back_from_a_task_that_waits() {
     type Wait = fn(&mut StreamReader, &mut StreamWriter);
     let waits: [(&str, Wait); 4] = [
         ("flush", |_, writer| block_on(writer.flush()).unwrap()),
@@ -575,7 +575,7 @@ fn handles_and_what_they_wait_for_can_move_between_threads() {
 }
 
 #[test]
-fn a_stream_whose_halves_are_gone_is_closed_and_given_up_if_the_peer_takes_nothing() {
+fn a_dropped_stream_is_closed_and_abandoned_if_the_peer_reads_nothing() {
     for reader_first in [false, true] {
         let socket = Scripted::new([], []);
         let kept = Kept::default();
@@ -602,7 +602,7 @@ fn a_stream_whose_halves_are_gone_is_closed_and_given_up_if_the_peer_takes_nothi
 }
 
 #[test]
-fn the_end_is_told_once_in_whatever_order_the_halves_go() {
+fn the_end_is_sent_once_in_whatever_order_the_halves_are_dropped() {
     for reader_first in [false, true] {
         let socket = Scripted::new([], []);
         let (reader, writer) = socket.open(no_spawning);
@@ -619,7 +619,7 @@ fn the_end_is_told_once_in_whatever_order_the_halves_go() {
 }
 
 #[test]
-fn waits_that_are_given_up_leave_nothing_behind() {
+fn cancelled_waits_leave_nothing_behind() {
     struct Asked;
     impl Wake for Asked {
         fn wake(self: Arc<Self>) {}
@@ -642,7 +642,7 @@ fn waits_that_are_given_up_leave_nothing_behind() {
 }
 
 #[test]
-fn nothing_is_sent_early_for_a_wait_that_was_given_up() {
+fn nothing_is_sent_early_for_a_cancelled_wait() {
     let ((_reader, mut writer), _peer) = millpond::pair();
     assert!(block_on(poll_once(writer.wait_closed())).is_none());
     let cork = writer.cork();
@@ -741,7 +741,7 @@ fn no_lock_is_held_while_an_error_is_printed() {
 }
 
 #[test]
-fn a_close_of_what_is_gone_already_is_no_failure_and_every_other_is() {
+fn a_close_of_a_dead_connection_succeeds_and_other_errors_fail_it() {
     for error in [
         ErrorKind::NotConnected,
         ErrorKind::BrokenPipe,

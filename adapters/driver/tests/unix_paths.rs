@@ -266,7 +266,7 @@ fn the_path_of_a_socket_that_the_program_gave_is_never_removed() {
 }
 
 #[test]
-fn who_connects_before_it_listens_is_accepted_later() {
+fn a_client_that_connects_before_it_listens_is_accepted_later() {
     let (_directory, path) = place();
     let bound = bind(&path).unwrap();
     assert_eq!(

@@ -16,7 +16,7 @@ use futures_lite::future::block_on;
 use millpond::{StreamOptions, Transport};
 
 /// Far more than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// Uses every stream that it knows when it is woken.
 struct Curious {
@@ -49,7 +49,7 @@ fn ends(test: impl FnOnce() + Send + 'static) {
         test();
         let _ = done.send(());
     });
-    let ended = ended.recv_timeout(PATIENCE);
+    let ended = ended.recv_timeout(TIME_LIMIT);
     assert_ne!(ended, Err(mpsc::RecvTimeoutError::Timeout), "it hangs");
     running.join().unwrap();
 }
@@ -89,7 +89,7 @@ fn a_waker_of_a_pair_may_use_both_streams() {
 }
 
 #[test]
-fn a_waker_of_who_feeds_may_use_the_reader() {
+fn a_waker_of_a_feeder_may_use_the_reader() {
     ends(|| {
         let (mut feeder, mut reader) = StreamOptions::new().limit(2).fed();
         let (woken, waker) = curious([reader.transport()]);

@@ -173,7 +173,7 @@ fn a_server_with_idle_clients_shuts_down_at_once() {
 
 /// gh-118950: writes to a connection that is gone succeed for ever.
 #[test]
-fn writing_to_who_is_gone_fails() {
+fn writing_to_a_closed_peer_fails() {
     rough(|sim| {
         sim.run(async {
             let ((_reader, mut writer), peer) = world().connection(&StreamOptions::new());

@@ -55,23 +55,23 @@ fn talk(place: Place, faults: u32) -> u64 {
 }
 
 #[test]
-fn streams_hear_everything() {
+fn streams_receive_everything() {
     assert_eq!(talk(Place::Streams, 0), worlds());
 }
 
 #[test]
-fn a_client_and_a_server_hear_everything() {
+fn a_client_and_a_server_receive_everything() {
     assert_eq!(talk(Place::Server, 0), worlds());
 }
 
 #[test]
-fn streams_hear_the_beginning_before_a_fault() {
+fn streams_receive_a_prefix_before_a_fault() {
     let complete = talk(Place::Streams, 1);
     assert!(complete < worlds() * 3 / 4, "{complete}");
 }
 
 #[test]
-fn a_client_and_a_server_hear_the_beginning_before_a_fault() {
+fn a_client_and_a_server_receive_a_prefix_before_a_fault() {
     let complete = talk(Place::Server, 1);
     assert!(complete < worlds() * 3 / 4, "{complete}");
 }

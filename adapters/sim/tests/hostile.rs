@@ -172,7 +172,7 @@ async fn ask_honestly(clients: &Clients, server: &Server, over: &AtomicBool) -> 
     let (mut count, mut longest) = (0, Duration::ZERO);
     while !over.load(Ordering::Acquire) {
         let began = world().elapsed();
-        clients.ask_and_hear(b"hello\n", b"hello\n").await;
+        clients.ask_and_receive(b"hello\n", b"hello\n").await;
         let took = world().elapsed() - began;
         assert!(took < HONEST, "an honest client was served after {took:?}");
         let (served, lingering) = busy(server);
@@ -204,7 +204,7 @@ impl Clients {
         stream
     }
 
-    async fn ask_and_hear(&self, request: &[u8], answer: &[u8]) -> Stream {
+    async fn ask_and_receive(&self, request: &[u8], answer: &[u8]) -> Stream {
         let mut stream = self.ask(request).await;
         assert_eq!(stream.read_exactly(answer.len()).await.unwrap(), answer);
         stream
@@ -246,19 +246,19 @@ impl Clients {
 /// While its handler runs.
 impl Clients {
     async fn silent_in_the_handler(self) {
-        until_the_end(self.ask_and_hear(b"wait\n", b"well?\n").await).await;
+        until_the_end(self.ask_and_receive(b"wait\n", b"well?\n").await).await;
     }
 
     async fn dripping_in_the_handler(self) {
-        drip(self.ask_and_hear(b"wait\n", b"well?\n").await).await;
+        drip(self.ask_and_receive(b"wait\n", b"well?\n").await).await;
     }
 
     async fn half_closed_in_the_handler(self) {
-        half_close(self.ask_and_hear(b"wait\n", b"well?\n").await).await;
+        half_close(self.ask_and_receive(b"wait\n", b"well?\n").await).await;
     }
 
     async fn reset_in_the_handler(self) {
-        self.ask_and_hear(b"wait\n", b"well?\n").await.abort();
+        self.ask_and_receive(b"wait\n", b"well?\n").await.abort();
     }
 
     async fn never_reading_in_the_handler(self) {
@@ -275,11 +275,11 @@ impl Clients {
     }
 
     async fn silent_behind_the_handler(self) {
-        stay(self.ask_and_hear(b"hello\n", b"hello\n").await).await;
+        stay(self.ask_and_receive(b"hello\n", b"hello\n").await).await;
     }
 
     async fn dripping_behind_the_handler(self) {
-        drip(self.ask_and_hear(b"hello\n", b"hello\n").await).await;
+        drip(self.ask_and_receive(b"hello\n", b"hello\n").await).await;
     }
 
     async fn half_closed_behind_the_handler(self) {
@@ -287,7 +287,7 @@ impl Clients {
     }
 
     async fn reset_behind_the_handler(self) {
-        self.ask_and_hear(b"hello\n", b"hello\n").await.abort();
+        self.ask_and_receive(b"hello\n", b"hello\n").await.abort();
     }
 }
 

@@ -476,7 +476,7 @@ fn what_is_cancelled_at_any_poll_can_be_asked_again() {
 }
 
 #[test]
-fn a_client_that_is_cancelled_at_any_poll_is_gone() {
+fn a_client_that_is_cancelled_at_any_poll_leaves_no_connection() {
     cancel_at_every_poll(Cancel::Client, |outcome| {
         let server = outcome.server.ended;
         assert!(server == Ended::Not || server.by(&GONE), "{outcome:?}");
@@ -484,7 +484,7 @@ fn a_client_that_is_cancelled_at_any_poll_is_gone() {
 }
 
 #[test]
-fn a_handler_that_is_cancelled_at_any_poll_is_gone() {
+fn a_handler_that_is_cancelled_at_any_poll_leaves_no_connection() {
     cancel_at_every_poll(Cancel::Handler, |outcome| {
         let client = outcome.client.ended;
         assert!(client == Ended::Well || client.by(&GONE), "{outcome:?}");

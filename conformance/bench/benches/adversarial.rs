@@ -54,7 +54,7 @@ fn drip(options: &Options) {
 fn impatient(text: &Text) -> Vec<Row<'static>> {
     let source = {
         let text = text.clone();
-        move || text.source(1).with_rests()
+        move || text.source(1).with_pauses()
     };
     vec![
         Row::new(TOKIO, {

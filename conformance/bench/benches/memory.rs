@@ -106,7 +106,7 @@ pub(crate) struct Source {
 
 impl Source {
     /// Pending after each piece.
-    pub(crate) fn with_rests(mut self) -> Self {
+    pub(crate) fn with_pauses(mut self) -> Self {
         self.rests = true;
         self
     }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// More than anything takes that ends.
-const PATIENCE: Duration = Duration::from_secs(1000);
+const TIME_LIMIT: Duration = Duration::from_secs(1000);
 
 /// Less than a closed connection is waited for.
 const STALL: Duration = Duration::from_secs(10);
@@ -189,7 +189,7 @@ async fn talk(plan: Plan, side: usize, mut reader: StreamReader, mut writer: Str
     let (listening, heard) = async move {
         let mut heard = Heard::default();
         let listening = listen(&mut heard, &mut reader, manners.answers);
-        if timeout(PATIENCE, listening).await.is_err() {
+        if timeout(TIME_LIMIT, listening).await.is_err() {
             heard.end = End::GivenUp;
         }
         heard.left = reader.buffered().len();
@@ -205,7 +205,7 @@ async fn talk(plan: Plan, side: usize, mut reader: StreamReader, mut writer: Str
         speak(&mut spoken, &mut writer, speech, manners.pieces, largest).await;
         finish(&mut spoken, writer, manners.ending).await
     };
-    let (writer, heard) = join(timeout(PATIENCE, speaking), heard).await;
+    let (writer, heard) = join(timeout(TIME_LIMIT, speaking), heard).await;
     if let Ok(Some(mut writer)) = writer {
         // It was kept, so that the other direction could go on.
         writer.close();

@@ -38,7 +38,7 @@ fn a_closed_connection_lingers_until_its_peer_has_ended() {
 }
 
 #[test]
-fn whoever_waits_for_the_peer_to_leave_and_whoever_reads_are_both_woken() {
+fn a_reader_and_a_task_in_closed_are_both_woken() {
     explore(|| {
         let world = World::new();
         let ((mut reader, writer), (_peer_reader, mut peer_writer)) =

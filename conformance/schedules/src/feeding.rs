@@ -18,7 +18,7 @@ fn all_that_is_fed_arrives() {
 }
 
 #[test]
-fn a_feeder_hears_that_its_reader_has_gone() {
+fn a_feeder_sees_that_its_reader_was_dropped() {
     explore(|| {
         let (feeder, mut reader) = StreamOptions::new().limit(1).fed();
         let feeding = thread::spawn(move || block_on(feed(feeder)));
@@ -29,7 +29,7 @@ fn a_feeder_hears_that_its_reader_has_gone() {
 }
 
 #[test]
-fn a_feeder_that_goes_is_heard_of() {
+fn a_reader_sees_that_its_feeder_was_dropped() {
     explore(|| {
         let (mut feeder, mut reader) = millpond::fed();
         let feeding = thread::spawn(move || feeder.feed(b"cut"));

@@ -18,7 +18,7 @@ fn options() -> StreamOptions {
 }
 
 #[test]
-fn the_end_reaches_all_who_wait_for_it_inline() {
+fn the_end_reaches_all_waiting_tasks_inline() {
     explore(|| {
         let (left, right) = options().pair(2);
         all_see_the_end(left, right);
@@ -26,7 +26,7 @@ fn the_end_reaches_all_who_wait_for_it_inline() {
 }
 
 #[test]
-fn the_end_reaches_all_who_wait_for_it_by_tasks() {
+fn the_end_reaches_all_waiting_tasks_by_tasks() {
     explore(|| {
         let world = World::new();
         let (left, right) = world.pair(&options());
@@ -80,7 +80,7 @@ fn a_close_keeps_what_has_come_while_others_read_and_wait() {
 }
 
 #[test]
-fn a_reader_and_those_who_wait_see_a_peer_that_resets() {
+fn a_reader_and_waiting_tasks_see_a_reset() {
     explore(|| {
         let world = World::new();
         let ((mut reader, writer), (peer_reader, mut peer_writer)) = world.pair(&options());

@@ -66,12 +66,12 @@ fn an_abort_from_elsewhere_ends_everything_by_tasks() {
 }
 
 #[test]
-fn waits_that_are_given_up_hold_up_nobody_inline() {
+fn cancelled_waits_do_not_block_others_inline() {
     explore(|| inline(given_up));
 }
 
 #[test]
-fn waits_that_are_given_up_hold_up_nobody_by_tasks() {
+fn cancelled_waits_do_not_block_others_by_tasks() {
     explore(|| in_tasks(given_up));
 }
 

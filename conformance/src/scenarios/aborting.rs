@@ -21,7 +21,7 @@ pub(crate) async fn abort_drops_what_is_queued(mut setup: Setup) {
     data::assert_same(&arrived, &sent[..arrived.len()]);
 }
 
-pub(crate) async fn the_peer_is_told_of_an_abort(mut setup: Setup) {
+pub(crate) async fn the_peer_sees_an_abort(mut setup: Setup) {
     let (mut writer, mut reader) = setup.one_way().await;
     let read = setup.spawn(async move { reader.read(1).await });
     setup.sleep(10).await;

@@ -65,7 +65,7 @@ fn stream_server(setup: &mut Setup) -> StreamServer {
     StreamServer::new(setup.runtime.clone(), &address, echo_stream)
 }
 
-pub(crate) async fn nobody_can_connect_before_the_server_has_started(setup: Setup) {
+pub(crate) async fn a_client_cannot_connect_before_the_server_has_started(setup: Setup) {
     let starting = setup.serve_at("127.0.0.1:0", echo).start_serving(false);
     let server = starting.await.unwrap();
     let address = server.sockets()[0].clone();
@@ -347,7 +347,7 @@ pub(crate) async fn a_flood_never_has_more_handlers_than_may_be(setup: Setup) {
     assert!((1..=4).contains(&most), "{most}");
 }
 
-pub(crate) async fn a_silent_connection_is_reset_and_its_handler_told_why(setup: Setup) {
+pub(crate) async fn a_silent_connection_is_reset_and_its_handler_gets_the_reason(setup: Setup) {
     let (told, mut sentence) = futures_channel::mpsc::unbounded();
     let server = setup
         .serve_at("127.0.0.1:0", echo)
@@ -397,7 +397,7 @@ pub(crate) async fn a_handler_that_waits_elsewhere_does_not_keep_an_idle_connect
     server.wait_closed().await;
 }
 
-pub(crate) async fn silent_clients_that_have_had_their_answer_keep_nobody_out(setup: Setup) {
+pub(crate) async fn silent_clients_that_have_had_their_answer_block_no_others(setup: Setup) {
     let handler = async |_: StreamReader, mut writer: StreamWriter| writer.write(b"bye");
     let server = setup.serve_at("127.0.0.1:0", handler).max_connections(2);
     let server = server.await.unwrap();
@@ -414,7 +414,7 @@ pub(crate) async fn silent_clients_that_have_had_their_answer_keep_nobody_out(se
     server.wait_closed().await;
 }
 
-pub(crate) async fn a_server_that_says_nothing_is_given_up_after_the_idle_timeout(setup: Setup) {
+pub(crate) async fn a_silent_server_is_abandoned_after_the_idle_timeout(setup: Setup) {
     let server = setup.serve_at("127.0.0.1:0", echo).await.unwrap();
     let opening = setup.open(&server.sockets()[0]);
     let timeout = Duration::from_millis(50);

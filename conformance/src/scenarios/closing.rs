@@ -208,7 +208,7 @@ async fn read_until_any_end(setup: &Setup, mut reader: StreamReader) -> Vec<u8> 
     }
 }
 
-pub(crate) async fn a_peer_that_takes_nothing_is_given_up_after_the_close_timeout(
+pub(crate) async fn a_peer_that_reads_nothing_is_abandoned_after_the_close_timeout(
     mut setup: Setup,
 ) {
     if !setup.place.lingers() {

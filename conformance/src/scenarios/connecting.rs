@@ -71,7 +71,7 @@ pub(crate) async fn several_hosts_can_be_connected_to(mut setup: Setup) {
     assert_connects(setup.open((hosts, port))).await;
 
     // One that refuses does no harm.
-    let nobody = setup.address_of_nobody();
+    let nobody = setup.unused_address();
     let refused = setup.open((["127.0.0.1", "127.0.0.1"], nobody.port()));
     match refused.await {
         Err(OpenError::Connect { attempts }) => assert_eq!(attempts.len(), 1, "each once"),
@@ -220,7 +220,7 @@ pub(crate) async fn a_connection_to_itself_is_refused_and_gives_the_port_back(mu
     panic!("no port is given back");
 }
 
-pub(crate) async fn a_local_address_that_cannot_be_is_an_error_that_says_so(mut setup: Setup) {
+pub(crate) async fn an_impossible_local_address_is_in_the_error(mut setup: Setup) {
     let (_server, address) = start(&mut setup).await;
     // Of a reserved block.
     let not_ours = SocketAddr::from(([240, 0, 0, 1], 0));
@@ -312,7 +312,7 @@ async fn assert_alive(setup: &Setup, listeners: &[TcpListener], expected: usize)
     assert_eq!(alive.len(), expected);
 }
 
-pub(crate) async fn a_server_tells_where_it_listens_and_how_it_stands(mut setup: Setup) {
+pub(crate) async fn a_server_prints_its_addresses_and_state(mut setup: Setup) {
     let (server, address) = start(&mut setup).await;
     let text = format!("{server:?}");
     for part in [

@@ -75,7 +75,7 @@ pub(crate) async fn a_paused_writer_is_not_drained_above_the_low_watermark(mut s
     writer.drain().await.unwrap();
 }
 
-pub(crate) async fn whoever_drains_is_woken_at_the_low_watermark(mut setup: Setup) {
+pub(crate) async fn a_drain_is_woken_at_the_low_watermark(mut setup: Setup) {
     let settings = setup.tight();
     let (mut writer, mut reader) = setup.one_way_with(settings).await;
     setup.fill(&mut writer);

@@ -29,7 +29,7 @@ pub(crate) async fn sleeps_go_on_side_by_side(setup: Setup) {
     assert!(setup.runtime.now() - start < Duration::from_secs(60));
 }
 
-pub(crate) async fn what_takes_too_long_can_be_given_up(setup: Setup) {
+pub(crate) async fn a_slow_future_can_be_timed_out(setup: Setup) {
     let brief = Duration::from_millis(10);
     let never = std::future::pending::<()>();
     let given_up = millpond::timeout(&*setup.runtime, brief, never).await;
@@ -39,7 +39,7 @@ pub(crate) async fn what_takes_too_long_can_be_given_up(setup: Setup) {
     done.unwrap();
 }
 
-pub(crate) async fn a_spawned_task_runs_though_nobody_waits_for_it(setup: Setup) {
+pub(crate) async fn a_spawned_task_runs_without_being_awaited(setup: Setup) {
     let (done, finished) = futures_channel::oneshot::channel();
     let runtime = setup.runtime.clone();
     setup.runtime.spawn(Box::pin(async move {
@@ -76,7 +76,7 @@ pub(crate) async fn a_name_resolves_to_addresses_with_the_port(setup: Setup) {
     }
 }
 
-pub(crate) async fn a_listener_tells_its_address_and_accepts(setup: Setup) {
+pub(crate) async fn a_listener_has_an_address_and_accepts(setup: Setup) {
     let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
     let bound = setup.runtime.bind(&any_port, &ListenOptions::default());
     let bound = bound.unwrap();
@@ -92,8 +92,8 @@ pub(crate) async fn a_listener_tells_its_address_and_accepts(setup: Setup) {
     assert_eq!(near.local_addr, far.peer_addr);
 }
 
-pub(crate) async fn an_attempt_to_connect_to_nobody_is_refused(mut setup: Setup) {
-    let address = Address::from(setup.address_of_nobody());
+pub(crate) async fn an_attempt_to_connect_to_an_unused_address_is_refused(mut setup: Setup) {
+    let address = Address::from(setup.unused_address());
     let options = ConnectOptions::default();
     let refused = setup.runtime.connect(&address, &options).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);

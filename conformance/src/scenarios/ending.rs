@@ -38,7 +38,7 @@ pub(crate) async fn an_end_within_exactly_n_bytes_hands_over_what_was_left(mut s
 }
 
 /// Every kind of read, with the end of the stream at every position of what it reads.
-pub(crate) async fn every_read_tells_an_end_at_any_position(mut setup: Setup) {
+pub(crate) async fn every_read_reports_an_end_at_any_position(mut setup: Setup) {
     for ask in Ask::ALL {
         for len in 0..=MESSAGE.len() {
             let data = &MESSAGE[..len];

@@ -134,7 +134,7 @@ pub(crate) async fn a_truncation_can_be_taken_for_the_end(mut setup: Setup) {
     }
 }
 
-pub(crate) async fn a_read_that_waits_is_told_of_a_truncation(mut setup: Setup) {
+pub(crate) async fn a_waiting_read_reports_a_truncation(mut setup: Setup) {
     for accepted in [false, true] {
         let connector = certificates::connector().accept_truncation(accepted);
         let acceptor = certificates::acceptor();
@@ -151,9 +151,7 @@ pub(crate) async fn a_read_that_waits_is_told_of_a_truncation(mut setup: Setup) 
 }
 
 /// Of both versions of TLS, and however the peer ends.
-pub(crate) async fn an_end_that_the_peer_has_said_is_one_though_the_connection_is_cut(
-    mut setup: Setup,
-) {
+pub(crate) async fn a_close_notify_is_an_end_though_the_connection_is_cut(mut setup: Setup) {
     let ends: [fn(Stream) -> Option<Stream>; 3] = [
         |stream| {
             drop(stream);

@@ -112,7 +112,7 @@ fn kind_of_silence(failure: &TlsError) -> ErrorKind {
     failure.kind()
 }
 
-pub(crate) async fn whatever_is_no_handshake_is_reported_and_the_server_goes_on(mut setup: Setup) {
+pub(crate) async fn a_failed_handshake_is_reported_and_the_server_goes_on(mut setup: Setup) {
     let (_server, address, mut failures) = start(&mut setup, certificates::acceptor()).await;
     let mut nonsense = vec![
         b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
@@ -134,7 +134,7 @@ pub(crate) async fn whatever_is_no_handshake_is_reported_and_the_server_goes_on(
 }
 
 /// What it has sent too much must not destroy it.
-pub(crate) async fn a_client_without_tls_is_told_by_an_alert(mut setup: Setup) {
+pub(crate) async fn a_client_without_tls_gets_an_alert(mut setup: Setup) {
     const FATAL_ALERT: &[u8] = b"\x15\x03\x03\x00\x02\x02";
     let (_server, address, mut failures) = start(&mut setup, certificates::acceptor()).await;
     for len in [100, 10_000, 1_000_000] {
@@ -210,7 +210,7 @@ pub(crate) async fn a_server_that_leaves_in_the_handshake_is_an_error(mut setup:
     }
 }
 
-pub(crate) async fn a_stalled_handshake_holds_up_nobody(mut setup: Setup) {
+pub(crate) async fn a_stalled_handshake_does_not_block_other_clients(mut setup: Setup) {
     let (server, address, failures) = start(&mut setup, certificates::acceptor()).await;
     let mut stalled = Vec::new();
     for _ in 0..20 {
@@ -240,7 +240,7 @@ pub(crate) async fn a_stalled_handshake_ends_in_time(mut setup: Setup) {
 }
 
 /// As load balancers and port scanners look at servers.
-pub(crate) async fn a_client_that_says_nothing_has_a_kind_of_its_own(mut setup: Setup) {
+pub(crate) async fn a_client_that_sends_nothing_has_an_error_of_its_own(mut setup: Setup) {
     let tls = certificates::acceptor().handshake_timeout(SHORT);
     let (_server, address, mut failures) = start(&mut setup, tls).await;
     let mut silent = setup.open(address).await.unwrap();
@@ -365,7 +365,7 @@ pub(crate) async fn a_client_waits_for_a_mute_server_no_longer_than_it_may(mut s
     }
 }
 
-pub(crate) async fn opening_can_be_given_up_at_any_await_of_the_handshake(mut setup: Setup) {
+pub(crate) async fn opening_can_be_cancelled_at_any_await_of_the_handshake(mut setup: Setup) {
     let (server, address, _failures) = start(&mut setup, certificates::acceptor()).await;
     let mut times = 1;
     loop {

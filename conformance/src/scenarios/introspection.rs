@@ -4,7 +4,7 @@ use millpond::{Address, ExtraInfo, Info, SystemHandle};
 
 use crate::{place::Place, setup::Setup};
 
-pub(crate) async fn both_sides_and_all_handles_tell_the_same_addresses(mut setup: Setup) {
+pub(crate) async fn both_sides_and_all_handles_have_the_same_addresses(mut setup: Setup) {
     let ((near_reader, near), (_far_reader, far)) = setup.connect().await;
     let (here, there) = (near.extra_info().clone(), far.extra_info());
     assert_eq!(here.peer_addr, there.local_addr);
@@ -78,30 +78,32 @@ pub(crate) async fn a_socket_of_the_system_can_be_reached_until_the_stream_is_cl
 }
 
 #[track_caller]
-fn assert_tells(text: &str, what: &[&str]) {
+fn assert_shows(text: &str, what: &[&str]) {
     for what in what {
         assert!(text.contains(what), "{what} is missing in {text}");
     }
     assert!(!text.contains("secret"), "{text}");
 }
 
-pub(crate) async fn descriptions_tell_how_a_stream_stands_but_none_of_its_bytes(mut setup: Setup) {
+pub(crate) async fn descriptions_show_the_state_of_a_stream_but_none_of_its_bytes(
+    mut setup: Setup,
+) {
     let ((mut reader, mut writer), (mut far_reader, mut far)) = setup.connect().await;
     far.write(b"secret").unwrap();
     reader.peek(6).await.unwrap();
     let text = format!("{reader:?}");
-    assert_tells(&text, &["StreamReader", "buffered: 6", "limit: 65536"]);
+    assert_shows(&text, &["StreamReader", "buffered: 6", "limit: 65536"]);
     if let Some(peer) = &writer.extra_info().peer_addr {
-        assert_tells(&text, &["peer_addr", &peer.to_string(), "local_addr"]);
+        assert_shows(&text, &["peer_addr", &peer.to_string(), "local_addr"]);
     }
     far.write_eof().unwrap();
     reader.read_to_eof().await.unwrap();
-    assert_tells(&format!("{reader:?}"), &["buffered: 0", "Eof"]);
+    assert_shows(&format!("{reader:?}"), &["buffered: 0", "Eof"]);
 
     let cork = writer.cork();
     writer.write(b"secret").unwrap();
-    assert_tells(&format!("{writer:?}"), &["StreamWriter", "queued: 6"]);
-    assert_tells(
+    assert_shows(&format!("{writer:?}"), &["StreamWriter", "queued: 6"]);
+    assert_shows(
         &format!("{:?}", writer.transport()),
         &["Transport", "queued: 6"],
     );
@@ -110,19 +112,19 @@ pub(crate) async fn descriptions_tell_how_a_stream_stands_but_none_of_its_bytes(
     let transport = writer.transport();
     let stream = millpond::Stream::reunite(reader, writer).unwrap();
     let text = format!("{stream:?}");
-    assert_tells(
+    assert_shows(
         &text,
         &["Stream {", "StreamReader", "StreamWriter", "queued: 0"],
     );
     drop(stream);
-    assert_tells(&format!("{transport:?}"), &["Transport"]);
+    assert_shows(&format!("{transport:?}"), &["Transport"]);
 }
 
-pub(crate) async fn descriptions_tell_of_a_failure(mut setup: Setup) {
+pub(crate) async fn descriptions_show_a_failure(mut setup: Setup) {
     let ((mut reader, mut writer), _far) = setup.connect().await;
     writer.abort();
     writer.wait_closed().await.unwrap();
     reader.read(1).await.unwrap_err();
-    assert_tells(&format!("{reader:?}"), &["Failed", "aborted by this side"]);
-    assert_tells(&format!("{writer:?}"), &["queued: 0", "end: Aborted"]);
+    assert_shows(&format!("{reader:?}"), &["Failed", "aborted by this side"]);
+    assert_shows(&format!("{writer:?}"), &["queued: 0", "end: Aborted"]);
 }

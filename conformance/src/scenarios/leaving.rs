@@ -29,7 +29,7 @@ pub(crate) async fn closed_waits_for_the_peers_end_and_takes_nothing(mut setup: 
 }
 
 /// The peer has something unread, so that every kind of socket tells of the reset.
-pub(crate) async fn closed_tells_of_a_reset_and_the_writer_knows(mut setup: Setup) {
+pub(crate) async fn closed_reports_a_reset_and_the_writer_has_it(mut setup: Setup) {
     let ((reader, mut writer), (_far_reader, mut far_writer)) = setup.connect().await;
     writer.write(b"!").unwrap();
     writer.flush().await.unwrap();

@@ -73,7 +73,7 @@ pub(crate) async fn a_line_that_is_too_long_is_skipped_as_a_whole(mut setup: Set
     task.await;
 }
 
-pub(crate) async fn what_is_skipped_of_a_line_is_gone_for_every_read(mut setup: Setup) {
+pub(crate) async fn skipped_bytes_of_a_line_are_gone_for_every_read(mut setup: Setup) {
     let (mut writer, mut reader) = setup.one_way_with(Settings::limit(8)).await;
     writer.write(b"123456789").unwrap();
     assert_eq!(reader.read_line().await, Err(OVERRUN));

@@ -114,7 +114,7 @@ pub(crate) async fn a_server_can_listen_on_several_addresses(setup: Setup) {
 }
 
 pub(crate) async fn a_refusal_names_the_address(mut setup: Setup) {
-    let address = setup.address_of_nobody();
+    let address = setup.unused_address();
     let refused = setup.open(address).await;
     let error = refused.unwrap_err();
     assert!(error.to_string().contains(&address.to_string()), "{error}");
@@ -128,7 +128,7 @@ pub(crate) async fn a_refusal_names_the_address(mut setup: Setup) {
 }
 
 pub(crate) async fn every_address_is_tried_until_one_answers(mut setup: Setup) {
-    let refusing = [setup.address_of_nobody(), setup.address_of_nobody()];
+    let refusing = [setup.unused_address(), setup.unused_address()];
     let (_server, address) = start(&mut setup).await;
     let open = |targets: &[SocketAddr]| setup.open(targets);
     assert_connects(open(&[refusing[0], address, refusing[1]])).await;
@@ -154,7 +154,7 @@ pub(crate) async fn an_unknown_host_is_an_error_that_names_it(setup: Setup) {
 }
 
 pub(crate) async fn options_that_cannot_be_are_refused_before_connecting(mut setup: Setup) {
-    let address = setup.address_of_nobody();
+    let address = setup.unused_address();
     let open = || setup.open(address);
     assert_refused_option(open().limit(0), "limit").await;
     assert_refused_option(open().watermarks(2, 1), "watermarks").await;
@@ -204,7 +204,7 @@ pub(crate) async fn options_reach_the_streams_of_clients(mut setup: Setup) {
     assert!(reader.read_line().await.is_err());
 }
 
-pub(crate) async fn connecting_can_be_given_up_at_any_await(mut setup: Setup) {
+pub(crate) async fn connecting_can_be_cancelled_at_any_await(mut setup: Setup) {
     let (_server, address) = start(&mut setup).await;
     let open = || setup.open(address);
     let mut times = 1;

@@ -224,7 +224,7 @@ pub(crate) async fn what_a_child_is_given_comes_back(setup: Setup) {
     assert!(child.wait().unwrap().success());
 }
 
-pub(crate) async fn a_writer_pauses_when_nobody_reads(mut setup: Setup) {
+pub(crate) async fn a_writer_pauses_when_the_pipe_is_not_read(mut setup: Setup) {
     for kind in Kind::ALL {
         let (mut reader, mut writer) = kind.connect(&mut setup).await;
         let sent = data::bytes(1, PLENTY);
@@ -240,7 +240,7 @@ pub(crate) async fn a_writer_pauses_when_nobody_reads(mut setup: Setup) {
 }
 
 /// Nobody reads ahead: what is not asked for stays in the pipe, and so stops whoever fills it.
-pub(crate) async fn a_producer_is_stopped_when_nobody_asks(mut setup: Setup) {
+pub(crate) async fn a_producer_is_paused_when_no_task_reads(mut setup: Setup) {
     for kind in Kind::ALL {
         let (reader, writer) = kind.ends(&mut setup);
         let mut reader = read_pipe(&setup, reader).await.unwrap();
@@ -293,7 +293,7 @@ pub(crate) async fn each_half_knows_its_direction(mut setup: Setup) {
     }
 }
 
-pub(crate) async fn a_writer_is_told_that_its_reader_is_gone(mut setup: Setup) {
+pub(crate) async fn a_writer_sees_that_its_reader_was_closed(mut setup: Setup) {
     for kind in Kind::ALL {
         let (reader, mut writer) = kind.connect(&mut setup).await;
         writer.write(b"line\n").unwrap();
@@ -305,7 +305,7 @@ pub(crate) async fn a_writer_is_told_that_its_reader_is_gone(mut setup: Setup) {
     }
 }
 
-pub(crate) async fn a_writer_that_waits_is_told_that_its_reader_is_gone(mut setup: Setup) {
+pub(crate) async fn a_waiting_writer_sees_that_its_reader_was_closed(mut setup: Setup) {
     for kind in Kind::ALL {
         let (reader, mut writer) = kind.connect(&mut setup).await;
         writer.write(vec![0; PLENTY]).unwrap();

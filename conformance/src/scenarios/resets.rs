@@ -123,7 +123,7 @@ pub(crate) async fn the_writer_knows_of_a_reset_that_was_read(mut setup: Setup) 
 /// The peer has something unread, so that every kind of socket tells of the reset.
 ///
 /// The system tells it once, to whoever comes first, and then speaks of an end.
-pub(crate) async fn a_reset_is_no_end_though_the_writer_was_told_first(mut setup: Setup) {
+pub(crate) async fn a_reset_that_the_writer_meets_first_is_no_end_for_the_reader(mut setup: Setup) {
     let settings = setup.tight();
     let (mut near, (_far_reader, mut far_writer)) = setup.connect_with(settings).await;
     setup.fill(&mut near.1);

@@ -197,7 +197,7 @@ pub(crate) async fn a_handler_that_panics_is_reported_and_the_others_go_on(mut s
     assert_only_one_suffers(&setup, started, "panicked: it was told to").await;
 }
 
-pub(crate) async fn a_server_that_is_closed_accepts_nobody(mut setup: Setup) {
+pub(crate) async fn a_closed_server_accepts_no_connection(mut setup: Setup) {
     let server = setup.serve(echo).await.unwrap();
     assert!(server.is_serving());
     let address = server.sockets()[0].clone();
@@ -211,7 +211,7 @@ pub(crate) async fn a_server_that_is_closed_accepts_nobody(mut setup: Setup) {
     assert_echoes(&mut client).await;
 }
 
-pub(crate) async fn a_server_that_is_dropped_accepts_nobody(mut setup: Setup) {
+pub(crate) async fn a_dropped_server_accepts_no_connection(mut setup: Setup) {
     let server = setup.serve(echo).await.unwrap();
     let address = server.sockets()[0].clone();
     let mut client = setup.client(&server).await;

@@ -135,7 +135,7 @@ pub(crate) async fn handlers_that_wait_for_a_next_request_are_ended_at_once(mut 
 }
 
 /// Over TLS, it has not begun its handshake.
-pub(crate) async fn a_client_that_has_never_said_anything_is_not_waited_for(mut setup: Setup) {
+pub(crate) async fn a_client_that_has_sent_nothing_is_not_waited_for(mut setup: Setup) {
     let server = serve(&mut setup, SHORT_OF_A_HANDSHAKE).await.unwrap();
     let options = ConnectOptions::default();
     let connecting = setup.runtime.connect(&server.sockets()[0], &options);

@@ -25,7 +25,7 @@ pub(crate) async fn a_peer_that_has_left_is_an_error_and_no_signal(setup: Setup)
         return;
     }
     if env::var_os(ALONE).is_some() {
-        return write_to_those_who_have_left(setup).await;
+        return write_to_closed_peers(setup).await;
     }
     let mut program = Command::new(env::current_exe().unwrap());
     let output = program.arg(setup.name).env(ALONE, "yes").output().unwrap();
@@ -34,7 +34,7 @@ pub(crate) async fn a_peer_that_has_left_is_an_error_and_no_signal(setup: Setup)
     assert!(!said.contains("running 0 tests"), "{said}");
 }
 
-async fn write_to_those_who_have_left(mut setup: Setup) {
+async fn write_to_closed_peers(mut setup: Setup) {
     let raised = Arc::new(AtomicBool::new(false));
     flag::register(SIGPIPE, raised.clone()).unwrap();
     // Otherwise it stays a while, and takes what comes.

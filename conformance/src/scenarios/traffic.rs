@@ -120,7 +120,7 @@ pub(crate) async fn many_streams_work_at_once(mut setup: Setup) {
     join_all(tasks).await;
 }
 
-pub(crate) async fn a_stream_that_never_waits_gives_way(mut setup: Setup) {
+pub(crate) async fn a_stream_that_never_waits_yields(mut setup: Setup) {
     let (mut writer, mut reader) = setup.one_way().await;
     let operations = 20 * TURNS;
     let polls = count_polls(async {
@@ -139,7 +139,7 @@ pub(crate) async fn a_stream_that_never_waits_gives_way(mut setup: Setup) {
     assert!(polls.await > operations / TURNS / 2);
 }
 
-pub(crate) async fn whoever_waits_is_left_in_peace(mut setup: Setup) {
+pub(crate) async fn a_waiting_task_is_not_woken_without_a_reason(mut setup: Setup) {
     let (near, far) = setup.connect_with(setup.tight()).await;
     let ((mut near_reader, mut near_writer), _far) = (near, far);
     setup.fill(&mut near_writer);

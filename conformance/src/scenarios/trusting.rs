@@ -70,7 +70,7 @@ fn assert_needs_a_name<T: std::fmt::Debug>(result: Result<T, OpenError>) {
     }
 }
 
-pub(crate) async fn the_host_is_whose_certificate_is_asked_for(mut setup: Setup) {
+pub(crate) async fn the_host_is_the_name_that_the_certificate_must_have(mut setup: Setup) {
     let (_server, address, _) = start(&mut setup, certificates::acceptor()).await;
     let port = address.port();
     let tls = certificates::connector();
@@ -223,7 +223,7 @@ const WRITINGS: [Writing; 5] = [
 
 /// In TLS 1.3 the client is done before the server has seen its certificate: of what it says then, all
 /// is lost.
-pub(crate) async fn a_client_that_is_refused_is_told_so_though_it_only_writes(mut setup: Setup) {
+pub(crate) async fn a_refused_client_that_only_writes_gets_the_alert(mut setup: Setup) {
     let picky = certificates::acceptor().require_client_certificate([certificates::authority()]);
     let (_server, address, _failures) = start(&mut setup, picky).await;
     for write in WRITINGS {

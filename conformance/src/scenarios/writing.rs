@@ -55,7 +55,7 @@ pub(crate) async fn many_pieces_can_be_written_at_once(mut setup: Setup) {
 }
 
 /// Nobody but the background task can deliver them.
-pub(crate) async fn writes_are_delivered_though_nobody_awaits(mut setup: Setup) {
+pub(crate) async fn writes_are_delivered_without_being_awaited(mut setup: Setup) {
     let (mut writer, mut reader) = setup.one_way().await;
     let sent = data::bytes(4, setup.place.volume());
     for piece in sent.chunks(sent.len() / 100 + 1) {
@@ -178,7 +178,7 @@ pub(crate) async fn a_cork_holds_small_writes_back_until_it_goes(mut setup: Setu
     assert_eq!(reader.read_line().await.unwrap(), "one two three\n");
 }
 
-pub(crate) async fn a_cork_lets_go_of_what_somebody_waits_for(mut setup: Setup) {
+pub(crate) async fn a_cork_releases_what_a_task_waits_for(mut setup: Setup) {
     let ((mut near_reader, mut writer), (mut reader, mut far_writer)) = setup.connect().await;
     let _cork = writer.cork();
     writer.write(b"flushed\n").unwrap();

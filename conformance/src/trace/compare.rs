@@ -82,7 +82,7 @@ pub fn pauses_differ(of_cpython: &Trace, paused: &[bool]) -> Option<usize> {
     let mut cpython = Model::new(of_cpython.limit(), Selection::ALL);
     let mut waits_for_all = false;
     for (index, (line, paused)) in of_cpython.lines().iter().zip(paused).enumerate() {
-        let as_told = tell_the_same(&core.step(line), &cpython.step(line));
+        let as_told = have_the_same_meaning(&core.step(line), &cpython.step(line));
         let reader = core.reader();
         if !as_told || !reader.is_open() || reader.buffered() != cpython.held() {
             return None;
@@ -98,7 +98,7 @@ pub fn pauses_differ(of_cpython: &Trace, paused: &[bool]) -> Option<usize> {
 }
 
 /// Whether these took the same, whatever an overrun says of what could be consumed.
-fn tell_the_same(one: &Line, other: &Line) -> bool {
+fn have_the_same_meaning(one: &Line, other: &Line) -> bool {
     let is_overrun = |line: &Line| matches!(line, Line::Ask(_, Answer::Overrun { .. }));
     let is_statement = |line: &Line| matches!(line, Line::Buffered(_));
     one == other || (is_overrun(one) && is_overrun(other)) || is_statement(one)

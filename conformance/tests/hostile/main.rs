@@ -42,7 +42,7 @@ const HONEST: Duration = Duration::from_secs(3);
 const KEPT: i64 = 8 * 1024;
 
 /// How long the last ones may take to go, on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// They measure times.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -101,7 +101,7 @@ fn settle(server: &mut ServerProcess, before: &Figures) -> Figures {
         if now.counts == before.counts {
             return now;
         }
-        assert!(began.elapsed() < PATIENCE, "{before:?}, and now {now:?}");
+        assert!(began.elapsed() < TIME_LIMIT, "{before:?}, and now {now:?}");
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -333,7 +333,7 @@ async fn s_server_ends_without_a_word(setup: Setup) {
 }
 
 /// Under TLS 1.3 the client is through with its handshake before it is refused, and only writes.
-async fn s_server_refuses_who_has_no_certificate(setup: Setup) {
+async fn s_server_refuses_a_client_without_a_certificate(setup: Setup) {
     let theirs = setup.s_server(&["-Verify", "1", "-CAfile", "ca.pem"]);
     let connecting = millpond::connect(setup.runtime.clone(), ("localhost", theirs.port));
     let connected = connecting.tls(setup.connector()).await;
@@ -411,6 +411,6 @@ tests! {
     s_server_answers_lines,
     s_server_ends_without_a_word,
     s_server_gets_much,
-    s_server_refuses_who_has_no_certificate,
+    s_server_refuses_a_client_without_a_certificate,
     s_server_sends_a_file,
 }

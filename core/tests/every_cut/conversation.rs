@@ -8,7 +8,7 @@ use crate::support::{Answer, Ask, End, Model, poll};
 
 /// How the application behaves while it waits.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Patience {
+pub(crate) enum Retry {
     /// It asks once after every piece.
     Once,
     /// It asks, drops the request, and asks again.
@@ -24,15 +24,15 @@ pub(crate) enum Door {
     Spare,
 }
 
-pub(crate) type Manner = (Patience, Door);
+pub(crate) type Manner = (Retry, Door);
 
 pub(crate) const MANNERS: [Manner; 6] = [
-    (Patience::Once, Door::Feed),
-    (Patience::Again, Door::Spare),
-    (Patience::Once, Door::Spare),
-    (Patience::Again, Door::Feed),
-    (Patience::Distracted, Door::Feed),
-    (Patience::Distracted, Door::Spare),
+    (Retry::Once, Door::Feed),
+    (Retry::Again, Door::Spare),
+    (Retry::Once, Door::Spare),
+    (Retry::Again, Door::Feed),
+    (Retry::Distracted, Door::Feed),
+    (Retry::Distracted, Door::Spare),
 ];
 
 /// The two that reach most, for inputs with many cuts.
@@ -208,9 +208,9 @@ impl<'a> Replay<'a> {
         self.put(ask, expected);
         if can_be_asked_again(ask, expected) {
             match self.manner.0 {
-                Patience::Once => return ask,
-                Patience::Again => {}
-                Patience::Distracted => self.distract(),
+                Retry::Once => return ask,
+                Retry::Again => {}
+                Retry::Distracted => self.distract(),
             }
             self.assert_state(gone);
             self.put(ask, expected);

@@ -17,7 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     UNCAPPED,
-    conversation::{Conversation, Door, Manner, Patience, for_every_cut, for_every_input},
+    conversation::{Conversation, Door, Manner, Retry, for_every_cut, for_every_input},
     support::{Ask, End},
 };
 
@@ -29,8 +29,8 @@ const ALPHABET: [u8; 3] = *b"a\r\n";
 /// What follows the last byte, how it is asked and fed meanwhile, and how many cases that is. Until
 /// the end comes, it is the case in which nothing does, and that needs no other run.
 const ENDS: [(End, Manner, u64); 2] = [
-    (End::Eof, (Patience::Again, Door::Feed), 2),
-    (End::Failed, (Patience::Once, Door::Spare), 1),
+    (End::Eof, (Retry::Again, Door::Feed), 2),
+    (End::Failed, (Retry::Once, Door::Spare), 1),
 ];
 
 /// The longest separator of one needle.

@@ -16,7 +16,7 @@ use super::{LINE_LIMIT, Mail, send, serve};
 const ADDRESS: &str = "localhost:8025";
 
 /// More than any stall takes.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIME_LIMIT: Duration = Duration::from_secs(300);
 
 /// What the server says before TLS.
 const HELLO: &str = "220 localhost ESMTP\r\n";
@@ -78,8 +78,8 @@ fn post_with(sim: Sim) -> (bool, usize) {
     sim.run(async {
         let (tls, mailbox) = start_serving();
         world().sleep(Duration::from_secs(1)).await;
-        let posted = timeout(PATIENCE, post(&tls)).await;
-        world().sleep(PATIENCE).await;
+        let posted = timeout(TIME_LIMIT, post(&tls)).await;
+        world().sleep(TIME_LIMIT).await;
         let delivered = mailbox.lock().unwrap();
         assert!(
             delivered.iter().all(|delivered| *delivered == mail()),
@@ -174,7 +174,7 @@ fn a_client_believes_no_answer_from_before_tls() {
             world().spawn(async { drop(script.play(server).await) });
             let (tls, _) = tls::localhost();
             let mut client = Stream::reunite(reader, writer).unwrap();
-            let failed = timeout(PATIENCE, send(&mut client, &tls, &mail())).await;
+            let failed = timeout(TIME_LIMIT, send(&mut client, &tls, &mail())).await;
             failed.expect("it does not wait").unwrap_err();
         });
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 /// For what takes a moment, on a machine that is busy.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) const RUNTIMES: [&str; 2] = ["tokio", "smol"];
 
@@ -54,14 +54,14 @@ impl Program {
     }
 
     pub(crate) fn line(&self) -> String {
-        self.lines.recv_timeout(PATIENCE).expect("a line")
+        self.lines.recv_timeout(TIME_LIMIT).expect("a line")
     }
 
     /// Its output, when it has ended well.
     pub(crate) fn output(mut self) -> Vec<String> {
         let mut lines = Vec::new();
         loop {
-            match self.lines.recv_timeout(PATIENCE) {
+            match self.lines.recv_timeout(TIME_LIMIT) {
                 Ok(line) => lines.push(line),
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(mpsc::RecvTimeoutError::Timeout) => panic!("it goes on after {lines:#?}"),

@@ -10,7 +10,7 @@ use std::{
 
 use millpond_examples::tls;
 
-use crate::program::{PATIENCE, Program, RUNTIMES, Server};
+use crate::program::{Program, RUNTIMES, Server, TIME_LIMIT};
 
 const SERVER: &str = env!("CARGO_BIN_EXE_smtp_server");
 const CLIENT: &str = env!("CARGO_BIN_EXE_smtp_client");
@@ -22,7 +22,7 @@ fn start(runtime: &str, ca: &Path) -> Server {
 /// A client without TLS. What it asks is sent at once.
 fn ask(address: &str, question: &str) -> String {
     let mut socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(TIME_LIMIT)).unwrap();
     socket.write_all(question.as_bytes()).unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
@@ -94,7 +94,7 @@ fn client_of_a_server_by_hand(runtime: &str) -> (JoinHandle<Output>, TcpStream) 
         move || Command::new(CLIENT).args(args).output().unwrap()
     });
     let (socket, _) = listener.accept().unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(TIME_LIMIT)).unwrap();
     (client, socket)
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::program::{PATIENCE, RUNTIMES, Server};
+use crate::program::{RUNTIMES, Server, TIME_LIMIT};
 
 const MUCH: usize = 16 * 1024 * 1024;
 
@@ -55,8 +55,8 @@ fn start_to(runtime: &str, upstream: SocketAddr, args: &[&str]) -> Server {
 }
 
 fn patient(socket: TcpStream) -> TcpStream {
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    socket.set_write_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(TIME_LIMIT)).unwrap();
+    socket.set_write_timeout(Some(TIME_LIMIT)).unwrap();
     socket
 }
 

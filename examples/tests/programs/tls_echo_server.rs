@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::program::{PATIENCE, RUNTIMES, Server, there_is};
+use crate::program::{RUNTIMES, Server, TIME_LIMIT, there_is};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tls_echo_server");
 
@@ -44,7 +44,7 @@ fn what_it_prints_is_how_to_talk_to_it() {
 }
 
 #[test]
-fn whoever_does_not_speak_tls_is_refused() {
+fn a_client_without_tls_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let ca = directory.path().join("ca.pem");
     for runtime in RUNTIMES {
@@ -52,7 +52,7 @@ fn whoever_does_not_speak_tls_is_refused() {
         let server = Server::start_with(PROGRAM, runtime, &args);
         server.program.line();
         let mut socket = TcpStream::connect(&server.address).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(TIME_LIMIT)).unwrap();
         socket.write_all(b"hello\n").unwrap();
         assert!(server.program.line().starts_with("Refused: "));
         // An alert and the end, but no echo.

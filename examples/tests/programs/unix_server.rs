@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::program::{PATIENCE, Program, RUNTIMES};
+use crate::program::{Program, RUNTIMES, TIME_LIMIT};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_unix_server");
 
@@ -68,7 +68,7 @@ fn shutting_down_ends_idle_clients_and_waits_for_questions() {
         let mut busy = UnixStream::connect(&path).unwrap();
         let mut idle = UnixStream::connect(&path).unwrap();
         for socket in [&mut busy, &mut idle] {
-            socket.set_read_timeout(Some(PATIENCE)).unwrap();
+            socket.set_read_timeout(Some(TIME_LIMIT)).unwrap();
             socket.write_all(b"add 1\n").unwrap();
             socket.read_exact(&mut [0; 2]).unwrap();
         }

@@ -69,12 +69,12 @@ impl Places {
 
     /// Takes places from those who linger, until there are no more than so many, or nobody lingers.
     pub(crate) fn make_room(&self, max: usize) {
-        self.give_up_while(|state| state.taken > max);
+        self.evict_while(|state| state.taken > max);
     }
 
     /// Takes their places from all who linger. Returns whether there were any.
-    pub(crate) fn give_up_all(&self) -> bool {
-        self.give_up_while(|_| true) > 0
+    pub(crate) fn evict_all(&self) -> bool {
+        self.evict_while(|_| true) > 0
     }
 
     fn enter(self: &Arc<Self>, lingerer: &Arc<Lingerer>) -> Entry {
@@ -83,7 +83,7 @@ impl Places {
         state.next += 1;
         state.lingering.insert(number, lingerer.clone());
         drop(state);
-        self.give_up_while(|state| state.lingering.len() > self.max_lingering);
+        self.evict_while(|state| state.lingering.len() > self.max_lingering);
         Entry {
             places: self.clone(),
             number,
@@ -91,7 +91,7 @@ impl Places {
     }
 
     /// The oldest first. Returns how many have given up.
-    fn give_up_while(&self, needed: impl Fn(&State) -> bool) -> usize {
+    fn evict_while(&self, needed: impl Fn(&State) -> bool) -> usize {
         let mut count = 0;
         loop {
             let mut state = self.lock();

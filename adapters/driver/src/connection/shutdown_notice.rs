@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn with_idle_reads_left_alone_only_those_who_ask_hear_of_it() {
+    fn with_idle_reads_left_open_only_shutdown_requested_ends() {
         block_on(async {
             let ((mut reader, writer), _peer) = crate::pair();
             writer.connection().begin_shutdown(IdleReads::Wait);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_gives_up_is_forgotten() {
+    fn a_cancelled_wait_is_forgotten() {
         let ((_reader, writer), _peer) = crate::pair();
         for _ in 0..1_000 {
             assert!(block_on(poll_once(writer.shutdown_requested())).is_none());

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_given_up_at_work_is_not_waited_for_and_its_thread_goes_on() {
+    fn a_cancelled_lookup_is_not_waited_for_and_its_thread_goes_on() {
         let threads = threads(1);
         let (begin, begun) = mpsc::channel();
         let (end, hanging) = work(0, &begin);

@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_lost_its_path_notices() {
+    fn a_lost_path_is_noticed() {
         let directory = tempfile::tempdir().unwrap();
         let [path, aside] = ["socket", "aside"].map(|name| directory.path().join(name));
         assert!(OwnedPath::of_bound(&path, true).unwrap().is_none());
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_stopped_between_binding_and_listening_leaves_the_path_to_whoever_has_it() {
+    fn a_server_stopped_between_bind_and_listen_leaves_the_path_to_its_new_owner() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("socket");
         let slow = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_lost_its_path_before_it_listens_notices() {
+    fn a_path_lost_before_listening_is_noticed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("socket");
         let loser = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_has_given_up_gets_nothing_back_and_leaves_nothing() {
+    fn a_server_that_failed_to_start_leaves_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let [path, aside] = ["socket", "aside"].map(|name| directory.path().join(name));
         drop(UnixListener::bind(&aside).unwrap());

@@ -49,7 +49,7 @@ impl Accepting {
                 }
                 Some(Err(error)) if is_of_one_connection(&error) => {}
                 // The sockets that lingered have freed descriptors, which may have been short.
-                Some(Err(_)) if serving.places.give_up_all() => {}
+                Some(Err(_)) if serving.places.evict_all() => {}
                 Some(Err(error)) => {
                     if pause == ACCEPT_PAUSE {
                         log::accept_error(&error);

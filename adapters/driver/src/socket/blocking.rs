@@ -353,7 +353,7 @@ mod tests {
     use super::*;
 
     /// Far more than anything here takes.
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const TIME_LIMIT: Duration = Duration::from_secs(30);
 
     /// More than a socket holds, with the block that the thread has.
     const PLENTY: usize = 1024 * 1024;
@@ -361,7 +361,7 @@ mod tests {
     /// Sockets block as pipes do, and can be told not to.
     fn pair(direction: Direction) -> (Blocking, UnixStream) {
         let (near, far) = UnixStream::pair().unwrap();
-        far.set_read_timeout(Some(PATIENCE)).unwrap();
+        far.set_read_timeout(Some(TIME_LIMIT)).unwrap();
         let file = File::from(OwnedFd::from(near));
         (Blocking::new(file, direction), far)
     }
@@ -401,7 +401,7 @@ mod tests {
     fn until(mut done: impl FnMut() -> bool) {
         let start = Instant::now();
         while !done() {
-            assert!(start.elapsed() < PATIENCE);
+            assert!(start.elapsed() < TIME_LIMIT);
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_for_a_read_that_was_given_up_is_kept() {
+    fn what_was_read_for_a_cancelled_read_is_kept() {
         let (reader, mut peer) = pair(Direction::In);
         block_on(async {
             assert!(poll_once(read(&reader, 100)).await.is_none());
@@ -635,7 +635,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_waits_to_write_ends_when_nobody_wants_it() {
+    fn a_thread_that_waits_to_write_ends_with_its_pipe() {
         let (writer, _peer, _) = full(true);
         block_on(write(&writer, b"!")).unwrap();
         let desk = Arc::downgrade(&writer.desk);

@@ -12,7 +12,7 @@ use millpond_sim::{Sim, Stream, StreamServer, check, connect, stream_server, tim
 const SEEDS: u64 = 1000;
 
 /// Longer than any conversation takes, unless something stalls.
-const PATIENCE: Duration = Duration::from_secs(600);
+const TIME_LIMIT: Duration = Duration::from_secs(600);
 
 type Talk<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -31,7 +31,7 @@ impl<T: PartialEq + Debug, E: Debug + Send + Sync + 'static> Conversation<T, E> 
         let side = self.server;
         let server = stream_server("127.0.0.1:80", move |stream| async move {
             // A client that stalls, or was cut off, is given up.
-            let _ = timeout(PATIENCE, side(stream)).await;
+            let _ = timeout(TIME_LIMIT, side(stream)).await;
         });
         let server = server.on_handler_error(|error| panic!("{error}"));
         let server = server.on_accept_error(|_| {});
@@ -45,7 +45,7 @@ impl<T: PartialEq + Debug, E: Debug + Send + Sync + 'static> Conversation<T, E> 
             let stream = connect("127.0.0.1:80").await.ok()?;
             (self.client)(stream).await.ok()
         };
-        timeout(PATIENCE, asking).await.ok().flatten()
+        timeout(TIME_LIMIT, asking).await.ok().flatten()
     }
 
     /// Asks a few times while things fail, and once more when nothing does.
