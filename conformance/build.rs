@@ -30,6 +30,7 @@ const KINDS: [(&str, &[&str]); 5] = [
             "streams",
             "introspection",
             "traffic",
+            "traits",
         ],
     ),
     ("servers", &["serving", "shutting_down"]),

@@ -30,5 +30,6 @@ pub(crate) mod starting_tls;
 pub(crate) mod streams;
 pub(crate) mod thread_locals;
 pub(crate) mod traffic;
+pub(crate) mod traits;
 pub(crate) mod trusting;
 pub(crate) mod writing;
