@@ -189,3 +189,28 @@ fn no_more_is_read_than_the_other_side_has_room_for() {
         assert!(left.buffered().len() <= 2 * 64 * 1024);
     });
 }
+
+#[test]
+fn a_copy_that_is_given_up_leaves_no_waker_with_the_streams() {
+    block_on(async {
+        let ((_, mut client), mut left) = wire(100_000);
+        let ((_server_reader, _server), mut right) = wire(100);
+        client.write([0; 50_000]).unwrap();
+        for both in [true, false] {
+            let alarm = std::sync::Arc::new(support::Alarm::default());
+            let waker = std::task::Waker::from(alarm.clone());
+            let mut cx = std::task::Context::from_waker(&waker);
+            if both {
+                let mut copying = std::pin::pin!(copy_bidirectional(&mut left, &mut right));
+                assert!(copying.as_mut().poll(&mut cx).is_pending());
+            } else {
+                let ((from, _), (_, to)) = (left.split(), right.split());
+                let mut copying = std::pin::pin!(copy(from, to));
+                assert!(copying.as_mut().poll(&mut cx).is_pending());
+            }
+            // Here are two, and each reader that has asked its socket keeps the last one that it had.
+            let with_the_writers = std::sync::Arc::strong_count(&alarm) - 2 - 2 * usize::from(both);
+            assert_eq!(with_the_writers, 0, "both ways: {both}");
+        }
+    });
+}

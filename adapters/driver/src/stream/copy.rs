@@ -15,7 +15,7 @@ use std::{
 
 use millpond_core::{ReadError, Request, WriteError};
 
-use super::{Stream, StreamReader, StreamWriter};
+use super::{Stream, StreamReader, StreamWriter, polling::Waiting};
 
 /// Copies what `from` receives to `to`, up to its end, and waits until all of it is with the system.
 /// Returns how many bytes that were. `to` stays open.
@@ -47,9 +47,10 @@ use super::{Stream, StreamReader, StreamWriter};
 #[doc(alias = "copy_buf")]
 pub async fn copy(from: &mut StreamReader, to: &mut StreamWriter) -> Result<u64, CopyError> {
     let mut copied = 0;
+    let to = Waiting(to);
     let done = poll_fn(|cx| {
-        ready!(poll_pieces(cx, from, to, &mut |n| copied += n))?;
-        to.poll_flush(cx).map_err(CopyErrorCause::Write)
+        ready!(poll_pieces(cx, from, to.0, &mut |n| copied += n))?;
+        to.0.poll_flush(cx).map_err(CopyErrorCause::Write)
     });
     let done = done.await;
     done.map(|()| copied)
@@ -125,8 +126,10 @@ impl CopyBidirectional<'_> {
     /// # let (one, mut client) = millpond::pair();
     /// # let (two, server) = millpond::pair();
     /// # let [mut left, mut right] = [one, two].map(|(r, w)| millpond::Stream::reunite(r, w).unwrap());
-    /// # client.1.write(b"hello")?;
-    /// # drop((client, server));
+    /// # client.1.write("hello")?;
+    /// # client.1.write_eof()?;
+    /// # let (_server_reader, mut server) = server;
+    /// # server.write_eof()?;
     /// let copying = millpond::copy_bidirectional(&mut left, &mut right);
     /// let progress = copying.progress();
     /// copying.await?;
@@ -166,6 +169,13 @@ impl Future for CopyBidirectional<'_> {
             let copied = counts.0 + counts.1;
             CopyError { copied, cause }
         }))
+    }
+}
+
+impl Drop for CopyBidirectional<'_> {
+    fn drop(&mut self) {
+        self.left.writer.stop_waiting();
+        self.right.writer.stop_waiting();
     }
 }
 
@@ -254,7 +264,7 @@ impl CopyProgress {
 /// client.write(b"hello")?;
 /// client.write_eof()?;
 /// let error = millpond::copy(&mut from, &mut to).await.unwrap_err();
-/// assert_eq!(error.to_string(), "after 0 bytes were copied, writing failed: the peer is gone");
+/// assert_eq!(error.to_string(), "after 0 bytes were copied, writing failed: the transport failed: broken pipe");
 /// # Ok::<(), std::io::Error>(()) }).unwrap();
 /// ```
 #[derive(Clone, Debug)]

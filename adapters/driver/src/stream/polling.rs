@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 use millpond_core::{ReadError, Request, WriteError, Writer};
 
 use super::{StreamReader, StreamWriter};
+use crate::connection::WaitList;
 
 /// Reading by poll: the whole of [`millpond_core::Reader`], which has the rules. The task that polled last
 /// is the one that is woken.
@@ -142,6 +143,13 @@ impl StreamWriter {
         self.connection.poll_closed(&mut self.ticket, cx)
     }
 
+    /// The caller has given up what it waited for: nobody is woken for it, and a cork holds back again.
+    pub(super) fn stop_waiting(&mut self) {
+        if self.ticket.is_used() {
+            drop(self.connection.leave(&mut self.ticket));
+        }
+    }
+
     /// Waits until `done` has an answer, unless the stream has failed or was aborted.
     pub(super) fn poll_until<T>(
         &mut self,
@@ -162,5 +170,14 @@ impl StreamWriter {
             self.budget.reset();
         }
         answer
+    }
+}
+
+/// A wait of an `async fn`, which leaves nothing behind when it is dropped.
+pub(super) struct Waiting<'a>(pub(super) &'a mut StreamWriter);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.stop_waiting();
     }
 }

@@ -5,9 +5,9 @@ use std::{fmt, future::poll_fn, io::IoSlice, sync::Arc};
 use bytes::Bytes;
 use millpond_core::{WriteError, Writer};
 
-use super::{cork::Cork, transport::Transport};
+use super::{cork::Cork, polling::Waiting, transport::Transport};
 use crate::{
-    connection::{Closed, Connection, ShutdownRequested, Ticket, WaitList},
+    connection::{Closed, Connection, ShutdownRequested, Ticket},
     runtime::Budget,
     socket::ExtraInfo,
 };
@@ -209,7 +209,8 @@ impl StreamWriter {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub async fn drain(&mut self) -> Result<(), WriteError> {
-        poll_fn(|cx| self.poll_drain(cx)).await
+        let waiting = Waiting(self);
+        poll_fn(|cx| waiting.0.poll_drain(cx)).await
     }
 
     /// Waits until everything that was written is with the system, and so outlives this process.
@@ -239,7 +240,8 @@ impl StreamWriter {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub async fn flush(&mut self) -> Result<(), WriteError> {
-        poll_fn(|cx| self.poll_flush(cx)).await
+        let waiting = Waiting(self);
+        poll_fn(|cx| waiting.0.poll_flush(cx)).await
     }
 
     /// How many bytes were written and not yet taken by the transport.
@@ -463,7 +465,8 @@ impl StreamWriter {
     /// See [`StreamWriter`].
     #[doc(alias = "aclose")]
     pub async fn wait_closed(&mut self) -> Result<(), WriteError> {
-        poll_fn(|cx| self.poll_closed(cx)).await
+        let waiting = Waiting(self);
+        poll_fn(|cx| waiting.0.poll_closed(cx)).await
     }
 
     /// Drops what is queued and resets the connection.
@@ -568,9 +571,7 @@ impl fmt::Debug for StreamWriter {
 
 impl Drop for StreamWriter {
     fn drop(&mut self) {
-        if self.ticket.is_used() {
-            drop(self.connection.leave(&mut self.ticket));
-        }
+        self.stop_waiting();
         self.connection.drop_writer();
     }
 }
