@@ -2,7 +2,7 @@
 //!
 //! | guide | for whom |
 //! |---|---|
-//! | [`adapters`] | who has a runtime: an adapter to start from, what it must do, the traps, and what a failure tells |
+//! | [`adapters`] | authors of adapters: an adapter to start from, what it must do, the traps, and what a failure means |
 
 #[doc = include_str!("../docs/adapters.md")]
 pub mod adapters {}

@@ -4,7 +4,7 @@
 //! # Overview
 //!
 //! An adapter implements [`millpond::Runtime`]: how its runtime opens sockets, waits and spawns.
-//! This crate tells whether that is right. Make it a dev-dependency, say in `tests/conformance.rs`
+//! This crate tests whether that is right. Make it a dev-dependency, say in `tests/conformance.rs`
 //! how a future is run on the runtime, and call the macro:
 //!
 //! ```

@@ -126,7 +126,7 @@ impl Place {
             | Self::Tls
             | Self::Tls12
             | Self::TlsMemory => Ending::Reset,
-            // Nothing tells the stream to reset.
+            // futures-io has no reset.
             Self::FuturesIo => Ending::Eof,
             // Socket pairs are unix sockets, and those have no reset.
             Self::Drip | Self::Hesitant | Self::Sock if cfg!(unix) => Ending::Eof,

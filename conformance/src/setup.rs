@@ -444,7 +444,7 @@ impl Setup {
     }
 
     /// Waits until a server has accepted so many connections that are not closed, which only its
-    /// description tells.
+    /// `Debug` output shows.
     pub(crate) async fn until_there_are(&self, clients: usize, server: &(impl fmt::Debug + Sync)) {
         let description = format!("clients: {clients}");
         while !format!("{server:?}").contains(&description) {

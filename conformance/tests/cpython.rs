@@ -315,7 +315,7 @@ fn talk_to_client_of_stream_server<H: Harness>(
 
 type Results = mpsc::UnboundedReceiver<io::Result<()>>;
 
-/// What a handler does: it tells how the conversation went.
+/// What a handler does: it reports how the conversation went.
 fn report(
     conversation: BoxFuture<'static, io::Result<()>>,
     results: &mpsc::UnboundedSender<io::Result<()>>,

@@ -198,7 +198,7 @@ mod streams {
             let (_server, mut reader, mut writer) = open_web_server().await?;
             ask_for_the_page(&mut reader, &mut writer).await?;
             writer.close();
-            // CPython drops what is written and tells it when draining.
+            // CPython drops what is written and reports that when draining.
             assert_eq!(writer.write(b"data"), Err(WriteError::Closed));
             Ok(())
         })

@@ -163,7 +163,7 @@ impl Socket for Checked {
     }
 }
 
-/// Gives what it was told to, in order.
+/// Gives the scripted results, in order.
 struct Script(Mutex<VecDeque<Poll<io::Result<&'static [u8]>>>>);
 
 impl Socket for Script {

@@ -19,8 +19,8 @@ thread_local! {
     static LEFT: Cell<Option<Left>> = const { Cell::new(None) };
 }
 
-/// What is left to be done at the end of a thread, in this order, and who hears whether it has panicked,
-/// which would end the process.
+/// What is left to be done at the end of a thread, in this order, and the channel that reports whether it
+/// has panicked, which would end the process.
 struct Left {
     things: Vec<Box<dyn FnOnce()>>,
     done: mpsc::Sender<thread::Result<()>>,

@@ -1,4 +1,4 @@
-//! Traces: what is written can be read, what is wrong is said, and a replay tells the difference.
+//! Traces: what is written can be read, errors are reported, and a replay finds differences.
 
 use millpond::millpond_core::{self as core, Reader, Separator};
 use millpond_conformance::trace::{

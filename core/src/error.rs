@@ -69,8 +69,8 @@ pub enum ReadError {
     /// The transport failed, and what had arrived before does not answer the request. It is still
     /// in the buffer. Every later request that the buffer does not answer reports the same failure.
     Transport(TransportError),
-    /// The transport was cut off, as one that says when the stream ends can tell: TLS, whose peer has
-    /// not said so (`close_notify`). What arrived before may not be all, and is still in the buffer.
+    /// The transport was cut off: one that marks the end of the stream, such as TLS, has ended without
+    /// the mark (`close_notify`). Data may be missing; what arrived before is still in the buffer.
     ///
     /// A transport that [fails](crate::Reader::fail) with [`Truncated`] reports it.
     ///

@@ -66,7 +66,7 @@ enum Outcome {
 #[must_use]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever drives a race must know how to do each of them"
+    reason = "the driver of a race must know how to do each of them"
 )]
 pub enum Race {
     /// Give up this attempt, and close it if it has succeeded.

@@ -13,8 +13,8 @@ pub(crate) const OWN_CHUNK: usize = 8 * 1024;
 
 /// What was queued without being copied, and is not needed any more.
 ///
-/// Memory of the program's own (`Bytes::from_owner`) runs its code when it is dropped. So whoever holds
-/// a lock keeps this until it is released; everybody else can leave it alone.
+/// Memory of the program's own (`Bytes::from_owner`) runs its code when it is dropped. So a caller
+/// that holds a lock keeps this until the lock is released; any other caller can drop it.
 ///
 /// ```
 /// # use millpond_core::{Spent, Writer};

@@ -116,8 +116,8 @@ pub enum Status<T> {
 ///
 /// # Memory
 ///
-/// A reader that holds no bytes holds no memory once it was told to [`shrink`](Self::shrink), which
-/// the `millpond` driver does before it waits. Otherwise what it buffers is bounded by what the
+/// A reader that holds no bytes holds no memory after [`shrink`](Self::shrink), which the
+/// `millpond` driver calls before it waits. Otherwise what it buffers is bounded by what the
 /// requests need, plus the one piece that was fed last. A transport that heeds the back-pressure and
 /// feeds unasked adds at most twice the limit.
 ///
@@ -341,7 +341,7 @@ impl Reader {
             Request::UpTo(n) => self.up_to(n),
         };
         if let Ok(Status::NeedData) = answer {
-            // Whoever waits must be fed, however much is buffered, or it would wait for ever.
+            // A reader that waits must be fed, however much is buffered, or it would wait for ever.
             self.flow.resume();
         }
         answer

@@ -100,7 +100,7 @@ enum End {
     Closing {
         by: Side,
     },
-    /// The peer has been told that this was all.
+    /// The end of this direction was sent.
     Finished,
     Aborting,
     Closed {

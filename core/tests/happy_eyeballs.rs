@@ -31,7 +31,7 @@ const FATES: [Fate; 7] = [
     Fate::NeverEnds,
 ];
 
-/// Which of two that end within one tick is told of first.
+/// Which of two that end within one tick is reported first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum First {
     Older,

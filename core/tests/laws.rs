@@ -165,12 +165,12 @@ proptest! {
             pausing.after(op, outcome, reader.buffered().len());
             assert_eq!(reader.wants_read(), reader.is_open() && !pausing.is_paused());
             if let Outcome::Answer(None) = outcome {
-                assert!(reader.wants_read(), "whoever waits is fed");
+                assert!(reader.wants_read(), "a reader that waits is fed");
             }
         });
     }
 
-    /// A transport that keeps to what it was told last agrees with one that asks for the level.
+    /// A transport that follows the last event agrees with one that asks for the level.
     #[test]
     fn pausing_and_resuming_alternate_and_agree_with_the_level(
         limit in small_limit(),
@@ -178,7 +178,7 @@ proptest! {
     ) {
         let mut reader = Reader::with_limit(limit);
         let mut paused = false;
-        let heard = |event, paused: &mut bool| {
+        let follow = |event, paused: &mut bool| {
             match event {
                 Some(Event::PauseReading) => assert!(!std::mem::replace(paused, true)),
                 Some(Event::ResumeReading) => assert!(std::mem::replace(paused, false)),
@@ -188,12 +188,12 @@ proptest! {
         };
         run(&mut reader, &ops, &reset(), |reader, _, outcome| {
             if let Outcome::Event(event) = outcome {
-                heard(*event, &mut paused);
+                follow(*event, &mut paused);
                 assert_eq!(reader.wants_read(), reader.is_open() && !paused);
                 assert_eq!(reader.poll_event(), None, "nothing has changed since");
             }
         });
-        heard(reader.poll_event(), &mut paused);
+        follow(reader.poll_event(), &mut paused);
         assert_eq!(reader.wants_read(), reader.is_open() && !paused);
     }
 
@@ -492,7 +492,7 @@ proptest! {
         }
     }
 
-    /// A transport that does as it is told gets every byte, and ends in the end.
+    /// A transport that does what the writer asks gets every byte, and the end.
     #[test]
     fn everything_written_before_the_close_is_sent_before_it(
         acts in acts(),

@@ -1,5 +1,4 @@
-//! What a program must not do, what it is told when something went wrong, and the edges of what it
-//! may do.
+//! What a program must not do, what errors say, and the edges of what it may do.
 
 use std::error::Error;
 

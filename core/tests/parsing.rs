@@ -20,7 +20,7 @@ fn flooded(mut reader: Reader, piece: usize) -> (usize, ReadError) {
         match reader.poll_with(never) {
             Ok(status) => {
                 assert_eq!(status, Status::NeedData);
-                assert!(reader.wants_read(), "whoever waits is fed");
+                assert!(reader.wants_read(), "a reader that waits is fed");
                 reader.feed(&piece);
                 assert!(reader.buffered().len() < 4 * DEFAULT_PARSE_CAP);
             }
@@ -115,7 +115,7 @@ fn any_request() -> impl Strategy<Value = Request<'static>> {
 }
 
 proptest! {
-    /// As long as nothing is refused, a parser that only asks the reader is told what the reader says.
+    /// As long as nothing is refused, a parser that only asks the reader gets the answers of the reader.
     #[test]
     fn a_parser_that_asks_one_thing_is_that_request(
         pieces in vec(vec(select(b"ab\n".to_vec()), 1..6), 1..8),

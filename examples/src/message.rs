@@ -86,7 +86,7 @@ fn content_length(message: &Message) -> io::Result<usize> {
         (Some(length), None) => length
             .parse()
             .map_err(|_| invalid("content-length is not a number")),
-        // Whoever is behind this might believe the other one.
+        // The next server might use the other one.
         (Some(_), Some(_)) => Err(invalid("there is more than one content-length")),
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn measure_bulk<C, A, O, S>(
     O: Future<Output = io::Result<(StreamReader, StreamWriter)>> + Send + 'static,
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    // The other end writes, and is told by one byte when everything has arrived.
+    // The other end writes, and gets one byte when everything has arrived.
     let row = |name: &str, stream| sink_row(name, connect(stream));
     let peers = |size| serve(move |s| async move { sink(accept(s).await?, size).await });
     let rows = vec![

@@ -75,8 +75,8 @@ impl Text {
             at: 0,
             left: self.len() as usize,
             chunk,
-            rests: false,
-            resting: false,
+            pauses: false,
+            pausing: false,
         }
     }
 }
@@ -100,14 +100,14 @@ pub(crate) struct Source {
     left: usize,
     chunk: usize,
     /// Whether there is a pause after each piece.
-    rests: bool,
-    resting: bool,
+    pauses: bool,
+    pausing: bool,
 }
 
 impl Source {
     /// Pending after each piece.
     pub(crate) fn with_pauses(mut self) -> Self {
-        self.rests = true;
+        self.pauses = true;
         self
     }
 
@@ -127,8 +127,8 @@ impl Source {
     }
 
     fn poll_next(&mut self, room: usize) -> Poll<&[u8]> {
-        self.resting = self.rests && !self.resting;
-        if self.rests && !self.resting && self.left > 0 {
+        self.pausing = self.pauses && !self.pausing;
+        if self.pauses && !self.pausing && self.left > 0 {
             return Poll::Pending;
         }
         Poll::Ready(self.next(room))

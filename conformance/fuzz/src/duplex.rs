@@ -1,4 +1,4 @@
-//! A whole conversation of a client and a server, both of which speak and listen at once, in a world
+//! A whole conversation of a client and a server, both of which send and receive at once, in a world
 //! whose network does what the bytes say.
 
 use std::{
@@ -14,9 +14,9 @@ use millpond_sim::{
 };
 
 use crate::{
-    hearing::{End, Heard, listen},
     input::Input,
-    speaking::{Ending, Spoken, finish, speak},
+    receiving::{End, Received, receive},
+    sending::{Ending, Sent, finish, send},
     speech,
 };
 
@@ -26,10 +26,10 @@ const TIME_LIMIT: Duration = Duration::from_secs(1000);
 /// Less than a closed connection is waited for.
 const STALL: Duration = Duration::from_secs(10);
 
-/// Has two programs talk to each other: small and large writes, every kind of read, both given up at
-/// any poll, on a calm network or a rough one, with a fault or without. Each has to hear what the
-/// other one has said, all of it unless something went wrong, and nothing else; what went wrong has
-/// to be told, and nothing may hang or be left over.
+/// Has two programs talk to each other: small and large writes, every kind of read, both cancelled at
+/// any poll, on a network without faults or with them. Each has to receive what the other one has
+/// sent, all of it unless something failed, and nothing else; failures have to be reported, and
+/// nothing may hang or be left over.
 ///
 /// # Panics
 ///
@@ -82,11 +82,11 @@ struct Manners {
     answers: usize,
 }
 
-/// What a side has said and heard.
+/// What a side has sent and received.
 #[derive(Debug)]
 struct Talk {
-    spoken: Spoken,
-    heard: Heard,
+    sent: Sent,
+    received: Received,
 }
 
 impl Plan {
@@ -149,7 +149,7 @@ impl Manners {
     }
 }
 
-/// What both sides have said and heard; `None` if they did not get to know each other.
+/// What both sides have sent and received; `None` if they did not connect.
 async fn converse(plan: Plan) -> Option<[Talk; 2]> {
     let at_server = Arc::new(Mutex::new(None));
     let served = at_server.clone();
@@ -186,82 +186,82 @@ async fn converse(plan: Plan) -> Option<[Talk; 2]> {
 /// What one side does, 0 being the client.
 async fn talk(plan: Plan, side: usize, mut reader: StreamReader, mut writer: StreamWriter) -> Talk {
     let manners = plan.sides[side];
-    let (listening, heard) = async move {
-        let mut heard = Heard::default();
-        let listening = listen(&mut heard, &mut reader, manners.answers);
-        if timeout(TIME_LIMIT, listening).await.is_err() {
-            heard.end = End::GivenUp;
+    let (receiving, received) = async move {
+        let mut received = Received::default();
+        let receiving = receive(&mut received, &mut reader, manners.answers);
+        if timeout(TIME_LIMIT, receiving).await.is_err() {
+            received.end = End::TimedOut;
         }
-        heard.left = reader.buffered().len();
-        heard
+        received.left = reader.buffered().len();
+        received
     }
     .remote_handle();
-    world().spawn(listening);
-    let mut spoken = Spoken::default();
-    let speaking = async {
+    world().spawn(receiving);
+    let mut sent = Sent::default();
+    let sending = async {
         // Much to say takes long where little fits.
         let largest = 20 * plan.buffers;
         let speech = speech::of(side);
-        speak(&mut spoken, &mut writer, speech, manners.pieces, largest).await;
-        finish(&mut spoken, writer, manners.ending).await
+        send(&mut sent, &mut writer, speech, manners.pieces, largest).await;
+        finish(&mut sent, writer, manners.ending).await
     };
-    let (writer, heard) = join(timeout(TIME_LIMIT, speaking), heard).await;
+    let (writer, received) = join(timeout(TIME_LIMIT, sending), received).await;
     if let Ok(Some(mut writer)) = writer {
         // It was kept, so that the other direction could go on.
         writer.close();
-        spoken.wait_closed(&mut writer).await;
+        sent.wait_closed(&mut writer).await;
     }
-    Talk { spoken, heard }
+    Talk { sent, received }
 }
 
 /// What must be true of a conversation that is over.
 impl Plan {
-    /// What one side has said is what the other one has heard.
+    /// What one side has sent is what the other one has received.
     fn check(&self, talks: &[Talk; 2], side: usize) {
         let other = 1 - side;
-        let spoken = &talks[side].spoken;
-        let heard = &talks[other].heard;
-        let got = heard.check(speech::of(side), spoken.accepted, self.limit);
+        let sent = &talks[side].sent;
+        let received = &talks[other].received;
+        let got = received.check(speech::of(side), sent.accepted, self.limit);
         let manners = self.sides[side];
-        let listener = self.sides[other];
+        let receiver = self.sides[other];
 
-        // A side that has closed or aborted hears no more, and one may have heard enough.
-        let listened =
-            !matches!(listener.ending, Ending::Close | Ending::Abort) && heard.end != End::Enough;
+        // A side that has closed or aborted receives nothing more, and one may have stopped reading.
+        let read_on = !matches!(receiver.ending, Ending::Close | Ending::Abort)
+            && received.end != End::Enough;
         let delivers = !self.is_cut_off() && manners.ending != Ending::Abort;
-        if listened && delivers {
-            assert_eq!(heard.end, End::Eof, "the end was told");
+        if read_on && delivers {
+            assert_eq!(received.end, End::Eof, "the end was sent");
         }
         let may_end_early = self.trouble == Trouble::Eof(direction_of(side));
-        if listened && heard.end == End::Eof && !may_end_early {
-            assert_eq!(got, spoken.accepted, "an end before everything was heard");
+        if read_on && received.end == End::Eof && !may_end_early {
+            assert_eq!(got, sent.accepted, "an end before everything was received");
             assert_ne!(manners.ending, Ending::Abort, "a reset is no end");
         }
         self.check_failures(talks, side);
         if !matches!(self.trouble, Trouble::Silence(_)) {
-            assert_ne!(heard.end, End::GivenUp, "a read hung");
+            assert_ne!(received.end, End::TimedOut, "a read hung");
         }
     }
 
-    /// Speaking and hearing fail only if they have a reason, and say which.
+    /// Sending and receiving fail only if they have a reason, and say which.
     fn check_failures(&self, talks: &[Talk; 2], side: usize) {
-        let [speaker, listener] = [self.sides[side].ending, self.sides[1 - side].ending];
+        let [sender, receiver] = [self.sides[side].ending, self.sides[1 - side].ending];
         // If neither reads to the end, what both have left to say holds up their closing for good.
-        let stuck = talks.iter().all(|talk| talk.heard.end == End::Enough);
-        let aborts = [speaker, listener].contains(&Ending::Abort);
+        let stuck = talks.iter().all(|talk| talk.received.end == End::Enough);
+        let aborts = [sender, receiver].contains(&Ending::Abort);
         let may_fail = self.is_cut_off() || aborts || stuck;
         let is_known = |kind| {
             let silent = stuck || matches!(self.trouble, Trouble::Silence(_));
             is_reset(kind) || (silent && kind == ErrorKind::TimedOut)
         };
-        if let Some(kind) = talks[side].spoken.failure {
-            assert!(may_fail && is_known(kind), "speaking failed: {kind}");
+        if let Some(kind) = talks[side].sent.failure {
+            assert!(may_fail && is_known(kind), "sending failed: {kind}");
         }
-        if let End::Failed(kind) = talks[1 - side].heard.end {
-            let aborted = listener == Ending::Abort && kind == ErrorKind::ConnectionAborted;
+        if let End::Failed(kind) = talks[1 - side].received.end {
+            let aborted = receiver == Ending::Abort && kind == ErrorKind::ConnectionAborted;
             assert!(
                 may_fail && (is_known(kind) || aborted),
-                "hearing failed: {kind}"
+                "receiving failed: {kind}"
             );
         }
     }
@@ -275,8 +275,7 @@ impl Plan {
     }
 }
 
-/// A reset that was told to who ended a direction is `NotConnected`, and whoever writes or reads hears
-/// of it later.
+/// A reset that a half-close meets first is `NotConnected`; writes and reads get the error later.
 fn is_reset(kind: ErrorKind) -> bool {
     matches!(
         kind,

@@ -99,7 +99,7 @@ impl Game {
         }
     }
 
-    /// One thing happens. Whoever drives the race asks it again, or lets more happen before.
+    /// One thing happens. Then the driver of the race polls it again, or lets more happen before.
     fn play(&mut self, input: &mut Input<'_>) {
         let choice = input.below(8);
         let attempt = input.below(self.attempts.len().max(1));

@@ -6,12 +6,12 @@
 
 mod duplex;
 mod happy_eyeballs;
-mod hearing;
 mod input;
 mod racing;
 mod reader;
+mod receiving;
+mod sending;
 mod separators;
-mod speaking;
 mod speech;
 mod trace;
 mod writer;

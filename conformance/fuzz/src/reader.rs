@@ -33,7 +33,7 @@ pub fn reader(data: &[u8]) {
         reader: Reader::with_limit(limit).with_cap(cap),
         model: Model::new(limit, cap),
         pausing: Pausing::new(limit),
-        told_paused: false,
+        seen_paused: false,
         most: 0,
     };
     let error = reset();
@@ -123,8 +123,8 @@ struct Checked {
     reader: Reader,
     model: Model,
     pausing: Pausing,
-    /// What a transport knows that only hears of changes.
-    told_paused: bool,
+    /// The state of a transport that sees only changes.
+    seen_paused: bool,
     /// The most that was buffered or fed at once since memory was given back.
     most: usize,
 }
@@ -155,19 +155,19 @@ impl Checked {
         let paused = self.pausing.is_paused();
         assert_eq!(reader.wants_read(), reader.is_open() && !paused, "{op:?}");
         if let Outcome::Event(event) = outcome {
-            self.hear(*event);
+            self.follow(*event);
         }
     }
 
-    fn hear(&mut self, event: Option<Event>) {
-        let told = &mut self.told_paused;
+    fn follow(&mut self, event: Option<Event>) {
+        let paused = &mut self.seen_paused;
         match event {
-            Some(Event::PauseReading) => assert!(!mem::replace(told, true), "paused twice"),
-            Some(Event::ResumeReading) => assert!(mem::replace(told, false), "resumed twice"),
+            Some(Event::PauseReading) => assert!(!mem::replace(paused, true), "paused twice"),
+            Some(Event::ResumeReading) => assert!(mem::replace(paused, false), "resumed twice"),
             Some(other) => panic!("{other:?} from a reader"),
             None => {}
         }
-        assert_eq!(*told, self.pausing.is_paused());
+        assert_eq!(*paused, self.pausing.is_paused());
     }
 
     /// Memory follows what is buffered and what was fed last.
@@ -190,7 +190,7 @@ impl Checked {
 
     fn at_last(mut self) {
         let event = self.reader.poll_event();
-        self.hear(event);
+        self.follow(event);
         let parts = self.reader.into_parts();
         assert_eq!(parts.leftover, self.model.data);
         assert_eq!(parts.eof, self.model.end == End::Eof);

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-/// More than a side ever says.
+/// More than a side ever sends.
 const LEN: usize = 128 * 1024;
 
 pub(crate) fn of(side: usize) -> &'static [u8] {

@@ -15,7 +15,7 @@ const MOST_ACTS: usize = 200;
 const MOST_QUEUED: usize = 40_000;
 
 /// Does to a writer what the bytes say, in any order. After each act it stands as the model does, and
-/// what is sent is the beginning of what it has accepted. At last a transport does as it is told: it
+/// what is sent is the beginning of what it has accepted. At last a transport does what the writer asks: it
 /// gets the rest, and then the end that was asked for.
 ///
 /// # Panics
@@ -26,7 +26,7 @@ pub fn writer(data: &[u8]) {
     let watermarks = input.one_of(&WATERMARKS);
     let cap = input.one_of(&[None, Some(0), Some(60), Some(8_200), Some(30_000)]);
     let (mut writer, mut model) = writer_and_model(watermarks, cap);
-    let mut told_paused = false;
+    let mut seen_paused = false;
     for _ in 0..MOST_ACTS {
         if input.is_used_up() {
             break;
@@ -39,12 +39,12 @@ pub fn writer(data: &[u8]) {
         act(&mut writer, &mut model, &one);
         assert_same(&mut writer, &mut model);
         if let Act::PollEvent = one {
-            hear(&mut writer, &mut told_paused);
+            follow(&mut writer, &mut seen_paused);
         }
     }
-    hear(&mut writer, &mut told_paused);
+    follow(&mut writer, &mut seen_paused);
     transmit(&mut writer, &mut model, &mut input);
-    hear(&mut writer, &mut told_paused);
+    follow(&mut writer, &mut seen_paused);
 }
 
 fn any_act(input: &mut Input<'_>) -> Act {
@@ -69,15 +69,15 @@ fn any_len(input: &mut Input<'_>) -> usize {
     }
 }
 
-/// A transport that keeps to what it was told last agrees with one that asks for the level.
-fn hear(writer: &mut Writer, told_paused: &mut bool) {
+/// A transport that follows the last event agrees with one that asks for the level.
+fn follow(writer: &mut Writer, seen_paused: &mut bool) {
     match writer.poll_event() {
-        Some(Event::PauseWriting) => assert!(!mem::replace(told_paused, true), "paused twice"),
-        Some(Event::ResumeWriting) => assert!(mem::replace(told_paused, false), "resumed twice"),
+        Some(Event::PauseWriting) => assert!(!mem::replace(seen_paused, true), "paused twice"),
+        Some(Event::ResumeWriting) => assert!(mem::replace(seen_paused, false), "resumed twice"),
         Some(other) => panic!("{other:?} from a writer"),
         None => {}
     }
-    assert_eq!(*told_paused, writer.is_paused());
+    assert_eq!(*seen_paused, writer.is_paused());
     assert_eq!(writer.poll_event(), None, "nothing has changed since");
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn scale(trace: &Trace, moments: &[Moment]) -> usize {
     }
 }
 
-/// What a trace says that did not happen, in words, or as it is if words do not tell the difference.
+/// What a trace expects and did not happen, in words, or as it is if the words would be the same.
 pub(crate) fn expected(said: &Line, moment: &Moment) -> String {
     let words = describe(said);
     if words == describe(&moment.line) {

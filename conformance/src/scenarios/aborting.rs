@@ -90,7 +90,7 @@ pub(crate) async fn nothing_can_be_written_after_abort(mut setup: Setup) {
 pub(crate) async fn abort_wakes_a_drain_that_waits(mut setup: Setup) {
     let (mut writer, _reader) = setup.one_way_with(setup.tight()).await;
     setup.fill(&mut writer);
-    // Whoever drains has the writer, so the abort comes behind the wait.
+    // The drain borrows the writer, so the abort comes after the wait.
     setup.stays_pending(writer.drain()).await;
     writer.abort();
     assert_eq!(writer.drain().await, Err(WriteError::Closed));

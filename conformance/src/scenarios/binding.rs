@@ -348,11 +348,11 @@ pub(crate) async fn a_flood_never_has_more_handlers_than_may_be(setup: Setup) {
 }
 
 pub(crate) async fn a_silent_connection_is_reset_and_its_handler_gets_the_reason(setup: Setup) {
-    let (told, mut sentence) = futures_channel::mpsc::unbounded();
+    let (sender, mut sentence) = futures_channel::mpsc::unbounded();
     let server = setup
         .serve_at("127.0.0.1:0", echo)
         .on_handler_error(move |error| {
-            told.unbounded_send(error.to_string()).unwrap();
+            sender.unbounded_send(error.to_string()).unwrap();
         });
     let server = server
         .idle_timeout(Duration::from_millis(50))
@@ -380,12 +380,12 @@ pub(crate) async fn a_silent_connection_is_reset_and_its_handler_gets_the_reason
 pub(crate) async fn a_handler_that_waits_elsewhere_does_not_keep_an_idle_connections_place(
     setup: Setup,
 ) {
-    let (told, mut reports) = futures_channel::mpsc::unbounded();
+    let (sender, mut reports) = futures_channel::mpsc::unbounded();
     let server = setup
         .serve_at("127.0.0.1:0", async |_, _writer| pending::<()>().await)
         .idle_timeout(Duration::from_millis(50))
         .max_connections(1)
-        .on_handler_error(move |error| told.unbounded_send(error.cause).unwrap());
+        .on_handler_error(move |error| sender.unbounded_send(error.cause).unwrap());
     let server = server.await.unwrap();
     for _ in 0..2 {
         // Connected or reset by then: the report is of this one.

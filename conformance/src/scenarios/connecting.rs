@@ -40,7 +40,7 @@ async fn assert_answers((mut reader, mut writer): (StreamReader, StreamWriter)) 
     assert_eq!(reader.read_to_eof().await.unwrap(), "hello\n");
 }
 
-/// A server that tells whom it sees.
+/// A server that reports the address of each client.
 async fn watch(
     setup: &Setup,
     target: impl Into<Target>,

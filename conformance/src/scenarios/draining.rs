@@ -10,7 +10,7 @@ use crate::{
     setup::{Settings, Setup, Task},
 };
 
-/// Takes `len` bytes in small pieces, with rests.
+/// Takes `len` bytes in small pieces, with pauses.
 fn read_slowly(setup: &Setup, mut reader: StreamReader, len: usize) -> Task<Vec<u8>> {
     let runtime = setup.runtime.clone();
     let piece = setup.place.unit() / 4;

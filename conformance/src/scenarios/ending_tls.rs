@@ -27,7 +27,7 @@ struct Cable {
 }
 
 impl Cable {
-    /// Ends the direction to the client properly, as far as the cable can tell. Whatever has come until
+    /// Ends the direction to the client properly, as far as the cable can know. Whatever has come until
     /// now has been carried.
     async fn cut(self) -> StreamWriter {
         let _ = self.cut.send(());
@@ -70,7 +70,7 @@ async fn connect(
 
 /// Sends so much of the message, and sees to it that it has arrived.
 async fn send(setup: &Setup, far: &mut Stream, near: &mut Stream, data: &[u8]) {
-    // It tells when all before it has come, and is taken out again.
+    // When it has come, all before it has. It is taken out again.
     far.write(b"!").unwrap();
     far.write(data).unwrap();
     far.flush().await.unwrap();

@@ -46,7 +46,7 @@ async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<
     }
 }
 
-/// A server, and what it is told of handshakes that failed.
+/// A server, and its reports of handshakes that failed.
 fn serve(setup: &mut Setup, tls: TlsAcceptor) -> (StartServer, Failures) {
     let (failed, failures) = mpsc::unbounded();
     let starting = setup
@@ -140,8 +140,8 @@ pub(crate) async fn a_client_without_tls_gets_an_alert(mut setup: Setup) {
     for len in [100, 10_000, 1_000_000] {
         let (mut reader, mut writer) = setup.open(address).await.unwrap();
         writer.write(vec![b'x'; len]).unwrap();
-        let told = reader.read_to_eof().await.unwrap();
-        assert!(told.starts_with(FATAL_ALERT), "{len}: {told:?}");
+        let answer = reader.read_to_eof().await.unwrap();
+        assert!(answer.starts_with(FATAL_ALERT), "{len}: {answer:?}");
         let failure = failures.next().await.unwrap();
         assert_eq!(kind(&failure), ErrorKind::InvalidData);
         let text = failure.to_string();

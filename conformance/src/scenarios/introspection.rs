@@ -1,4 +1,4 @@
-//! What a stream tells of itself.
+//! What a stream shows of itself.
 
 use millpond::{Address, ExtraInfo, Info, SystemHandle};
 

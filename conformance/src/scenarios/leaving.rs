@@ -28,7 +28,7 @@ pub(crate) async fn closed_waits_for_the_peers_end_and_takes_nothing(mut setup: 
     transport.closed().await.unwrap();
 }
 
-/// The peer has something unread, so that every kind of socket tells of the reset.
+/// The peer has something unread, so that every kind of socket reports the reset.
 pub(crate) async fn closed_reports_a_reset_and_the_writer_has_it(mut setup: Setup) {
     let ((reader, mut writer), (_far_reader, mut far_writer)) = setup.connect().await;
     writer.write(b"!").unwrap();
@@ -152,7 +152,7 @@ pub(crate) async fn a_loop_that_only_looks_ends_when_the_peer_has_left(mut setup
     assert_eq!(writer.closed().await, Ok(()));
 }
 
-/// The peer has something unread, so that every kind of socket tells of the reset.
+/// The peer has something unread, so that every kind of socket reports the reset.
 pub(crate) async fn a_loop_that_only_looks_ends_after_a_reset(mut setup: Setup) {
     let ((mut reader, mut writer), (_far_reader, mut far_writer)) = setup.connect().await;
     writer.write(b"!").unwrap();

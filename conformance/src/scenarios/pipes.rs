@@ -239,7 +239,7 @@ pub(crate) async fn a_writer_pauses_when_the_pipe_is_not_read(mut setup: Setup) 
     }
 }
 
-/// Nobody reads ahead: what is not asked for stays in the pipe, and so stops whoever fills it.
+/// There is no reading ahead: what is not asked for stays in the pipe, and so the producer waits.
 pub(crate) async fn a_producer_is_paused_when_no_task_reads(mut setup: Setup) {
     for kind in Kind::ALL {
         let (reader, writer) = kind.ends(&mut setup);
@@ -357,7 +357,7 @@ pub(crate) async fn a_read_of_a_pipe_dropped_at_any_await_loses_nothing(mut setu
     }
 }
 
-/// Whether whoever writes to the pipe sees it closed, sooner or later: a child that is just being
+/// Whether a write to the pipe fails as closed, sooner or later: a child that is just being
 /// started by somebody else has every descriptor for a moment.
 async fn has_no_reader(setup: &Setup, writer: OwnedFd) -> bool {
     let mut writer = File::from(writer);
@@ -370,7 +370,7 @@ async fn has_no_reader(setup: &Setup, writer: OwnedFd) -> bool {
     false
 }
 
-/// Whether whoever reads the pipe sees it closed; waits for that otherwise.
+/// Whether the reader of the pipe sees it closed; waits for that otherwise.
 fn has_no_writer(reader: OwnedFd) -> bool {
     File::from(reader).read(&mut [0]).unwrap() == 0
 }
@@ -482,7 +482,7 @@ pub(crate) async fn flush_reports_what_a_write_has_failed_with(mut setup: Setup)
     for kind in Kind::ALL {
         let (reader, mut writer) = kind.connect(&mut setup).await;
         drop(reader);
-        // It may be known at once, or the thread hears of it.
+        // It may be known at once, or the thread meets the error.
         let failed = match writer.write(b"is there anybody") {
             Ok(()) => writer.flush().await,
             failed => failed,

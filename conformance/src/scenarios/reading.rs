@@ -65,7 +65,7 @@ pub(crate) async fn a_waiting_read_is_woken_by_what_comes(mut setup: Setup) {
 pub(crate) async fn a_read_can_go_on_in_another_task(mut setup: Setup) {
     let (mut writer, mut reader) = setup.one_way().await;
     for round in 0..10 {
-        // Whoever asked last is the one to be woken.
+        // The task that polled last is woken.
         assert!(poll_once(reader.read_line()).is_pending());
         let read = setup.spawn(async move {
             let line = reader.read_line().await.unwrap();

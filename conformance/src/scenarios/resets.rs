@@ -107,7 +107,7 @@ pub(crate) async fn the_write_after_a_reset_that_was_read_fails(mut setup: Setup
     }
 }
 
-/// The peer has something unread, so that every kind of socket tells of the reset.
+/// The peer has something unread, so that every kind of socket reports the reset.
 pub(crate) async fn the_writer_knows_of_a_reset_that_was_read(mut setup: Setup) {
     let ((mut reader, mut writer), (_far_reader, mut far_writer)) = setup.connect().await;
     writer.write(b"!").unwrap();
@@ -120,9 +120,9 @@ pub(crate) async fn the_writer_knows_of_a_reset_that_was_read(mut setup: Setup) 
     write_failure(writer.wait_closed().await);
 }
 
-/// The peer has something unread, so that every kind of socket tells of the reset.
+/// The peer has something unread, so that every kind of socket reports the reset.
 ///
-/// The system tells it once, to whoever comes first, and then speaks of an end.
+/// The system reports it once, to the first call, and then reports an end.
 pub(crate) async fn a_reset_that_the_writer_meets_first_is_no_end_for_the_reader(mut setup: Setup) {
     let settings = setup.tight();
     let (mut near, (_far_reader, mut far_writer)) = setup.connect_with(settings).await;
@@ -138,7 +138,7 @@ pub(crate) async fn a_reset_that_the_writer_meets_first_is_no_end_for_the_reader
     assert_eq!(read_failure(reader.read(1).await), failure);
 }
 
-/// The peer has something unread, so that every kind of socket tells of the reset.
+/// The peer has something unread, so that every kind of socket reports the reset.
 ///
 /// The system says of the end only that there is no connection.
 pub(crate) async fn a_reset_is_no_end_though_an_end_was_sent_before_it_was_read(mut setup: Setup) {
@@ -154,8 +154,8 @@ pub(crate) async fn a_reset_is_no_end_though_an_end_was_sent_before_it_was_read(
             failed => failed,
         };
         if let Err(error) = ended {
-            let told = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
-            assert!(told.contains(&error.kind()), "{error:?}");
+            let kinds = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
+            assert!(kinds.contains(&error.kind()), "{error:?}");
         }
     }
     let read = reader.read(1).await;

@@ -36,7 +36,7 @@ async fn assert_echoes(stream: &mut Stream) {
     assert_eq!(reader.read_line().await.unwrap(), "hello\n");
 }
 
-/// Waits until nobody can connect: another thread may have been in the middle of accepting. Whoever
+/// Waits until nobody can connect: another thread may have been in the middle of accepting. A client that
 /// connects before is not served.
 async fn assert_refuses(setup: &Setup, address: &Address) {
     let path_is_gone = matches!(address, Address::Unix(_));
@@ -56,7 +56,7 @@ async fn assert_refuses(setup: &Setup, address: &Address) {
     }
 }
 
-/// A server whose handlers hand over their streams, and end when told to.
+/// A server whose handlers hand over their streams, and finish on a signal.
 type Held = (StreamReader, StreamWriter, oneshot::Sender<()>);
 
 async fn start_holding(setup: &mut Setup) -> (Server, mpsc::UnboundedReceiver<Held>) {
@@ -178,23 +178,23 @@ pub(crate) async fn a_handler_that_fails_is_reported_and_the_others_go_on(mut se
             )
             .await
             {
-                true => Err("it was told to"),
+                true => Err("on purpose"),
                 false => Ok(()),
             },
         );
     let started = start_reporting(starting).await;
-    assert_only_one_suffers(&setup, started, "failed: it was told to").await;
+    assert_only_one_suffers(&setup, started, "failed: on purpose").await;
 }
 
 pub(crate) async fn a_handler_that_panics_is_reported_and_the_others_go_on(mut setup: Setup) {
     let starting = setup.serve(async |mut reader: StreamReader, mut writer: StreamWriter| {
         if is_to_be_bad(&mut reader, &mut writer).await {
             // Unlike a panic, this prints nothing.
-            panic::resume_unwind(Box::new("it was told to"));
+            panic::resume_unwind(Box::new("on purpose"));
         }
     });
     let started = start_reporting(starting).await;
-    assert_only_one_suffers(&setup, started, "panicked: it was told to").await;
+    assert_only_one_suffers(&setup, started, "panicked: on purpose").await;
 }
 
 pub(crate) async fn a_closed_server_accepts_no_connection(mut setup: Setup) {

@@ -57,7 +57,7 @@ fn serve(setup: &mut Setup, stage: Duration) -> StartServer {
         .on_handler_error(|_| {})
 }
 
-/// A client whose handler has begun with what it was told to.
+/// A client whose handler has begun to run.
 async fn client(setup: &Setup, server: &Server, line: &[u8]) -> (StreamReader, StreamWriter) {
     let (mut reader, mut writer) = setup.client(server).await;
     writer.write(b"hello\n").unwrap();

@@ -27,7 +27,7 @@ async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<
     Ok(writer.write(&line)?)
 }
 
-/// A server, where it is, and what it is told of handshakes that failed.
+/// A server, its address, and its reports of handshakes that failed.
 async fn start(
     setup: &mut Setup,
     tls: TlsAcceptor,
@@ -159,16 +159,16 @@ pub(crate) async fn a_certificate_that_is_no_good_is_refused(mut setup: Setup) {
             let refused = refusal(setup.open(address).tls(tls).await);
             assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
             assert!(refused.to_string().contains(what), "{refused}");
-            // A program can tell them apart.
+            // A program can distinguish them.
             match refused.rustls() {
                 Some(rustls::Error::InvalidCertificate(error)) => assert!(is_it(error), "{error}"),
                 other => panic!("{other:?}"),
             }
-            // The server is told why.
+            // The server gets the reason.
             let failure = failures.next().await.unwrap();
             assert!(matches!(failure, TlsError::Handshake { .. }), "{failure:?}");
         }
-        // It goes on, for whoever is not particular.
+        // It goes on, for clients that do not verify.
         let anybody = TlsConnector::dangerously_without_verification();
         greet(setup.open(address).tls(&anybody)).await;
     }
@@ -236,8 +236,8 @@ pub(crate) async fn a_refused_client_that_only_writes_gets_the_alert(mut setup: 
             }
         };
         let text = refused.to_string();
-        let told = "received fatal alert: CertificateRequired";
-        assert!(text.contains(told), "{text}");
+        let alert = "received fatal alert: CertificateRequired";
+        assert!(text.contains(alert), "{text}");
         assert!(writer.is_closing());
         // Whatever is asked next.
         assert_eq!(writer.write(b"?"), Err(refused.clone()));
@@ -245,7 +245,7 @@ pub(crate) async fn a_refused_client_that_only_writes_gets_the_alert(mut setup: 
         writer.close();
         assert_eq!(writer.wait_closed().await, Err(refused));
         let read = reader.read(1).await.unwrap_err().to_string();
-        assert!(read.contains(told), "{read}");
+        assert!(read.contains(alert), "{read}");
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Moment {
     pub paused: bool,
 }
 
-/// Runs a trace on the core and tells how the reader stood after each line.
+/// Runs a trace on the core and gives the state of the reader after each line.
 ///
 /// # Examples
 ///

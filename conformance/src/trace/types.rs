@@ -110,7 +110,7 @@ pub enum Answer {
 
 /// The name of a transport's failure, `ConnectionReset` for instance.
 ///
-/// Any text will do: a replay fails the reader with it and expects to be told the same.
+/// Any text will do: a replay fails the reader with it and expects the same text back.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Kind(String);
 

@@ -296,7 +296,7 @@ fn drip(mut stream: impl Write) {
     }
 }
 
-/// Resets the connection now, whoever has the socket besides.
+/// Resets the connection now, even if the socket has other owners.
 fn reset(tcp: &TcpStream) -> io::Result<()> {
     SockRef::from(tcp).set_linger(Some(Duration::ZERO))
 }

@@ -1,7 +1,7 @@
 //! Ten thousand hostile clients, of every kind that there is, against a server with 100 places and 256
 //! descriptors: an honest client is served all the while, and nothing is left of them.
 //!
-//! Whoever holds a place until its time is over has it for a second. So of 100 places the server can take
+//! A client that holds a place until its timeout has it for a second. So of 100 places the server can take
 //! back 100 a second, whatever it does, and more of such clients would fill its backlog. The attack holds
 //! 90 places at any time, and for each client that holds one there come three that do not. So it is as
 //! fast as any that a server can withstand, on any machine: some 330 a second, for half a minute.

@@ -209,7 +209,7 @@ async fn handle(
     Ok(())
 }
 
-/// Until it is told to stop.
+/// Until the command to stop.
 async fn serve(runtime: Arc<dyn Runtime>) {
     // With debug assertions rustls panics at what comes behind its end. That is caught, and to print where
     // it was would allocate. A handler that panics is among the reports.
@@ -253,10 +253,10 @@ fn with_limits(server: StartServer) -> StartServer {
 
 /// Lines of standard input, read on a thread that can block.
 fn commands() -> futures_channel::mpsc::UnboundedReceiver<String> {
-    let (tell, commands) = futures_channel::mpsc::unbounded();
+    let (sender, commands) = futures_channel::mpsc::unbounded();
     thread::spawn(move || {
         for line in io::stdin().lines() {
-            if tell.unbounded_send(line.unwrap()).is_err() {
+            if sender.unbounded_send(line.unwrap()).is_err() {
                 return;
             }
         }

@@ -130,7 +130,7 @@ mod client {
         close(exchange(stream, &from_client(), &from_server()).await?).await
     }
 
-    /// So the end of the question is told to whoever can hear it, and the answer is not lost.
+    /// So the end of the question is sent to peers that support half-close, and the answer is not lost.
     pub(super) async fn the_client_ends_its_question_if_it_can(
         mut stream: Stream,
     ) -> io::Result<()> {

@@ -353,8 +353,8 @@ async fn s_server_refuses_a_client_without_a_certificate(setup: Setup) {
         Version::Tls12 => "HandshakeFailure",
         Version::Tls13 | Version::Tls13HalfClose => "CertificateRequired",
     };
-    let told = format!("received fatal alert: {alert}");
-    assert!(refused.contains(&told), "{refused}");
+    let text = format!("received fatal alert: {alert}");
+    assert!(refused.contains(&text), "{refused}");
 }
 
 fn check<H: Harness, F>(name: &'static str, version: Version, test: fn(Setup) -> F)

@@ -16,7 +16,7 @@ SPECIAL = {
     "__aenter__", "__aexit__", "__aiter__", "__anext__", "__del__", "__reduce__", "__repr__",
 }
 
-# What no interpreter tells: the names that `get_extra_info` takes, and what only releases before
+# What no interpreter lists: the names that `get_extra_info` takes, and what only releases before
 # 3.8 had. Python 3.14 and 3.15 add no public name and remove none.
 BY_HAND = """
 get_extra_info('cipher')                        3.6

@@ -56,7 +56,7 @@ class Server:
     @staticmethod
     async def the_client_ends_its_question_if_it_can(reader, writer):
         line = await reader.readline()
-        # Whoever ended with the question has done so by now.
+        # A client that ends after the question has done so by now.
         await asyncio.sleep(0.1)
         writer.write(line)
         await writer.drain()

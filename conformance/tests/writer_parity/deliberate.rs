@@ -61,7 +61,7 @@ const TABLE: [(Deliberate, &str, &str, Seen); 15] = [
     ),
     (
         Deliberate::AbortIsNoEnd,
-        "an abort is a failure for whoever drains or reads",
+        "an abort fails drains and reads",
         "in CPython both succeed, though what was queued is lost",
         Seen::Everywhere,
     ),
@@ -94,20 +94,20 @@ const TABLE: [(Deliberate, &str, &str, Seen); 15] = [
     ),
     (
         Deliberate::FailuresAreMetByWriting,
-        "a writer that waits tells what sending has met",
+        "a writer that waits reports what sending has met",
         "CPython reads all the time and meets the failure there, where it has another name",
         Seen::OverUnix,
     ),
     (
         Deliberate::FailuresHaveReasons,
-        "a failure of the transport is told as the system tells it",
+        "a failure of the transport has the error of the system",
         "the first that CPython's drain says of it is that the connection was lost",
         Seen::Everywhere,
     ),
     (
         Deliberate::FailuresHaveToBeMet,
-        "a failure is met by whoever reads, writes or has something queued",
-        "CPython reads in the background, whether anybody wants the bytes or not",
+        "a failure is met by reading, by writing or with something queued",
+        "CPython reads in the background, whether the program wants the bytes or not",
         Seen::WithWaitClosed,
     ),
     (

@@ -175,7 +175,7 @@ impl Figures {
     }
 }
 
-/// What is written, whoever writes it.
+/// What is written, on either side.
 fn data() -> &'static [u8] {
     static DATA: LazyLock<Vec<u8>> = LazyLock::new(|| {
         (0..1_usize << 23)

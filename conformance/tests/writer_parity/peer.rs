@@ -85,7 +85,7 @@ impl Meeting {
 }
 
 impl Peer {
-    /// `written` is what the writer has been told to be done.
+    /// `written` is how much the writer has reported as written.
     pub(crate) fn does(&mut self, step: PeerStep, written: usize) -> io::Result<Outcome> {
         let socket = self.socket.as_mut().ok_or(ErrorKind::NotConnected)?;
         match step {

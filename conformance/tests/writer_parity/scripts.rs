@@ -321,7 +321,7 @@ fn waiting_for_the_end() -> Vec<Script> {
 
 fn failing() -> Vec<Script> {
     vec![
-        script!("a reset is seen by whoever reads, and by everybody from then on":
+        script!("a reset is met by a read, and reported by every call from then on":
             Write(5), IsClosing, Peer(Resets), ReadEnd, IsClosing, Drain, Drain, ReadEnd,
             Closed, Close, Abort, IsClosing, Closed,
             WriteEof => (WriteTellsOfFailures, Reset, Done),

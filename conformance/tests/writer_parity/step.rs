@@ -106,8 +106,8 @@ pub(crate) enum Outcome {
 
     /// There is a `write_eof` before it.
     Finished,
-    /// This side has closed or aborted the stream; in asyncio, the connection is gone for a reason that
-    /// is not told.
+    /// This side has closed or aborted the stream; in asyncio, the connection is gone without a
+    /// reason.
     Lost,
     Reset,
     BrokenPipe,

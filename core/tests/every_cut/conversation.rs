@@ -1,4 +1,4 @@
-//! An application that puts its requests to a reader, and what it has to be told.
+//! An application that puts its requests to a reader, and the answers that it has to get.
 
 use std::sync::LazyLock;
 

@@ -33,7 +33,7 @@ impl BlockingStream {
         }
     }
 
-    /// Tells the core what happened. It decides what that means for the request.
+    /// Reports to the core what happened. The core decides what that means for the request.
     fn fill(&mut self) {
         match self.socket.read(self.reader.spare()) {
             Ok(0) => self.reader.feed_eof(),

@@ -1,10 +1,10 @@
-//! A line chat: whoever connects gives a name, and each line goes to all the others.
+//! A line chat: each client gives a name, and each line goes to all the others.
 //!
 //!     cargo run -p millpond-examples --bin line_chat
 //!     nc 127.0.0.1 8889                               # in two other terminals
 //!
-//! Nobody waits for anybody: `write` queues what the socket does not take. Whoever reads so slowly
-//! that the queue is above the high watermark misses lines, and is told how many. A line that is
+//! No client waits for another: `write` queues what the socket does not take. A client that reads so
+//! slowly that its queue is above the high watermark misses lines, and gets a line that says how many. A line that is
 //! too long is refused, and its sender goes on.
 
 use std::{
@@ -40,7 +40,7 @@ struct Member {
 }
 
 impl Member {
-    fn tell(&mut self, line: &str) {
+    fn send(&mut self, line: &str) {
         if self.writer.is_paused() {
             self.missed += 1;
             return;
@@ -66,9 +66,9 @@ impl Chat {
         let here: Vec<_> = members.keys().cloned().collect();
         for (other, member) in members.iter_mut() {
             if other == name {
-                member.tell(&format!("* welcome; here: {}", here.join(", ")));
+                member.send(&format!("* welcome; here: {}", here.join(", ")));
             } else {
-                member.tell(&format!("* {name} joined"));
+                member.send(&format!("* {name} joined"));
             }
         }
         Ok(Seat {
@@ -89,16 +89,16 @@ struct Seat {
 }
 
 impl Seat {
-    fn tell(&self, line: &str) {
+    fn send(&self, line: &str) {
         if let Some(member) = self.chat.members().get_mut(&self.name) {
-            member.tell(line);
+            member.send(line);
         }
     }
 
-    fn tell_others(&self, line: &str) {
+    fn send_to_others(&self, line: &str) {
         for (name, member) in self.chat.members().iter_mut() {
             if *name != self.name {
-                member.tell(line);
+                member.send(line);
             }
         }
     }
@@ -107,7 +107,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.chat.members().remove(&self.name);
-        self.tell_others(&format!("* {} left", self.name));
+        self.send_to_others(&format!("* {} left", self.name));
     }
 }
 
@@ -138,9 +138,9 @@ async fn handle(
     let mut lines = reader.lines();
     while let Some(line) = lines.next().await {
         match line {
-            Ok(line) => seat.tell_others(&format!("{}: {}", seat.name, clean(&line))),
+            Ok(line) => seat.send_to_others(&format!("{}: {}", seat.name, clean(&line))),
             Err(ReadError::LimitOverrun { .. }) => {
-                seat.tell(&format!("* too long: a line has at most {LIMIT} bytes"));
+                seat.send(&format!("* too long: a line has at most {LIMIT} bytes"));
             }
             Err(error) => return Err(error.into()),
         }

@@ -1,4 +1,4 @@
-//! A filter: it numbers the lines that come in, and waits for whoever reads slowly. Its input and
+//! A filter: it numbers the lines that come in, and waits for a slow reader. Its input and
 //! output can be pipes, files or a terminal.
 //!
 //!     ls | cargo run -p millpond-examples --bin pipe_filter | less
@@ -25,7 +25,7 @@ mod filter {
             let input = connect_read_pipe(runtime.clone(), io::stdin()).limit(LIMIT);
             let output = connect_write_pipe(runtime, io::stdout());
             match number_lines(input.await?, output.await?).await {
-                // Whoever reads has seen enough, as `head` has.
+                // The reader has closed the pipe, as `head` does.
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
                 result => result,
             }

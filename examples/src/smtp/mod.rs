@@ -1,8 +1,8 @@
 //! As much of SMTP as sending a mail needs, with TLS in the middle of the stream: a server and a
 //! client, each a function over a [`Stream`] of any runtime.
 //!
-//! Nothing that was received in the clear is believed behind TLS. Whoever stands between the two
-//! could have put it there.
+//! Nothing that was received in the clear is trusted after TLS has started. An attacker in between
+//! could have injected it.
 
 use std::io;
 

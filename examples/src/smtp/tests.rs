@@ -119,7 +119,7 @@ fn whatever_goes_wrong_a_mail_is_delivered_once_or_not_at_all() {
     });
 }
 
-/// A client that does as it is told, of the server's answers to come.
+/// A client that plays a script, and gets the server's answers.
 async fn talk(script: Script) -> Mailbox {
     let (_tls, mailbox) = start_serving();
     world().sleep(Duration::from_secs(1)).await;

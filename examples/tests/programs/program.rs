@@ -46,7 +46,7 @@ impl Program {
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {
             for line in stdout.lines() {
-                // Whoever does not listen any more must not make the program fail.
+                // A receiver that was dropped must not make the program fail.
                 let _ = sender.send(line.unwrap());
             }
         });

@@ -114,7 +114,7 @@ fn no_mail_goes_in_the_clear() {
     }
 }
 
-/// Whoever is in between adds to the answer that ends the clear.
+/// An attacker in between adds to the answer before TLS starts.
 #[test]
 fn a_client_believes_nothing_that_came_before_tls() {
     for runtime in RUNTIMES {

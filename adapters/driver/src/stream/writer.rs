@@ -445,7 +445,7 @@ impl StreamWriter {
     ///
     /// `As in asyncio:` it does not close; without [`close`](Self::close) or
     /// [`abort`](Self::abort) it waits until the transport fails. `Differs from asyncio:` it can be
-    /// dropped and asked again; and a failure is met by whoever reads, writes or has something queued,
+    /// dropped and asked again; and a failure is met by reading, by writing or with something queued,
     /// where asyncio reads in the background, too.
     ///
     /// `As in asyncio:` a peer that hangs up without an end, as TLS can tell, fails no close that has

@@ -152,7 +152,7 @@ async fn in_two_parts(mut reader: StreamReader, mut writer: StreamWriter) -> io:
 }
 
 pub(crate) async fn cancel(runtime: Arc<dyn Runtime>) -> Result {
-    println!(r#"   // the server sends "hel", and "lo\n" when it is told to go on"#);
+    println!(r#"   // the server sends "hel", and "lo\n" when the client says go on"#);
     let server = start_server(runtime.clone(), LOOPBACK, in_two_parts).await?;
     let (mut reader, mut writer) = open_connection(runtime.clone(), address(&server)).await?;
 

@@ -1,4 +1,4 @@
-//! A side that speaks.
+//! A side that sends.
 
 use std::{
     io::{ErrorKind, IoSlice},
@@ -13,10 +13,10 @@ use crate::cancel::cancel_after;
 /// The sizes of pieces. The first is that of a world without choices.
 const SIZES: [usize; 8] = [10, 1, 0, 3, 40, 100, 700, 9_000];
 
-/// What was said.
+/// What was sent.
 #[derive(Debug, Default)]
-pub(crate) struct Spoken {
-    /// So many bytes. If speaking has failed, the last of them may have been refused.
+pub(crate) struct Sent {
+    /// So many bytes. If sending has failed, the last of them may have been refused.
     pub(crate) accepted: usize,
     pub(crate) failure: Option<ErrorKind>,
 }
@@ -30,9 +30,9 @@ pub(crate) enum Ending {
     Abort,
 }
 
-/// Says so many pieces of a speech, none of them larger than `largest`, unless writing fails.
-pub(crate) async fn speak(
-    spoken: &mut Spoken,
+/// Sends so many pieces of a speech, none of them larger than `largest`, unless writing fails.
+pub(crate) async fn send(
+    sent: &mut Sent,
     writer: &mut StreamWriter,
     speech: &'static [u8],
     pieces: usize,
@@ -40,15 +40,15 @@ pub(crate) async fn speak(
 ) {
     for _ in 0..pieces {
         let size = SIZES[world().choose(SIZES.len())].min(largest);
-        let data = &speech[spoken.accepted..][..size];
-        spoken.accepted += size;
+        let data = &speech[sent.accepted..][..size];
+        sent.accepted += size;
         if let Err(error) = say(writer, data).await {
-            spoken.fail(&error);
+            sent.fail(&error);
             let again = writer.write(b"x").unwrap_err();
             assert_eq!(again, error, "the same failure again");
             return;
         }
-        assert!(writer.queued() <= spoken.accepted);
+        assert!(writer.queued() <= sent.accepted);
     }
 }
 
@@ -98,7 +98,7 @@ fn pause() -> Duration {
 
 /// Ends the direction, and gives the writer back if it is to be kept.
 pub(crate) async fn finish(
-    spoken: &mut Spoken,
+    sent: &mut Sent,
     mut writer: StreamWriter,
     ending: Ending,
 ) -> Option<StreamWriter> {
@@ -106,39 +106,39 @@ pub(crate) async fn finish(
         Ending::Drop => None,
         Ending::WriteEof => {
             if let Err(error) = writer.write_eof() {
-                spoken.fail(&error);
+                sent.fail(&error);
             }
-            assert_ended(spoken, &mut writer, &WriteError::Finished);
+            assert_ended(sent, &mut writer, &WriteError::Finished);
             Some(writer)
         }
         Ending::Close => {
             writer.close();
-            assert_ended(spoken, &mut writer, &WriteError::Closed);
-            spoken.wait_closed(&mut writer).await;
+            assert_ended(sent, &mut writer, &WriteError::Closed);
+            sent.wait_closed(&mut writer).await;
             None
         }
         Ending::Abort => {
             writer.abort();
-            assert_ended(spoken, &mut writer, &WriteError::Closed);
+            assert_ended(sent, &mut writer, &WriteError::Closed);
             writer.drain().await.unwrap_err();
-            spoken.wait_closed(&mut writer).await;
+            sent.wait_closed(&mut writer).await;
             None
         }
     }
 }
 
 /// Nothing more is taken, whatever was before.
-fn assert_ended(spoken: &mut Spoken, writer: &mut StreamWriter, expected: &WriteError) {
+fn assert_ended(sent: &mut Sent, writer: &mut StreamWriter, expected: &WriteError) {
     let error = writer.write(b"x").unwrap_err();
     if let WriteError::Transport(_) = error {
-        spoken.fail(&error);
+        sent.fail(&error);
     } else {
         assert_eq!(error, *expected);
     }
 }
 
-impl Spoken {
-    /// It was given up now and then, and asked again.
+impl Sent {
+    /// It was cancelled now and then, and called again.
     pub(crate) async fn wait_closed(&mut self, writer: &mut StreamWriter) {
         let closed = loop {
             if let Some(closed) = cancel_after(world().choose(3), writer.wait_closed()).await {

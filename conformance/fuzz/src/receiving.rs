@@ -14,9 +14,9 @@ use crate::{
 /// Answers that it asks for at the most, before it reads on to the end.
 const MOST_ANSWERS: usize = 300;
 
-/// What was heard.
+/// What was received.
 #[derive(Debug, Default)]
-pub(crate) struct Heard {
+pub(crate) struct Received {
     answers: Vec<(Ask, Answer)>,
     /// The bytes of those that found some, in order.
     data: Vec<Bytes>,
@@ -33,13 +33,13 @@ pub(crate) enum End {
     Eof,
     Failed(ErrorKind),
     /// It took too long.
-    GivenUp,
+    TimedOut,
 }
 
 /// Asks for one thing after the other until the stream has ended, or so many times.
-pub(crate) async fn listen(heard: &mut Heard, reader: &mut StreamReader, answers: usize) {
-    while heard.answers.len() < answers {
-        let ask = match heard.answers.len() {
+pub(crate) async fn receive(received: &mut Received, reader: &mut StreamReader, answers: usize) {
+    while received.answers.len() < answers {
+        let ask = match received.answers.len() {
             ..MOST_ANSWERS => any_ask(),
             _ => Ask::ToEof,
         };
@@ -47,7 +47,7 @@ pub(crate) async fn listen(heard: &mut Heard, reader: &mut StreamReader, answers
         let answer = match asked.await {
             Some(Ok(data)) => {
                 let found = Answer::Found(data.len());
-                heard.data.push(data);
+                received.data.push(data);
                 found
             }
             Some(Err(ReadError::Incomplete { partial, expected })) => Answer::Incomplete {
@@ -61,16 +61,16 @@ pub(crate) async fn listen(heard: &mut Heard, reader: &mut StreamReader, answers
                 Answer::Overrun { consumed }
             }
             Some(Err(error)) => {
-                heard.end = End::Failed(error.kind());
+                received.end = End::Failed(error.kind());
                 let again = reader.read_to_eof().await.unwrap_err();
                 assert_eq!(again, error, "the same failure again");
                 return;
             }
             None => continue,
         };
-        heard.answers.push((ask, answer));
+        received.answers.push((ask, answer));
         if reader.at_eof() {
-            heard.end = End::Eof;
+            received.end = End::Eof;
             return;
         }
     }
@@ -109,20 +109,20 @@ async fn put(reader: &mut StreamReader, ask: &Ask, borrowed: bool) -> Result<Byt
     }
 }
 
-impl Heard {
-    /// It has heard the beginning of a speech of which `said` bytes were said, and each answer is that
+impl Received {
+    /// It has received the beginning of a speech of which `sent` bytes were sent, and each answer is that
     /// of the plain model. Returns how much of the speech that is.
-    pub(crate) fn check(&self, speech: &[u8], said: usize, limit: usize) -> usize {
-        let heard = self.len(speech).min(said);
+    pub(crate) fn check(&self, speech: &[u8], sent: usize, limit: usize) -> usize {
+        let received = self.len(speech).min(sent);
         let mut model = Model::new(limit, usize::MAX);
-        model.feed(&speech[..heard]);
+        model.feed(&speech[..received]);
         let mut data = self.data.iter();
         model.end = match self.end {
             End::Eof => support::End::Eof,
             End::Failed(_) => support::End::Failed,
             // A look ahead that was shorter than it might be has seen the end.
             End::Enough if self.answers.iter().any(is_short_look) => support::End::Eof,
-            End::Enough | End::GivenUp => support::End::Open,
+            End::Enough | End::TimedOut => support::End::Open,
         };
         for (ask, answer) in &self.answers {
             if let Answer::Found(_) = answer {
@@ -140,20 +140,20 @@ impl Heard {
             }
             model.data.drain(..taken(ask, answer));
         }
-        heard
+        received
     }
 
-    /// How much of a speech that is endless was heard, skipped, and left.
+    /// How much of a speech that is endless was received, skipped, and left.
     fn len(&self, speech: &[u8]) -> usize {
         let mut len = 0;
         for (ask, answer) in &self.answers {
             len += taken(ask, answer);
             match (ask, answer) {
-                // It saw all that ever came. How much of that is skipped later cannot be told.
+                // It saw all that ever came. How much of that is skipped later is not known.
                 (Ask::Peek(n), Answer::Found(found)) if found < n => return len + found,
                 (Ask::Line, Answer::Overrun { .. }) => {
                     let newline = speech[len..].iter().position(|byte| *byte == b'\n');
-                    len += newline.expect("more lines than anybody says") + 1;
+                    len += newline.expect("more lines than were sent") + 1;
                 }
                 (_, Answer::Incomplete { partial, .. }) => len += partial.len(),
                 _ => {}
