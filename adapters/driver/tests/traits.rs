@@ -215,6 +215,21 @@ fn flushing_waits_until_everything_is_with_the_system() {
     });
 }
 
+/// Who flushes in a handler, as hyper does, must not have to be polled again, when the peer may have
+/// left.
+#[test]
+fn flushing_sends_what_a_cork_holds_back_at_once() {
+    block_on(async {
+        let ((_, mut writer), (mut reader, _)) = millpond::pair();
+        let _cork = writer.cork();
+        writer.write(b"hello").unwrap();
+        assert_eq!(writer.queued(), 5);
+        let flushed = poll_once(AsyncWriteExt::flush(&mut writer)).await;
+        flushed.unwrap().unwrap();
+        assert_eq!(reader.read(5).await.unwrap(), "hello");
+    });
+}
+
 #[test]
 fn closing_ends_this_direction_alone_and_can_be_asked_again() {
     block_on(async {

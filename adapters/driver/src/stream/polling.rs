@@ -104,6 +104,7 @@ impl StreamWriter {
     /// ```
     pub fn poll_flush(&mut self, cx: &Context<'_>) -> Poll<Result<(), WriteError>> {
         self.connection.check_direction()?;
+        self.connection.send_held_back();
         let flushed = self.connection.poll_flushed(&mut self.ticket, cx);
         if flushed.is_pending() {
             self.budget.reset();
