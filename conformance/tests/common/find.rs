@@ -1,7 +1,7 @@
 //! Programs that are not Rust, and may not be there.
 
 use std::{
-    env,
+    env, fs,
     process::{Command, Output},
 };
 
@@ -12,7 +12,9 @@ pub(crate) fn find(name: &str) -> Option<String> {
         "curl" => ("--version", "curl "),
         "nc" => ("-h", "OpenBSD netcat"),
         "openssl" => ("version", "OpenSSL "),
+        "postgres" => ("--version", "postgres (PostgreSQL) "),
         "python3" => ("--version", "Python 3"),
+        "redis-server" => ("--version", "Redis server "),
         "socat" => ("-V", "socat version"),
         _ => panic!("{name} is not known"),
     };
@@ -22,7 +24,9 @@ pub(crate) fn find(name: &str) -> Option<String> {
     let required = env::var("MILLPOND_REQUIRE")
         .is_ok_and(|list| list.split(',').any(|required| required.trim() == name));
     let must_be_there = chosen.is_some() || required;
-    let program = chosen.unwrap_or_else(|| name.to_owned());
+    let program = chosen
+        .or_else(|| debian_postgres().filter(|_| name == "postgres"))
+        .unwrap_or_else(|| name.to_owned());
     match Command::new(&program).arg(argument).output() {
         Ok(output) if says(&output, signature) => Some(program),
         problem if must_be_there => panic!("{program} cannot be run: {problem:?}"),
@@ -31,6 +35,16 @@ pub(crate) fn find(name: &str) -> Option<String> {
             None
         }
     }
+}
+
+/// Debian has each version in a folder that is in no path.
+fn debian_postgres() -> Option<String> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+    let program = versions
+        .flatten()
+        .map(|it| it.path().join("bin/postgres"))
+        .max()?;
+    Some(program.to_str()?.to_owned())
 }
 
 fn says(output: &Output, signature: &str) -> bool {

@@ -27,7 +27,7 @@ async fn length_delimited_frames(setup: Setup) {
     }
     SinkExt::<Bytes>::close(&mut framed).await.unwrap();
     assert!(framed.next().await.is_none());
-    server.shutdown().await;
+    server.end().await;
 }
 
 async fn shout(stream: Stream) -> Result<(), LinesCodecError> {
@@ -57,7 +57,7 @@ async fn lines(setup: Setup) {
     stream.write_all(b"by hand again\n").await.unwrap();
     assert_eq!(stream.read_line().await.unwrap(), "BY HAND AGAIN\n");
     drop(stream);
-    server.shutdown().await;
+    server.end().await;
 }
 
 super::everywhere! {

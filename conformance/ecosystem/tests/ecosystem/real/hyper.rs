@@ -35,7 +35,7 @@ async fn bodies_are_echoed(setup: Setup, version: Version) {
     let answers = ask(stream, version, tasks, &asks).await.unwrap();
     let bodies: Vec<Bytes> = asks.into_iter().map(|ask| ask.body).collect();
     assert!(answers == bodies);
-    server.shutdown().await;
+    server.end().await;
 }
 
 super::everywhere! {

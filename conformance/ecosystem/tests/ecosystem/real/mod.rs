@@ -1,8 +1,15 @@
 //! Over real sockets on loopback, on each runtime, plain and over TLS.
 
+mod axum;
 mod codecs;
+mod copying;
 mod curl;
+mod gzip;
 mod hyper;
+#[cfg(unix)]
+mod postgres;
+mod program;
+mod redis;
 mod setup;
 mod websocket;
 
@@ -11,6 +18,13 @@ macro_rules! everywhere {
     ($($name:ident,)*) => {
         crate::real::on!(on_tokio, OnTokio, [$($name,)*]);
         crate::real::on!(on_smol, OnSmol, [$($name,)*]);
+    };
+}
+
+/// As [`everywhere`], for crates that need tokio itself.
+macro_rules! on_tokio {
+    ($($name:ident,)*) => {
+        crate::real::on!(on_tokio, OnTokio, [$($name,)*]);
     };
 }
 
@@ -37,3 +51,4 @@ macro_rules! on {
 
 pub(crate) use everywhere;
 pub(crate) use on;
+pub(crate) use on_tokio;

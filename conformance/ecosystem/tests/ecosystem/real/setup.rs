@@ -1,9 +1,12 @@
 //! Where a test runs: a runtime, and streams that are plain or not.
 
-use std::sync::Arc;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use millpond::{
-    HandlerOutput, Runtime, Stream, StreamServer, TlsAcceptor, TlsConnector,
+    HandlerOutput, OpenError, Runtime, Stream, StreamServer, TlsAcceptor, TlsConnector,
     rustls::pki_types::PrivateKeyDer,
 };
 use millpond_conformance::{Harness, run};
@@ -11,43 +14,87 @@ use millpond_conformance::{Harness, run};
 /// A runtime, and how its streams are protected.
 pub(crate) struct Setup {
     pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) tls: Option<(TlsConnector, TlsAcceptor)>,
+    pub(crate) tls: Option<Certified>,
+}
+
+/// For `localhost` and 127.0.0.1, and a client that trusts it.
+pub(crate) struct Certified {
+    pub(crate) connector: TlsConnector,
+    pub(crate) acceptor: TlsAcceptor,
+    /// For programs.
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+}
+
+/// A server whose handlers must not fail.
+pub(crate) struct Served {
+    pub(crate) server: StreamServer,
+    errors: Arc<Mutex<Vec<String>>>,
+}
+
+impl Served {
+    /// Ends it gracefully, and fails if a handler has.
+    pub(crate) async fn end(self) {
+        self.server.shutdown().await;
+        let errors = self.errors.lock().unwrap();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+
+    /// Ends it though a client may have left without a word while something was on its way to it.
+    pub(crate) async fn end_after_reset(self) {
+        self.server.shutdown().await;
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.sockets()[0].tcp().unwrap()
+    }
 }
 
 impl Setup {
     pub(crate) async fn serve<F>(
         &self,
         handler: impl Fn(Stream) -> F + Send + Sync + 'static,
-    ) -> StreamServer
+    ) -> Served
     where
         F: Future<Output: HandlerOutput> + Send + 'static,
     {
+        let errors = Arc::new(Mutex::new(Vec::new()));
+        let failed = errors.clone();
         let mut server = StreamServer::new(self.runtime.clone(), "127.0.0.1:0", handler)
-            .on_handler_error(|error| panic!("{error}"));
-        if let Some((_, acceptor)) = &self.tls {
-            server = server.tls(acceptor);
+            .on_handler_error(move |error| failed.lock().unwrap().push(error.to_string()));
+        if let Some(tls) = &self.tls {
+            server = server.tls(&tls.acceptor);
         }
         server.start_serving().await.unwrap();
-        server
+        Served { server, errors }
     }
 
-    pub(crate) async fn connect(&self, server: &StreamServer) -> Stream {
-        let mut connecting = millpond::connect(self.runtime.clone(), &server.sockets()[0]);
-        if let Some((connector, _)) = &self.tls {
-            connecting = connecting.tls(connector);
+    pub(crate) async fn connect(&self, served: &Served) -> Stream {
+        self.connect_to(served.address()).await.unwrap()
+    }
+
+    pub(crate) async fn connect_to(&self, address: SocketAddr) -> Result<Stream, OpenError> {
+        let mut connecting = millpond::connect(self.runtime.clone(), address);
+        if let Some(tls) = &self.tls {
+            connecting = connecting.tls(&tls.connector);
         }
-        connecting.await.unwrap()
+        connecting.await
     }
 }
 
-/// For `localhost` and 127.0.0.1, and a client that trusts it.
-pub(crate) fn certified() -> (TlsConnector, TlsAcceptor) {
-    let names = ["localhost", "127.0.0.1"].map(ToOwned::to_owned);
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
-    let certificate = made.cert.der().clone();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let connector = TlsConnector::with_roots([certificate.clone()]);
-    (connector, TlsAcceptor::new(vec![certificate], key))
+impl Certified {
+    fn new() -> Self {
+        let names = ["localhost", "127.0.0.1"].map(ToOwned::to_owned);
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
+        let certificate = made.cert.der().clone();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        Self {
+            connector: TlsConnector::with_roots([certificate.clone()]),
+            acceptor: TlsAcceptor::new(vec![certificate], key),
+            certificate: made.cert.pem(),
+            key: made.signing_key.serialize_pem(),
+        }
+    }
 }
 
 pub(crate) fn plain<H: Harness, F>(name: &str, test: fn(Setup) -> F)
@@ -61,10 +108,10 @@ pub(crate) fn tls<H: Harness, F>(name: &str, test: fn(Setup) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    start::<H, F>(name, Some(certified()), test);
+    start::<H, F>(name, Some(Certified::new()), test);
 }
 
-fn start<H: Harness, F>(name: &str, tls: Option<(TlsConnector, TlsAcceptor)>, test: fn(Setup) -> F)
+fn start<H: Harness, F>(name: &str, tls: Option<Certified>, test: fn(Setup) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {

@@ -38,7 +38,7 @@ async fn tokio_tungstenite(setup: Setup) {
     let stream = setup.connect(&server).await;
     let (socket, _) = tokio_tungstenite::client_async(URL, stream).await.unwrap();
     assert!(ask(socket, &messages()).await.unwrap() == messages());
-    server.shutdown().await;
+    server.end().await;
 }
 
 async fn async_tungstenite(setup: Setup) {
@@ -46,7 +46,7 @@ async fn async_tungstenite(setup: Setup) {
     let stream = setup.connect(&server).await;
     let (socket, _) = async_tungstenite::client_async(URL, stream).await.unwrap();
     assert!(ask(socket, &messages()).await.unwrap() == messages());
-    server.shutdown().await;
+    server.end().await;
 }
 
 super::everywhere! {

@@ -1,6 +1,7 @@
 //! What both sides of a protocol say, on any runtime.
 
 pub(crate) mod http;
+pub(crate) mod redis;
 pub(crate) mod websocket;
 
 /// Bytes in which a loss or a swap shows.

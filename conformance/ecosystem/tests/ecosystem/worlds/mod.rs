@@ -2,6 +2,7 @@
 //! nothing hangs or is left. The same seed gives the same world.
 
 mod hyper;
+mod redis;
 mod websocket;
 
 use std::{fmt::Debug, pin::Pin, time::Duration};
