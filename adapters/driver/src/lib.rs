@@ -49,7 +49,7 @@
 //! * What was written is delivered, even if nobody awaits again and the writer is dropped, as long
 //!   as the runtime runs.
 //! * Both halves work at once from two tasks, without a lock between them.
-//! * No stream keeps a thread for itself: after 128 operations that did not wait, it gives way.
+//! * No stream starves other tasks: after 128 operations that did not wait, it yields.
 //!
 //! # What goes wrong, and how it is said
 //!
@@ -59,10 +59,10 @@
 //! | no separator within the limit | [`ReadError::LimitOverrun`]; nothing is lost but an over-long line |
 //! | more than the cap | [`ReadError::CapExceeded`] before it is waited for |
 //! | more would be queued than the write cap | [`WriteError::CapExceeded`]; nothing of it is written |
-//! | the stream is cut off, as TLS can tell | [`ReadError::Truncated`] |
+//! | the stream is truncated (known over TLS) | [`ReadError::Truncated`] |
 //! | the transport fails | [`ReadError::Transport`] after what had arrived, [`WriteError::Transport`] |
 //! | writing after `write_eof`, `close` or `abort` | [`WriteError::Finished`], [`WriteError::Closed`] |
-//! | writing after the peer has closed the stream, as TLS can tell | [`WriteError::PeerClosed`] |
+//! | writing after the peer has closed the stream (known over TLS) | [`WriteError::PeerClosed`] |
 //! | a limit of 0, watermarks the wrong way round, a path that is too long, an address without port | [`OpenError::Option`], which names it, before the network is touched; for [`StreamOptions`] a panic |
 //! | a host that cannot be resolved | [`OpenError::Resolve`] |
 //! | nobody answers, or too late | [`OpenError::Connect`] with each address and why, [`OpenError::TimedOut`] |

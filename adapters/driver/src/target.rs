@@ -277,7 +277,7 @@ impl TryFrom<Given> for Infallible {
     }
 }
 
-/// A target that can be used as far as can be told without looking anything up. `S` is the kind of
+/// A target that was checked as far as is possible without a lookup. `S` is the kind of
 /// socket that is wanted.
 pub(crate) enum Checked<S> {
     Addresses(Vec<Address>),

@@ -26,7 +26,7 @@ proptest! {
     fn a_copy_loses_nothing_however_often_it_is_cancelled(
         data in proptest::collection::vec(any::<u8>(), 0..5_000),
         rooms in (1_usize..700, 1_usize..700),
-        patience in 1_usize..9,
+        pending in 1_usize..9,
     ) {
         block_on(async {
             let ((_, mut client), mut from) = wire(rooms.0);
@@ -45,7 +45,7 @@ proptest! {
                         futures_lite::future::poll_fn(|cx| {
                             polls += 1;
                             cx.waker().wake_by_ref();
-                            if polls > patience { std::task::Poll::Ready(None) } else { std::task::Poll::Pending }
+                            if polls > pending { std::task::Poll::Ready(None) } else { std::task::Poll::Pending }
                         }),
                     );
                     if done.await.is_some() {

@@ -62,13 +62,13 @@ fn millis(time: Duration) -> u64 {
 /// What a handler's halves are set to: limit, low and high watermark.
 fn buffering() -> [u64; 3] {
     let seen = Arc::new(Mutex::new(None));
-    let tell = seen.clone();
+    let seen_by_handler = seen.clone();
     let world = World::default();
     let server = start_server(
         world.runtime(),
         address(1),
         move |reader: StreamReader, writer: StreamWriter| {
-            *tell.lock().unwrap() = Some((reader.limit(), writer.watermarks()));
+            *seen_by_handler.lock().unwrap() = Some((reader.limit(), writer.watermarks()));
             async {}
         },
     );
@@ -158,10 +158,10 @@ fn parse_cap() -> u64 {
 fn idle_grace() -> u64 {
     let world = World::default();
     let ended = Arc::new(Mutex::new(false));
-    let tell = ended.clone();
+    let reported = ended.clone();
     let server = start_server(world.runtime(), address(1), is_stubborn)
         .idle_timeout(Duration::from_secs(10))
-        .on_handler_error(move |_| *tell.lock().unwrap() = true);
+        .on_handler_error(move |_| *reported.lock().unwrap() = true);
     let _server = world.serve(server);
     let _peer = world.call();
     takes(&world, || *ended.lock().unwrap()) - 10_000

@@ -374,7 +374,7 @@ fn shake(connector: TlsConnector, acceptor: TlsAcceptor, name: &str) -> [Option<
     [client.err().map(Into::into), server.err().map(Into::into)]
 }
 
-/// What a client says if this is all that it hears.
+/// The error of a client that receives this and nothing else.
 fn client_receives(said: &[u8], end: bool) -> io::Error {
     let scene = Scene::new();
     let (mut client, _server) = scene.streams();

@@ -1,4 +1,4 @@
-//! A reader that the program feeds: what goes in comes out, whoever waits is woken, nobody else is.
+//! A reader that the program feeds: what goes in comes out, waiting tasks are woken, and no others.
 
 use std::{
     future::Future,

@@ -34,7 +34,7 @@ enum Fate {
 
 const FATES: [Fate; 3] = [Fate::Running, Fate::Fails, Fate::Succeeds];
 
-/// Attempts and sleeps end when they are told to.
+/// Attempts and sleeps end by script.
 struct Scripted {
     began: Instant,
     state: Arc<Mutex<State>>,

@@ -204,7 +204,7 @@ fn the_read_side_of_a_socket_only_ever_sees_one_waker() {
     assert!(wakers.iter().all(|waker| waker.will_wake(&wakers[0])));
 }
 
-/// Whoever polls last, looks only, or is dropped takes nothing from the others.
+/// A task that polls last, only waits for the end, or is dropped takes nothing from the others.
 #[test]
 fn each_waiting_task_is_woken_whatever_the_others_do() {
     for others in 0..16_u8 {
@@ -315,7 +315,7 @@ fn a_reader_that_goes_makes_room_without_end() {
     assert!(matches!(block_on(closed), Ok(())));
 }
 
-/// It gives way now and then.
+/// It yields now and then.
 #[test]
 fn closed_does_not_keep_its_thread_for_itself() {
     struct Endless(AtomicUsize);
@@ -418,7 +418,7 @@ fn a_reader_and_closed_on_different_threads_lose_nothing() {
     }
 }
 
-/// The one waker that the socket keeps is that of whoever lingers, whatever the reader does then.
+/// The one waker that the socket keeps is that of the lingering task, whatever the reader does then.
 #[test]
 fn a_reader_takes_no_wake_up_from_a_connection_that_lingers() {
     type Halves = Arc<Mutex<Option<(StreamReader, StreamWriter)>>>;

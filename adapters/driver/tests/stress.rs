@@ -88,13 +88,13 @@ fn converse(round: u64, disturb: impl FnOnce(Transport) + Send) -> Written {
     let options = StreamOptions::new().watermarks(3, 11);
     let ((reader, writer), (peer_reader, peer_writer)) = options.pair(capacity);
     let transport = writer.transport();
-    let patience = chance.up_to(50);
+    let yields = chance.up_to(50);
     thread::scope(|scope| {
         let writing = scope.spawn(move || block_on(write(writer, chance)));
         let reading = scope.spawn(move || block_on(count(reader)));
         scope.spawn(move || block_on(echo(peer_reader, peer_writer)));
         scope.spawn(move || {
-            (0..patience).for_each(|_| thread::yield_now());
+            (0..yields).for_each(|_| thread::yield_now());
             disturb(transport);
         });
         let came_back = reading.join().unwrap();
@@ -158,7 +158,7 @@ async fn echo(mut reader: StreamReader, mut writer: StreamWriter) {
 }
 
 /// Calls `round` with one number after the other until the time is over. A round that never ends is
-/// told of, and ends the process.
+/// reported, and ends the process.
 fn for_a_while(round: impl Fn(u64)) {
     let time = env::var("MILLPOND_STRESS").map_or(TIME, |seconds| {
         Duration::from_secs(seconds.parse().expect("a number of seconds"))

@@ -198,12 +198,12 @@ fn an_upgrade_that_was_never_polled_changes_nothing() {
 #[test]
 fn a_handshake_that_takes_too_long_ends_the_stream_with_that_reason() {
     let timeout = Duration::from_secs(7);
-    for heard in 0..=5 {
+    for received in 0..=5 {
         let scene = Scene::new();
         let (mut client, server) = scene.streams();
         scene
             .wire
-            .say(Way::ToClient, &b"\x16\x03\x03\x00\x7a"[..heard]);
+            .say(Way::ToClient, &b"\x16\x03\x03\x00\x7a"[..received]);
         let connector = TlsConnector::from(&tls(Version::Tls13).1).handshake_timeout(timeout);
         let before = scene.world.time();
         {
@@ -218,7 +218,7 @@ fn a_handshake_that_takes_too_long_ends_the_stream_with_that_reason() {
                 .unwrap_err();
             assert_eq!(error.kind(), ErrorKind::TimedOut);
             let never_began = matches!(error, TlsError::NeverBegan { .. });
-            assert_eq!(never_began, heard == 0, "{error}");
+            assert_eq!(never_began, received == 0, "{error}");
         }
         assert_eq!(scene.world.time() - before, timeout);
         let read = scene.run(client.read(1)).unwrap_err();

@@ -67,7 +67,7 @@ fn goes_on_though_no_direction_can_end_alone(sides: &(TlsAcceptor, TlsConnector)
     assert_eq!(scene.run(server.read_line()).unwrap(), "still here\n");
 }
 
-/// Both versions, and one direction of those that could end alone, but were not told to.
+/// Both versions, and one direction of those that could end alone, but without half_close.
 #[test]
 fn the_peers_end_is_that_of_both_directions() {
     for version in VERSIONS {
@@ -129,7 +129,7 @@ fn what_is_queued_when_the_peer_ends_is_sent_before_close_notify() {
     }
 }
 
-/// A cut is no end, whoever sees it first.
+/// A truncation is no end, whichever half meets it first.
 #[test]
 fn a_cut_that_a_writer_sees_first_is_truncated() {
     for version in VERSIONS {

@@ -76,7 +76,7 @@ fn injected(n: usize) -> Vec<u8> {
     line.iter().copied().cycle().take(n).collect()
 }
 
-/// A stream whose peer is the test, which it hears by `way`; and the peer's end.
+/// A stream whose peer is the test, which it reads by `way`; and the peer's end.
 fn victim(scene: &Scene, way: Way) -> (Stream, Box<dyn Socket>) {
     let [client, server] = scene.wire.ends();
     match way {

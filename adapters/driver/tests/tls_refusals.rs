@@ -60,9 +60,9 @@ fn assert_alert(case: &str, answer: Result<(), WriteError>, alert: &str) {
     let Err(WriteError::Transport(error)) = answer else {
         panic!("{case}: {answer:?}");
     };
-    let told = format!("received fatal alert: {alert}");
+    let expected = format!("received fatal alert: {alert}");
     let text = error.to_string();
-    assert!(text.contains(&told), "{case}: {text}");
+    assert!(text.contains(&expected), "{case}: {text}");
     assert_eq!(error.kind(), ErrorKind::InvalidData, "{case}");
 }
 
@@ -165,8 +165,8 @@ fn what_was_received_before_a_refusal_can_be_read() {
         io::Write::write_all(&mut raw.session.writer(), b"220 hello\n").unwrap();
         raw.speak();
         refuse(&mut raw);
-        let told = (0..3).find_map(|_| client.write(b"?").err());
-        assert!(told.is_some());
+        let refused = (0..3).find_map(|_| client.write(b"?").err());
+        assert!(refused.is_some());
         assert_eq!(scene.run(client.read_line()).unwrap(), "220 hello\n");
         assert!(scene.run(client.read_line()).is_err());
     }
@@ -297,7 +297,7 @@ fn a_writer_that_never_reads_looks_once_until_something_comes() {
     }
 }
 
-/// The writer may take what the reader was waiting for, and the socket has nothing more to tell.
+/// The writer may take what the reader was waiting for, and the socket has nothing more to report.
 #[test]
 fn a_reader_that_waits_gets_what_a_writer_has_found() {
     for version in VERSIONS {
@@ -322,7 +322,7 @@ fn a_reset_that_close_notify_meets_first_is_one_for_the_reader() {
     let client = OneReset {
         inner: client,
         wire: scene.wire.clone(),
-        told: AtomicUsize::new(0),
+        reported: AtomicUsize::new(0),
         reader: AtomicWaker::new(),
     };
     let mut client = open(&scene.world, Box::new(client));
@@ -335,11 +335,11 @@ fn a_reset_that_close_notify_meets_first_is_one_for_the_reader() {
     assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error:?}");
 }
 
-/// Tells of a reset once, and the writer first, as the system does.
+/// Reports a reset once, and to the writer first, as the system may.
 struct OneReset {
     inner: Box<dyn Socket>,
     wire: support::tls::Wire,
-    told: AtomicUsize,
+    reported: AtomicUsize,
     reader: AtomicWaker,
 }
 
@@ -352,7 +352,7 @@ impl OneReset {
 impl Socket for OneReset {
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         match self.is_reset() {
-            true if self.told.load(Ordering::Relaxed) > 0 => Poll::Ready(Ok(0)),
+            true if self.reported.load(Ordering::Relaxed) > 0 => Poll::Ready(Ok(0)),
             true => {
                 self.reader.register(cx.waker());
                 Poll::Pending
@@ -366,7 +366,7 @@ impl Socket for OneReset {
             return self.inner.poll_write(cx, buf);
         }
         self.reader.wake();
-        Poll::Ready(Err(match self.told.fetch_add(1, Ordering::Relaxed) {
+        Poll::Ready(Err(match self.reported.fetch_add(1, Ordering::Relaxed) {
             0 => ErrorKind::ConnectionReset.into(),
             _ => ErrorKind::BrokenPipe.into(),
         }))

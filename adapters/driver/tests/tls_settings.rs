@@ -137,7 +137,7 @@ fn a_setting_that_is_changed_after_the_first_use_counts() {
     assert_eq!(once(&connector, whole), None);
 }
 
-/// A certificate has an address without the zone, by which this machine alone tells its interfaces.
+/// A certificate has an address without the zone, which names an interface of this machine alone.
 #[test]
 fn the_zone_of_an_address_is_no_part_of_its_name() {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();

@@ -22,9 +22,9 @@ struct Said {
     goodbye: Option<usize>,
 }
 
-/// What one side has heard.
+/// What one side has received.
 #[derive(Debug, Default)]
-struct Heard {
+struct Received {
     plaintext: Vec<u8>,
     end: Option<Result<(), ReadError>>,
     handshake: Option<TlsError>,
@@ -36,7 +36,7 @@ struct Side {
     speaks: Way,
     wire: Wire,
     said: Said,
-    heard: Heard,
+    received: Received,
 }
 
 impl Side {
@@ -47,7 +47,7 @@ impl Side {
             speaks,
             wire: wire.clone(),
             said: Said::default(),
-            heard: Heard::default(),
+            received: Received::default(),
         }
     }
 
@@ -59,13 +59,13 @@ impl Side {
         }
     }
 
-    async fn hear(&mut self, n: usize) {
-        let until = self.heard.plaintext.len() + n;
-        while self.heard.end.is_none() && self.heard.plaintext.len() < until {
+    async fn receive(&mut self, n: usize) {
+        let until = self.received.plaintext.len() + n;
+        while self.received.end.is_none() && self.received.plaintext.len() < until {
             match self.stream.read(n).await {
-                Ok(data) if data.is_empty() => self.heard.end = Some(Ok(())),
-                Ok(data) => self.heard.plaintext.extend(data),
-                Err(error) => self.heard.end = Some(Err(error)),
+                Ok(data) if data.is_empty() => self.received.end = Some(Ok(())),
+                Ok(data) => self.received.plaintext.extend(data),
+                Err(error) => self.received.end = Some(Err(error)),
             }
         }
     }
@@ -84,38 +84,38 @@ impl Side {
             TlsSide::Client(_) => starting.server_hostname(NAME),
             TlsSide::Server(_) => starting,
         };
-        self.heard.handshake = starting.await.err();
-        self.heard.handshake.is_none()
+        self.received.handshake = starting.await.err();
+        self.received.handshake.is_none()
     }
 
     /// The client speaks first, and both end what they have to say, under TLS 1.2 `ender` first.
-    async fn talk(mut self, ender: Way) -> (Said, Heard) {
+    async fn talk(mut self, ender: Way) -> (Said, Received) {
         if self.shake().await {
             if self.speaks == Way::ToServer {
                 self.say(b"one");
                 self.say(b"and two\n");
-                self.hear(10).await;
+                self.receive(10).await;
                 self.say(b"three\n");
             } else {
-                self.hear(11).await;
+                self.receive(11).await;
                 self.say(b"fo");
                 self.say(b"ur\nfive\n");
-                self.hear(6).await;
+                self.receive(6).await;
             }
             let can_be_read_after_it = self.stream.can_write_eof();
             if can_be_read_after_it {
                 if self.stream.write_eof().is_ok() {
                     self.said.goodbye = Some(self.wire.sent_len(self.speaks));
                 }
-                self.hear(1).await;
+                self.receive(1).await;
             } else if self.speaks == ender {
                 self.goodbye();
             } else {
-                self.hear(1).await;
+                self.receive(1).await;
                 self.goodbye();
             }
         }
-        (self.said, self.heard)
+        (self.said, self.received)
     }
 }
 
@@ -130,41 +130,41 @@ fn sweep(version: Version, way: Way, cut: Cut) -> usize {
         let shaken = it.cut_off().1.handshake.is_none();
         assert!(shaken || !ever_shaken, "{case}: less was enough");
         ever_shaken = shaken;
-        let (said, heard) = it.cut_off();
-        check(&case, said, heard, at, Some(cut));
-        let (said, heard) = it.other();
-        check(&case, said, heard, usize::MAX, None);
+        let (said, received) = it.cut_off();
+        check(&case, said, received, at, Some(cut));
+        let (said, received) = it.other();
+        check(&case, said, received, usize::MAX, None);
     }
-    let (said, heard) = whole.cut_off();
-    assert_eq!(heard.end, Some(Ok(())));
-    assert_eq!(heard.plaintext, said.plaintext);
+    let (said, received) = whole.cut_off();
+    assert_eq!(received.end, Some(Ok(())));
+    assert_eq!(received.plaintext, said.plaintext);
     len
 }
 
-/// A conversation, and what each side has said and the other one heard.
+/// A conversation, and what each side has said and the other one received.
 struct Conversation {
-    to_server: (Said, Heard),
-    to_client: (Said, Heard),
+    to_server: (Said, Received),
+    to_client: (Said, Received),
     way: Way,
     wire: Wire,
 }
 
 impl Conversation {
     /// In the direction that was cut.
-    fn cut_off(&self) -> (&Said, &Heard) {
-        let (said, heard) = match self.way {
+    fn cut_off(&self) -> (&Said, &Received) {
+        let (said, received) = match self.way {
             Way::ToServer => &self.to_server,
             Way::ToClient => &self.to_client,
         };
-        (said, heard)
+        (said, received)
     }
 
-    fn other(&self) -> (&Said, &Heard) {
-        let (said, heard) = match self.way {
+    fn other(&self) -> (&Said, &Received) {
+        let (said, received) = match self.way {
             Way::ToServer => &self.to_client,
             Way::ToClient => &self.to_server,
         };
-        (said, heard)
+        (said, received)
     }
 }
 
@@ -197,8 +197,8 @@ fn converse(version: Version, way: Way, at: usize, cut: Cut) -> Conversation {
 }
 
 /// `at` is how much of the ciphertext has arrived at most.
-fn check(case: &str, said: &Said, heard: &Heard, at: usize, cut: Option<Cut>) {
-    if let Some(error) = &heard.handshake {
+fn check(case: &str, said: &Said, received: &Received, at: usize, cut: Option<Cut>) {
+    if let Some(error) = &received.handshake {
         // Of the first byte that is changed there is one.
         let silent = at == 0 && cut.is_none_or(|cut| !matches!(cut, Cut::Flip(_)));
         let began = matches!(error, TlsError::Handshake { .. });
@@ -221,30 +221,30 @@ fn check(case: &str, said: &Said, heard: &Heard, at: usize, cut: Option<Cut>) {
     }
     let complete = said.marks.iter().take_while(|(end, _)| *end <= at).last();
     let complete = complete.map_or(0, |(_, n)| *n);
-    let over = heard.handshake.is_some() || heard.end.is_some();
-    if let (Some(_), Some(Cut::Flip(_))) = (&heard.handshake, cut) {
+    let over = received.handshake.is_some() || received.end.is_some();
+    if let (Some(_), Some(Cut::Flip(_))) = (&received.handshake, cut) {
         // What came with the end of it is not given away when the next record is no good.
-        assert_eq!(heard.plaintext, b"", "{case}");
+        assert_eq!(received.plaintext, b"", "{case}");
     } else if over {
         assert_eq!(
-            heard.plaintext.escape_ascii().to_string(),
+            received.plaintext.escape_ascii().to_string(),
             said.plaintext[..complete].escape_ascii().to_string(),
-            "{case}: {heard:?} of {said:?}"
+            "{case}: {received:?} of {said:?}"
         );
     }
-    let told = said.goodbye.is_some_and(|end| end <= at);
-    match (&heard.end, cut) {
-        (Some(Ok(())), _) => assert!(told, "{case}: a clean end of {said:?}"),
+    let ended = said.goodbye.is_some_and(|end| end <= at);
+    match (&received.end, cut) {
+        (Some(Ok(())), _) => assert!(ended, "{case}: a clean end of {said:?}"),
         (Some(Err(ReadError::Truncated)), Some(Cut::Reset)) => panic!("{case}: it was reset"),
         (Some(Err(error)), Some(Cut::Fin)) => {
             assert_eq!(*error, ReadError::Truncated, "{case}");
-            assert!(!told, "{case}: {error:?}");
+            assert!(!ended, "{case}: {error:?}");
         }
         (Some(Err(error)), Some(Cut::Reset)) => {
             assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{case}");
-            assert!(!told, "{case}: {error:?}");
+            assert!(!ended, "{case}: {error:?}");
         }
-        (Some(Err(_)), None) => assert!(!told, "{case}: {heard:?}"),
+        (Some(Err(_)), None) => assert!(!ended, "{case}: {received:?}"),
         (Some(Err(_)), Some(Cut::Flip(_))) | (None, _) => {}
     }
 }
@@ -296,18 +296,18 @@ fn flip(version: Version, way: Way, flips: u8) -> (usize, usize) {
             let bit = (u8::try_from(at % 8).unwrap() + flip) % 8;
             let it = converse(version, way, at, Cut::Flip(bit));
             let case = format!("{version:?} {way:?} bit {bit} of byte {at}");
-            let (said, heard) = it.cut_off();
+            let (said, received) = it.cut_off();
             cases += 1;
-            if heard.end == Some(Ok(())) {
+            if received.end == Some(Ok(())) {
                 assert!(is_repeated(&it.wire.sent(way), at), "{case} is not missed");
-                assert_eq!(heard.plaintext, said.plaintext, "{case}");
+                assert_eq!(received.plaintext, said.plaintext, "{case}");
                 harmless += 1;
                 continue;
             }
-            check(&case, said, heard, at, Some(Cut::Flip(bit)));
+            check(&case, said, received, at, Some(Cut::Flip(bit)));
             // An alert comes back, or what was said before.
-            let (said, heard) = it.other();
-            assert!(said.plaintext.starts_with(&heard.plaintext), "{case}");
+            let (said, received) = it.other();
+            assert!(said.plaintext.starts_with(&received.plaintext), "{case}");
         }
     }
     (cases, harmless)

@@ -271,7 +271,7 @@ fn a_failed_read_comes_after_the_data_and_stays() {
     assert!(!reader.at_eof());
 }
 
-/// The kernel tells of a reset once; if the write side was told, the read side sees an end.
+/// The kernel reports a reset once; after the write side has met it, the read side sees an end.
 #[test]
 fn an_end_after_the_write_side_was_reset_is_a_reset() {
     let socket = Scripted::new([ready(3), ready(0)], [fails(ErrorKind::ConnectionReset)]);
@@ -415,7 +415,7 @@ fn a_large_write_takes_along_what_a_cork_holds_back_wherever_the_socket_cuts_it(
     }
 }
 
-/// Or the rest would wait for the cork, and whoever waits for an answer to it for ever.
+/// Or the rest would wait for the cork, and a task that waits for the answer would wait for ever.
 #[test]
 fn what_a_busy_socket_leaves_of_what_a_cork_held_back_is_sent_when_it_can_be() {
     let socket = Scripted::new([], [ready(2)]);

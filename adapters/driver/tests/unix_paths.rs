@@ -59,7 +59,7 @@ fn leave(path: &Path) {
     assert!(path.exists());
 }
 
-/// Fails unless whoever connects to the path gets to this listener.
+/// Fails unless a connection to the path reaches this listener.
 #[track_caller]
 fn assert_reachable(path: &Path, listener: &dyn Listener) {
     while accepts(listener) {} // other starters that looked

@@ -59,7 +59,7 @@ fn a_reset_does_not_hide_what_came_before_it() {
             world().sleep(SECOND).await;
             far_writer.abort();
             world().sleep(SECOND).await;
-            let error = reader.read_exactly(6).await.unwrap_err(); // so it has heard of the reset
+            let error = reader.read_exactly(6).await.unwrap_err(); // so it has met the reset
             assert_eq!(error.kind(), ErrorKind::ConnectionReset);
             assert_eq!(reader.read_exactly(5).await.unwrap(), "hello");
             for _ in 0..3 {

@@ -517,7 +517,7 @@ fn a_host_that_is_killed_at_any_time_closes_everything_and_can_start_again() {
     check(0..100, |sim| {
         let latency = Duration::from_millis(1)..=Duration::from_millis(20);
         let sim = hosts(sim).rough().latency(latency).buffers(5000, 5000);
-        let heard = sim.no_leaks().run(async {
+        let received = sim.no_leaks().run(async {
             let shop = world().host("shop");
             let serve = async |mut reader: StreamReader, mut writer: StreamWriter| {
                 writer.write([b'x'; SAID])?;
@@ -536,7 +536,7 @@ fn a_host_that_is_killed_at_any_time_closes_everything_and_can_start_again() {
                 world().sleep(wait).await;
                 again.kill();
             });
-            let heard = match timeout(SECOND * 2, reader.read_exactly(SAID + 1))
+            let received = match timeout(SECOND * 2, reader.read_exactly(SAID + 1))
                 .await
                 .unwrap()
             {
@@ -552,9 +552,9 @@ fn a_host_that_is_killed_at_any_time_closes_everything_and_can_start_again() {
             let (mut reader, _writer) = open_connection("shop:80").await.unwrap();
             assert_eq!(reader.read_exactly(SAID).await.unwrap().len(), SAID);
             server.close();
-            heard
+            received
         });
-        cut_off += u32::from(heard < SAID);
+        cut_off += u32::from(received < SAID);
     });
     assert!(cut_off > 10, "{cut_off}");
 }

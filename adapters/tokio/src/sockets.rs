@@ -17,8 +17,8 @@ pub(crate) struct Io<S>(pub(crate) S);
 /// Both kinds of stream have the same methods, but no trait for them.
 ///
 /// Each operation is tried before its readiness is waited for: tokio's own `poll_write` refuses
-/// after 128 operations in one task, even if the kernel would take more. Nor is it told to write: that
-/// raises a signal when the peer has left.
+/// after 128 operations in one task, even if the kernel would take more. Nor does it write by
+/// `write(2)`: that raises a signal when the peer has left.
 macro_rules! stream {
     ($stream:ty) => {
         impl Socket for Io<$stream> {

@@ -57,7 +57,7 @@ fn headers_are_asked_for_over_tls() {
             // It is not the name in the certificate.
             (
                 vec!["--runtime", runtime, "--ca", &certificate, &by_address],
-                "is that of another host",
+                "is for another host name",
             ),
         ] {
             let output = run(&args);

@@ -26,7 +26,7 @@ use crate::{
     tls::{Handshake, TlsConnector},
 };
 
-/// How long to wait for a server whose backlog is full: the system does not tell when it has room.
+/// How long to wait for a server whose backlog is full: the system does not report when it has room.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(10);
 
 /// Connects to a host and port, an address, or takes over a connected socket; asyncio's

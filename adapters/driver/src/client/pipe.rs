@@ -36,8 +36,8 @@ use crate::{
 /// at a time and only when asked, and does not keep the process alive.
 ///
 /// The thread waits until there is something to read (`poll(2)`), and ends when the stream is dropped
-/// meanwhile: what comes later is left to whoever reads next. What has come before, and was not asked
-/// for, is lost with the stream. Two things cannot be given up: a read of a file that another process
+/// meanwhile: what comes later is left to the next reader. What has come before and was not read
+/// is lost with the stream. Two things cannot be cancelled: a read of a file that another process
 /// empties between the waiting and the reading, and one of a terminal on macOS, which cannot be waited
 /// for. There the thread takes what comes next.
 ///

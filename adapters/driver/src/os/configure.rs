@@ -6,7 +6,7 @@ use socket2::{SockRef, Socket, TcpKeepalive};
 
 use crate::socket::{KeepAlive, SocketOptions};
 
-/// The system is told a C `int`, which a larger number would overflow.
+/// The system takes a C `int`, which a larger number would overflow.
 const LARGEST_BUFFER: usize = i32::MAX as usize;
 
 /// Sets the options of a socket that was accepted or given.

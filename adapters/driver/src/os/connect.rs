@@ -8,7 +8,7 @@ use super::configure::{set_buffers, set_tcp};
 use crate::socket::{Address, ConnectOptions, StdSocket};
 
 /// Begins to connect: a socket that does not block, and that is writable as soon as it is connected
-/// or has failed. [`connected`] tells which.
+/// or has failed. [`connected`] reports which.
 ///
 /// # Errors
 ///

@@ -161,7 +161,7 @@ mod tests {
         future.poll(&mut Context::from_waker(Waker::noop()))
     }
 
-    /// Work that says that it has begun, and is over when it is told.
+    /// Work that reports when it has begun, and ends on a signal.
     fn work(name: u8, begun: &Sender<u8>) -> (Sender<()>, impl FnOnce() -> io::Result<u8> + use<>) {
         let (end, ended) = mpsc::channel();
         let begun = begun.clone();

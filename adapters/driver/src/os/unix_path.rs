@@ -8,7 +8,7 @@
 //!   in [`PAUSE`]: a server that has bound its path listens on it within that time.
 //! * A leftover is moved away before it is removed, and looked at once more: if another starter has
 //!   put its own socket in its place meanwhile, that is moved back.
-//! * Whoever has bound the path and listens makes sure that it has not been moved away in between, and
+//! * A server that has bound the path and listens makes sure that it has not been moved away in between, and
 //!   that it took less than [`PAUSE`]: after that, what is at the path may be another starter's, and it
 //!   begins again.
 //!

@@ -67,7 +67,7 @@ enum Later {
 /// Tasks that are woken on this thread meanwhile run when it ends, and so do the wakers of sockets in
 /// memory.
 ///
-/// Whoever polls a socket under a lock has one around it: polling wakes the other side, whose task
+/// A poll of a socket under a lock has one around it: polling wakes the other side, whose task
 /// takes locks of its own and may wake this side in turn.
 #[must_use]
 pub(crate) struct Hold(());
@@ -146,7 +146,7 @@ impl Drop for OneLess {
 impl Wake for Task {
     fn wake(self: Arc<Self>) {
         if self.state.swap(WOKEN, Ordering::AcqRel) != IDLE {
-            return; // whoever runs it polls it once more
+            return; // the thread that runs it polls it once more
         }
         if let Some(Later::Run(task)) = HELD.with(|held| held.put_off(Later::Run(self))) {
             task.run();

@@ -67,7 +67,7 @@ impl<F: Fn(BoxFuture<'static, ()>) + Send + Sync + 'static> Spawn for F {
 /// How a runtime opens sockets, waits and spawns. It knows no rule of reading, writing, connecting
 /// or serving: those are the driver's.
 ///
-/// An adapter implements it and has everything; `millpond-conformance` tells whether it is right,
+/// An adapter implements it and has everything; `millpond-conformance` tests whether it is right,
 /// and has a guide to writing one. A program can take it as an argument and so run on any runtime:
 ///
 /// ```
@@ -95,7 +95,7 @@ pub trait Runtime: Spawn {
     /// Makes one attempt to connect to one address.
     ///
     /// For runtimes that use the system's sockets, [`os::connect`](crate::adapter::os::connect) begins it,
-    /// and [`os::connected`](crate::adapter::os::connected) tells how it ended once the socket is writable.
+    /// and [`os::connected`](crate::adapter::os::connected) reports how it ended once the socket is writable.
     ///
     /// `WouldBlock` means that the peer's backlog is full: the driver tries again in a while.
     fn connect<'a>(
@@ -147,13 +147,12 @@ pub trait Runtime: Spawn {
     /// Waits for so long.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 
-    /// The time by which [`sleep`](Self::sleep) goes: a runtime with a clock of its own tells it.
+    /// The time by which [`sleep`](Self::sleep) goes; for runtimes with a clock of their own.
     fn now(&self) -> Instant {
         Instant::now()
     }
 
-    /// A server goes on though something of the program has panicked: a handler, or what is told of
-    /// its errors. This is the message.
+    /// A handler or a hook of a server has panicked with this message, and the server goes on.
     ///
     /// By default nothing is made of it. A runtime for tests may let the test fail.
     fn caught_panic(&self, message: &str) {

@@ -5,8 +5,8 @@ use std::io;
 /// Whether the error is that of a connection which failed before it was accepted, so that the next
 /// one may be fine. Everything else, as too many open files, stays for a while.
 ///
-/// Linux gives the errors that are pending on a new connection to whoever accepts it, and accept(2)
-/// says to go on as if nobody had called.
+/// On Linux, accept(2) returns the errors that are pending on a new connection. Its manual says to try
+/// again.
 pub(crate) fn is_of_one_connection(error: &io::Error) -> bool {
     let of_its_kind = matches!(
         error.kind(),

@@ -137,13 +137,13 @@ impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
 /// # use millpond::{OpenError, Runtime, Server, StreamReader, StreamWriter};
 /// struct Motd(String);
 ///
-/// async fn tell(motd: Arc<Motd>, mut writer: StreamWriter) -> io::Result<()> {
+/// async fn send(motd: Arc<Motd>, mut writer: StreamWriter) -> io::Result<()> {
 ///     writer.write(motd.0.as_bytes())?;
 ///     Ok(())
 /// }
 ///
 /// async fn serve(runtime: Arc<dyn Runtime>, motd: Arc<Motd>) -> Result<Server, OpenError> {
-///     let handler = move |_, writer| tell(motd.clone(), writer);
+///     let handler = move |_, writer| send(motd.clone(), writer);
 ///     millpond::start_server(runtime, "127.0.0.1:17", handler).await
 /// }
 /// ```
@@ -236,8 +236,8 @@ macro_rules! server_options {
         }
 
         /// What to do when a client does not get through the handshake of TLS: nothing by default, as
-        /// in asyncio, since anybody can call, or an event of level `DEBUG` if the feature `tracing` is
-        /// on. It is given the client's address, and hears of every one: also of those that never began
+        /// in asyncio, since any client can cause it, or an event of level `DEBUG` if the feature `tracing` is
+        /// on. It gets the client's address, and every failure: also of handshakes that never began
         /// ([`TlsError::NeverBegan`](crate::TlsError::NeverBegan)), as probes do.
         ///
         /// ```no_run
@@ -304,9 +304,9 @@ macro_rules! server_options {
             /// many that are served or not closed yet, nobody is accepted, and those who call wait in
             /// the backlog.
             ///
-            /// Sockets that only [linger](crate::StreamOptions::linger_timeout) count, too, but keep
-            /// nobody out: whoever is accepted takes the place of the one that has lingered longest,
-            /// which is closed at once. So there are no more sockets than this, but for the moment
+            /// Sockets that only [linger](crate::StreamOptions::linger_timeout) count, too, but block no
+            /// client: a new connection takes the place of the one that has lingered longest, which is
+            /// closed at once. So there are no more sockets than this, but for the moment
             /// between accepting one and closing another.
             ///
             /// asyncio has no counterpart.
@@ -346,7 +346,7 @@ macro_rules! server_options {
             /// is one line on standard error, as asyncio's exception handler writes, or an event if
             /// the feature `tracing` is on.
             ///
-            /// This hears of every one. By default, one whose
+            /// It gets every error. By default, one whose
             /// [client has left](crate::HandlerError::client_has_left) is not printed, and an event of
             /// level `DEBUG`: anybody could fill a log with those.
             #[doc(alias = "set_exception_handler")]

@@ -358,7 +358,7 @@ mod tests {
     /// More than a socket holds, with the block that the thread has.
     const PLENTY: usize = 1024 * 1024;
 
-    /// Sockets block as pipes do, and can be told not to.
+    /// Sockets block as pipes do, and have a mode that does not.
     fn pair(direction: Direction) -> (Blocking, UnixStream) {
         let (near, far) = UnixStream::pair().unwrap();
         far.set_read_timeout(Some(TIME_LIMIT)).unwrap();

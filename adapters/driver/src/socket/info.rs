@@ -91,7 +91,7 @@ impl fmt::Display for Address {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ExtraInfo {
-    /// The peer's address; asyncio's `peername`. `None` if the system did not tell.
+    /// The peer's address; asyncio's `peername`. `None` if the system has none.
     #[doc(alias = "peername")]
     #[doc(alias = "getpeername")]
     pub peer_addr: Option<Address>,

@@ -145,19 +145,19 @@ pub trait Socket: Send + Sync + 'static {
         false
     }
 
-    /// Tells the peer that nothing more will be written, and only that: reading goes on.
+    /// Ends this direction alone (half-close): reading goes on.
     ///
     /// # Errors
     ///
     /// What the transport fails with.
     fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// What the peer has said to whoever writes, though nobody reads: `Ok` if it has closed the stream
+    /// What a writer must know of the peer though no task reads: `Ok` if the peer has closed the stream
     /// and with it this side's direction, too, an error if it has refused what it was sent.
     ///
     /// It is asked before each write, each wait for one and each end, and does not wait; what it gives
     /// once it gives again. While what has been received waits to be read it need not look for more.
-    /// Of most sockets only reading tells, so the default says nothing.
+    /// Most sockets report that to a read alone, so the default is pending.
     ///
     /// # Errors
     ///
@@ -224,7 +224,7 @@ pub trait Bound: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If the system does not tell.
+    /// Those of the system.
     fn local_addr(&self) -> io::Result<Address>;
 
     /// Listens: up to `backlog` connections wait to be accepted, or as many as the system allows.
@@ -271,7 +271,7 @@ pub trait Listener: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If the system does not tell.
+    /// Those of the system.
     fn local_addr(&self) -> io::Result<Address>;
 }
 

@@ -1,4 +1,4 @@
-//! What the system says of a socket, and is told of it.
+//! Socket options and addresses of the system.
 
 use std::io;
 
@@ -136,7 +136,7 @@ pub(crate) fn stream_kind(fd: &std::os::fd::OwnedFd) -> io::Result<StreamKind> {
 ///
 /// # Errors
 ///
-/// `InvalidInput`, which says what the socket is; what the system says if it does not tell.
+/// `InvalidInput`, which says what the socket is; an error of the system otherwise.
 ///
 /// # Examples
 ///

@@ -149,8 +149,8 @@ pub struct Feeder {
 }
 
 impl Feeder {
-    /// Feeds a copy of `data`, whether paused or not. Empty `data` is fed as nothing, which tells
-    /// whether more would be taken.
+    /// Feeds a copy of `data`, whether paused or not. Empty `data` feeds nothing, and the answer
+    /// is whether more would be taken.
     ///
     /// # Errors
     ///

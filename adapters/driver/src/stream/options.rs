@@ -316,8 +316,8 @@ impl StreamOptions {
     /// is closed as soon as everything was sent.
     ///
     /// The sockets of a server that linger count among its
-    /// [`max_connections`](crate::StartServer::max_connections), give way to whoever wants to be
-    /// served, and are bounded by [`max_lingering`](crate::StartServer::max_lingering), too. Those
+    /// [`max_connections`](crate::StartServer::max_connections), are closed when a new connection
+    /// needs their place, and are bounded by [`max_lingering`](crate::StartServer::max_lingering), too. Those
     /// of other streams have nothing but this time.
     ///
     /// It needs the clock of a runtime: without one ([`open`](Self::open)), and over pipes, nothing

@@ -60,7 +60,7 @@ impl StreamWriter {
     /// [`WriteError::Finished`] after [`write_eof`](Self::write_eof), [`WriteError::Closed`] after
     /// [`close`](Self::close) or [`abort`](Self::abort), [`WriteError::Transport`] if the transport
     /// has failed, [`WriteError::PeerClosed`] if the peer has closed a stream with TLS.
-    /// `Differs from asyncio:` a failure is told by the next write at the latest.
+    /// `Differs from asyncio:` a failure is reported by the next write at the latest.
     ///
     /// [`WriteError::CapExceeded`] if more would be queued than
     /// [`write_cap`](crate::StreamOptions::write_cap) allows; then nothing of `data` is sent or
@@ -273,7 +273,7 @@ impl StreamWriter {
     }
 
     /// Sets other watermarks: writing pauses when more than `high` bytes are queued and resumes at
-    /// `low`. They hold for what is queued already, too, and whoever drains is woken if writing
+    /// `low`. They hold for what is queued already, too, and a drain is woken if writing
     /// resumes by that.
     ///
     /// `Differs from asyncio:` there a paused writer resumes with the next send at the earliest.
@@ -325,14 +325,14 @@ impl StreamWriter {
         self.connection.can_write_eof()
     }
 
-    /// Tells the peer, once everything queued is sent, that nothing more will come. Reading goes on.
+    /// Ends this direction (half-close) once everything queued is sent. Reading goes on.
     ///
     /// `As in asyncio:` it does nothing after the first time, and nothing after
     /// [`close`](Self::close) or [`abort`](Self::abort).
     ///
     /// # Errors
     ///
-    /// [`WriteError::Transport`] if the transport has failed, so that the peer will not be told.
+    /// [`WriteError::Transport`] if the transport has failed, so that the end cannot be sent.
     ///
     /// # Examples
     ///
@@ -407,7 +407,7 @@ impl StreamWriter {
     ///
     /// [`ReadError::Transport`](crate::ReadError::Transport) if the peer has reset the connection, it has
     /// failed otherwise, or this side has aborted the stream;
-    /// [`ReadError::Truncated`](crate::ReadError::Truncated) if it was cut off, as TLS can tell;
+    /// [`ReadError::Truncated`](crate::ReadError::Truncated) if it was truncated (known over TLS);
     /// [`ReadError::WriteOnly`](crate::ReadError::WriteOnly) if nothing can come from the peer.
     ///
     /// # Cancel safety
@@ -448,7 +448,7 @@ impl StreamWriter {
     /// dropped and asked again; and a failure is met by reading, by writing or with something queued,
     /// where asyncio reads in the background, too.
     ///
-    /// `As in asyncio:` a peer that hangs up without an end, as TLS can tell, fails no close that has
+    /// `As in asyncio:` a peer that disconnects without an end (known over TLS) fails no close that has
     /// nothing left to deliver. Whether what came is all is what [`read`](crate::StreamReader::read)
     /// says.
     ///

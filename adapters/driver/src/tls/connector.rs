@@ -104,7 +104,7 @@ impl TlsConnector {
         Self::trusting(Trust::Only(roots.into_iter().collect()))
     }
 
-    /// A client that talks to anybody: **whoever is in between can read and change everything**. It
+    /// A client that verifies no peer: **an attacker in between can read and change everything**. It
     /// is for tests, and for peers that are verified by other means.
     ///
     /// ```

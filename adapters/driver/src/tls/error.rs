@@ -84,8 +84,8 @@ impl TlsError {
 }
 
 impl TlsError {
-    /// What rustls says of the handshake, if that is why it failed: this tells apart what is wrong with
-    /// a certificate.
+    /// The error of rustls, if the handshake failed in it: this distinguishes what is wrong with a
+    /// certificate.
     ///
     /// ```no_run
     /// use millpond::{OpenError, TlsConnector, rustls::{CertificateError, Error}};

@@ -17,9 +17,9 @@ use crate::{connection::behind, runtime::Budget, socket::Socket};
 /// What futures-rustls moves ciphertext with.
 ///
 /// It spins when a write of 0 bytes succeeds, and forgets in a handshake that it has to flush when
-/// flushing has to wait. So the one is an error here and the other never happens: whoever flushes the
-/// TLS stream flushes the socket below it himself. And it reads for as long as something comes that
-/// is no plaintext, be it for ever: so reading gives way here.
+/// flushing has to wait. So the one is an error here and the other never happens: the caller flushes
+/// the socket below the TLS stream as well. And it reads for as long as something comes that is no
+/// plaintext, be it for ever: so reading has a budget here.
 pub(super) struct Guard {
     socket: Arc<dyn Socket>,
     /// What was received before TLS began and belongs to it.

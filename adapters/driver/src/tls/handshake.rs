@@ -191,8 +191,8 @@ fn is_worth_a_session(received: &[u8]) -> bool {
     }
 }
 
-/// Flushes the socket below after each step, because the guard does not, and sees to it that what is
-/// wrong is told.
+/// Flushes the socket below after each step, because the guard does not, and sends the
+/// alert if the handshake fails.
 async fn flushing<T>(
     below: &dyn Socket,
     side: Side,

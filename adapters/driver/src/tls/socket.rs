@@ -30,8 +30,8 @@ use crate::{
 /// Both directions use one TLS session, under a lock that is held during a poll and never across a
 /// wait.
 ///
-/// Reading may have to write and the other way round, so the socket below only sees one waker, that
-/// wakes whoever waits for either direction.
+/// Reading may have to write and the other way round, so the socket below sees one waker, which
+/// wakes the tasks of both directions.
 pub(super) struct TlsSocket {
     session: Mutex<Session>,
     below: Arc<dyn Socket>,
@@ -55,7 +55,7 @@ struct Session {
     truncation: Truncation,
     /// What reading has failed with. What was received before is read first.
     failed: Option<TransportError>,
-    /// What writing has failed with: the system tells of a reset once, and then of an end.
+    /// The error of a write: the system reports a reset once, and then an end.
     broken: Option<TransportError>,
     /// Whether the socket below has something to flush.
     below_unflushed: bool,
@@ -67,7 +67,7 @@ struct Session {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Ours {
     Open,
-    /// The peer is being told of its end, and nothing follows.
+    /// close_notify is sent or on its way, and nothing follows.
     Ended,
 }
 
@@ -294,7 +294,7 @@ impl Session {
         }
     }
 
-    /// Keeps what writing has failed with for whoever reads. Not that the peer takes no more: that may
+    /// Keeps the error of a write for reads. Not that the peer takes no more: that may
     /// follow its proper end.
     fn noting<T>(&mut self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         written.map_err(|error| {

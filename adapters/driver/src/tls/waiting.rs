@@ -1,4 +1,4 @@
-//! Whoever waits for the socket below TLS.
+//! The tasks that wait for the socket below TLS.
 
 use std::{sync::Arc, task::Wake};
 

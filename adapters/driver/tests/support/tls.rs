@@ -538,7 +538,7 @@ pub struct Raw {
     pub session: Connection,
     pub wire: Wire,
     pub way: Way,
-    heard: usize,
+    read: usize,
 }
 
 impl Raw {
@@ -558,7 +558,7 @@ impl Raw {
             session,
             wire: wire.clone(),
             way,
-            heard: 0,
+            read: 0,
         }
     }
 
@@ -576,8 +576,8 @@ impl Raw {
             Way::ToServer => Way::ToClient,
             Way::ToClient => Way::ToServer,
         });
-        let mut new = &all[self.heard..];
-        self.heard = all.len();
+        let mut new = &all[self.read..];
+        self.read = all.len();
         let mut plaintext = Vec::new();
         while !new.is_empty() {
             self.session.read_tls(&mut new).unwrap();

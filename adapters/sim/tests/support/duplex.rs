@@ -1,4 +1,4 @@
-//! A conversation in which both sides talk at once and know what they are to hear.
+//! A conversation in which both sides talk at once and know what they are to receive.
 
 use std::{
     io::{self, ErrorKind, IoSlice},
@@ -37,15 +37,15 @@ pub(crate) struct Talk {
     pub(crate) piece: usize,
 }
 
-/// What one side has heard.
+/// What one side has received.
 #[derive(Clone, Debug)]
-pub(crate) struct Heard {
+pub(crate) struct Received {
     pub(crate) data: Vec<u8>,
     /// How it ended: `None` is the end of the stream.
     pub(crate) failure: Option<ErrorKind>,
 }
 
-impl Heard {
+impl Received {
     /// Before there is a connection.
     fn nothing() -> Self {
         Self {
@@ -68,30 +68,30 @@ const FAILURES: [ErrorKind; 5] = [
 ];
 
 impl Talk {
-    /// Talks in a world: what became of it, and whether each side has heard everything.
+    /// Talks in a world: what became of it, and whether each side has received everything.
     ///
     /// # Panics
     ///
     /// If a byte is lost, repeated, moved or invented, if more is buffered than there should be, if
     /// something hangs or is left, or if it goes wrong for no reason.
     pub(crate) fn run(self, sim: Sim, place: Place, faults: bool) -> (Run<()>, bool) {
-        let heard = Arc::new(Mutex::new([Heard::nothing(), Heard::nothing()]));
+        let received = Arc::new(Mutex::new([Received::nothing(), Received::nothing()]));
         let mut sim = sim.no_leaks();
         if faults {
             sim = sim.kept_events(usize::MAX);
         }
-        let run = sim.record(self.take_place(place, heard.clone()));
+        let run = sim.record(self.take_place(place, received.clone()));
         assert!(run.output.is_ok(), "{:?}", run.output);
         assert!(run.leaks.is_empty(), "{:?}", run.leaks);
-        let heard = heard.lock().unwrap();
+        let received = received.lock().unwrap();
         let mut complete = true;
-        for (side, heard) in heard.iter().enumerate() {
+        for (side, received) in received.iter().enumerate() {
             let said = self.said[1 - side];
-            assert!(said.starts_with(&heard.data), "{heard:?} of {said:?}");
-            let whole = heard.data.len() == said.len() && heard.failure.is_none();
-            assert!(whole || faults, "{heard:?} of {said:?}");
-            match heard.failure {
-                Some(kind) => assert!(FAILURES.contains(&kind), "{heard:?}"),
+            assert!(said.starts_with(&received.data), "{received:?} of {said:?}");
+            let whole = received.data.len() == said.len() && received.failure.is_none();
+            assert!(whole || faults, "{received:?} of {said:?}");
+            match received.failure {
+                Some(kind) => assert!(FAILURES.contains(&kind), "{received:?}"),
                 // Nothing else looks like the end.
                 None if whole => {}
                 None => assert!(run.trace.to_string().contains("end of the stream")),
@@ -101,50 +101,50 @@ impl Talk {
         (run, complete)
     }
 
-    async fn take_place(self, place: Place, heard: Arc<Mutex<[Heard; 2]>>) {
+    async fn take_place(self, place: Place, received: Arc<Mutex<[Received; 2]>>) {
         match place {
             Place::Streams => {
                 let options = StreamOptions::new().limit(self.limit);
                 let (client, server) = world().connection(&options);
-                world().spawn(self.side(1, server, heard.clone()));
-                self.side(0, client, heard).await;
+                world().spawn(self.side(1, server, received.clone()));
+                self.side(0, client, received).await;
             }
             Place::Server => {
-                let shared = heard.clone();
+                let shared = received.clone();
                 let server = start_server("127.0.0.1:7", move |reader, writer| {
                     self.side(1, (reader, writer), shared.clone())
                 });
                 let server = server.limit(self.limit).on_accept_error(|_| {});
                 let server = server.await.unwrap();
                 if let Ok(client) = open_connection("127.0.0.1:7").limit(self.limit).await {
-                    self.side(0, client, heard).await;
+                    self.side(0, client, received).await;
                 }
                 server.close();
             }
         }
     }
 
-    /// Says all and hears all at once, and notes what it has heard.
+    /// Sends all and receives all at once, and notes what it has received.
     async fn side(
         self,
         side: usize,
         (mut reader, mut writer): (StreamReader, StreamWriter),
-        heard: Arc<Mutex<[Heard; 2]>>,
+        received: Arc<Mutex<[Received; 2]>>,
     ) {
         let world = world();
-        let hear = async {
+        let receive = async {
             loop {
                 let read = self.read(&world, &mut reader).await;
                 // What came before a failure is still there.
                 let data = read.as_deref().unwrap_or_else(|_| reader.buffered());
-                heard.lock().unwrap()[side].data.extend(data);
+                received.lock().unwrap()[side].data.extend(data);
                 if read?.is_empty() {
                     return Ok(());
                 }
             }
         };
         let say = self.say(&world, self.said[side], &mut writer);
-        let ended = timeout(TIME_LIMIT, join(hear, say)).await;
+        let ended = timeout(TIME_LIMIT, join(receive, say)).await;
         let failure = match ended {
             Ok((Err(error), _) | (Ok(()), Err(error))) => Some(error.kind()),
             Ok((Ok(()), Ok(()))) => None,
@@ -153,7 +153,7 @@ impl Talk {
                 Some(ErrorKind::TimedOut)
             }
         };
-        heard.lock().unwrap()[side].failure = failure;
+        received.lock().unwrap()[side].failure = failure;
     }
 
     async fn say(
