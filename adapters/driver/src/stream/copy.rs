@@ -15,7 +15,7 @@ use std::{
 
 use millpond_core::{ReadError, Request, WriteError};
 
-use super::{Stream, StreamReader, StreamWriter, polling::Waiting};
+use super::{Stream, StreamReader, StreamWriter, writer::Waiting};
 
 /// Copies what `from` receives to `to`, up to its end, and waits until all of it is with the system.
 /// Returns how many bytes that were. `to` stays open.

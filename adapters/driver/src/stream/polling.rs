@@ -173,12 +173,3 @@ impl StreamWriter {
         answer
     }
 }
-
-/// A wait of an `async fn`, which leaves nothing behind when it is dropped.
-pub(super) struct Waiting<'a>(pub(super) &'a mut StreamWriter);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.stop_waiting();
-    }
-}

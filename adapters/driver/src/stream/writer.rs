@@ -5,7 +5,7 @@ use std::{fmt, future::poll_fn, io::IoSlice, sync::Arc};
 use bytes::Bytes;
 use millpond_core::{WriteError, Writer};
 
-use super::{cork::Cork, polling::Waiting, transport::Transport};
+use super::{cork::Cork, transport::Transport};
 use crate::{
     connection::{Closed, Connection, ShutdownRequested, Ticket},
     runtime::Budget,
@@ -557,6 +557,15 @@ impl StreamWriter {
     #[cfg(feature = "__tls")]
     pub(crate) fn refresh(&mut self) {
         self.extra_info = self.connection.extra_info();
+    }
+}
+
+/// A wait of an `async fn`, which leaves nothing behind when it is dropped.
+pub(super) struct Waiting<'a>(pub(super) &'a mut StreamWriter);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.stop_waiting();
     }
 }
 
