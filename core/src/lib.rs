@@ -1,5 +1,5 @@
 //! asyncio's streams as a protocol core that does no I/O: every rule of reading, writing and racing
-//! connections, as plain values, for those who drive a protocol by hand or write a driver. Programs use
+//! connections, as plain values, for code that drives a protocol by hand, and for drivers. Programs use
 //! it by way of [`millpond`](https://docs.rs/millpond), on [tokio](https://docs.rs/millpond-tokio) or
 //! [smol](https://docs.rs/millpond-smol).
 //!

@@ -25,9 +25,9 @@
 //!
 //! Every rule of reading and writing is in [`millpond_core`], which does no I/O; this crate moves
 //! bytes between it and a socket, once for all runtimes. What it needs of a runtime is the
-//! [`Runtime`] trait; those who write an adapter find the rest in [`adapter`].
+//! [`Runtime`] trait; authors of adapters find the rest in [`adapter`].
 //!
-//! For those who come from Python there is a [guide](guide::from_asyncio) with every name of asyncio's
+//! For users of asyncio there is a [guide](guide::from_asyncio) with every name of asyncio's
 //! streams beside its counterpart.
 //!
 //! # Features
@@ -45,7 +45,7 @@
 //! # Guarantees
 //!
 //! * Every method that waits is cancel-safe: in a `select!`, nothing is lost.
-//! * What a peer can make a reader buffer is bounded.
+//! * A peer cannot make a reader buffer more than its limit (64 KiB by default).
 //! * What was written is delivered, even if nobody awaits again and the writer is dropped, as long
 //!   as the runtime runs.
 //! * Both halves work at once from two tasks, without a lock between them.

@@ -1,4 +1,4 @@
-//! What a peer can make a reader buffer is bounded.
+//! A peer cannot make a reader buffer more than its limit.
 
 use millpond::{
     Bytes, ReadError, Separator,

@@ -42,7 +42,7 @@ use crate::{
 /// for. There the thread takes what comes next.
 ///
 /// `Differs from asyncio:` it makes everything non-blocking and refuses regular files. But that
-/// setting belongs to the open file, not to the descriptor: those who share a terminal or a pipe with
+/// setting belongs to the open file, not to the descriptor: programs that share a terminal or a pipe with
 /// this process would have it, too, `println!` among them. So do not give a descriptor that is shared
 /// with others if it is one of a pipe; for standard input give [`io::stdin`]. If somebody else has
 /// made it non-blocking, that is no matter: the thread waits.

@@ -68,12 +68,12 @@ pub(crate) struct Connection {
     /// Whether a cork holds something back, so that a reader takes the lock only if there is a reason.
     /// Written under the lock; it may say so for longer than it is true.
     holds_something: AtomicBool,
-    /// The one waker that the write side of the socket ever sees, so that it does not matter who
+    /// The one waker that the write side of the socket ever sees, so that it does not matter which task
     /// polled it last. Rings `flusher_waker`.
     waker: Waker,
     flusher_waker: Arc<FlusherWaker>,
     receiving: Mutex<Receiving>,
-    /// The one waker that the read side of the socket ever sees. Wakes those who are `listening`.
+    /// The one waker that the read side of the socket ever sees. Wakes the tasks that are `listening`.
     read_waker: Waker,
     listening: Arc<Listening>,
     background: Background,

@@ -11,7 +11,7 @@ use crate::{
     sync::{AtomicWaker, Mutex, MutexGuard},
 };
 
-/// Everybody may have a place who has been accepted, and those who only linger lose theirs, the oldest
+/// Every accepted connection has a place, and sockets that only linger lose theirs, the oldest
 /// first, as soon as somebody else needs it.
 pub(crate) struct Places {
     /// The most that may linger.
@@ -67,12 +67,12 @@ impl Places {
         self.lock().lingering.len()
     }
 
-    /// Takes places from those who linger, until there are no more than so many, or nobody lingers.
+    /// Takes places from lingering sockets, until there are no more than so many, or none lingers.
     pub(crate) fn make_room(&self, max: usize) {
         self.evict_while(|state| state.taken > max);
     }
 
-    /// Takes their places from all who linger. Returns whether there were any.
+    /// Takes the places of all lingering sockets. Returns whether there were any.
     pub(crate) fn evict_all(&self) -> bool {
         self.evict_while(|_| true) > 0
     }
@@ -90,7 +90,7 @@ impl Places {
         }
     }
 
-    /// The oldest first. Returns how many have given up.
+    /// The oldest first. Returns how many were evicted.
     fn evict_while(&self, needed: impl Fn(&State) -> bool) -> usize {
         let mut count = 0;
         loop {

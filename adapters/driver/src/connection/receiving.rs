@@ -214,7 +214,7 @@ impl Connection {
     }
 }
 
-/// For those who look ahead of the reader.
+/// For tasks that look ahead of the reader.
 impl Connection {
     /// Reads what has come, without waiting, until there is no room for more. Gives what came last.
     pub(crate) fn read_ahead(self: &Arc<Self>) -> Poll<Received> {

@@ -2,7 +2,7 @@
 //!
 //! | guide | for whom |
 //! |---|---|
-//! | [`from_asyncio`] | who knows asyncio's streams: what is the same, what differs and why, and every name with its counterpart |
+//! | [`from_asyncio`] | users of asyncio's streams: what is the same, what differs and why, and every name with its counterpart |
 
 #[doc = include_str!("../../docs/from_asyncio.md")]
 // Where the names are that this build leaves out.

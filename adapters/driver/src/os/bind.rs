@@ -18,7 +18,7 @@ use crate::{
 ///
 /// A path that a dead server has left is replaced: it is a socket, and refuses connections twice
 /// within 10 ms, for which this blocks. Anything else that is in the way stays. A socket at a path
-/// listens at once, so that no other starter takes it for such a leftover; who connects before
+/// listens at once, so that no other starter takes it for such a leftover; a client that connects before
 /// [`Bound::listen`] waits to be accepted. Dropping what this gives removes the path, if it still is
 /// that of the socket, unless [`cleanup_socket`](ListenOptions::cleanup_socket) is `false`.
 ///

@@ -122,7 +122,7 @@ impl Server {
 
 /// Ending.
 impl Server {
-    /// Stops accepting, at once: who calls from now on is not served. `As in asyncio:` connections and
+    /// Stops accepting, at once: later connections are not served. `As in asyncio:` connections and
     /// their handlers go on.
     ///
     /// The addresses are free as soon as no other thread is in the middle of accepting, and certainly

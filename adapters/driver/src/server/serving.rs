@@ -1,5 +1,5 @@
-//! What a server, its accepting task and its clients share: whether it serves, whom, and those who wait
-//! for its end.
+//! What a server, its accepting task and its clients share: whether it serves, its clients, and the tasks
+//! that wait for its end.
 
 use std::{
     collections::BTreeMap,
@@ -59,7 +59,7 @@ pub(crate) struct State {
     /// From their being accepted until they are closed; in that order, which is the same in every run.
     pub(crate) clients: BTreeMap<u64, Arc<Client>>,
     pub(crate) next_client: u64,
-    /// Those who wait for the end, each under a number of its own, so that one who gives up is
+    /// Tasks that wait for the end, each under a number of its own, so that a cancelled wait is
     /// forgotten.
     pub(crate) waiters: Waiters,
 }

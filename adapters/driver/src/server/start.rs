@@ -301,7 +301,7 @@ macro_rules! server_options {
             |plan| plan.listen.unix_mode = Some(mode);
 
             /// The most connections there may be at once; not bounded by default. While there are so
-            /// many that are served or not closed yet, nobody is accepted, and those who call wait in
+            /// many that are served or not closed yet, none is accepted, and new ones wait in
             /// the backlog.
             ///
             /// Sockets that only [linger](crate::StreamOptions::linger_timeout) count, too, but block no
@@ -331,7 +331,7 @@ macro_rules! server_options {
             /// Whether a [shutdown](crate::Server::shutdown) ends at once what waits for a next request:
             /// `true` by default. Then a read that has to wait while nothing is buffered sees the end of
             /// the stream, behind everything that has come until then, and so does each such read
-            /// afterwards; a handler in the middle of a request gets the time. With TLS, clients who have
+            /// afterwards; a handler in the middle of a request gets the time. With TLS, clients that have
             /// not begun their handshake are ended, too.
             ///
             /// With `false` clients may go on asking until their streams are closed by the second stage.
@@ -398,7 +398,7 @@ impl StartServer {
     /// [`Server::start_serving`] or [`Server::serve_forever`] begins with it.
     ///
     /// Until then, connecting to a port is refused. A unix socket at a path listens already, so that
-    /// no other server takes the path for one that a dead server has left: who connects waits to be
+    /// no other server takes the path for one that a dead server has left: a client waits to be
     /// accepted.
     ///
     /// ```no_run

@@ -103,7 +103,7 @@ impl StreamServer {
 /// Beginning and ending.
 impl StreamServer {
     /// Takes the addresses, if it has not yet; nobody can connect before
-    /// [`start_serving`](Self::start_serving), but to the path of a unix socket, where who connects
+    /// [`start_serving`](Self::start_serving), but to the path of a unix socket, where a client
     /// waits to be accepted.
     ///
     /// `As in asyncio:` a server that was closed can be bound again, but not to a socket that it was

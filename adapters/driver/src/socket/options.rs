@@ -194,7 +194,7 @@ pub struct ListenOptions {
     /// Whether the path of a unix socket is removed when it is closed, if it is still the one that
     /// was made; `true` by default, as in asyncio since Python 3.13.
     pub cleanup_socket: bool,
-    /// The mode of the path of a unix socket, from its first moment on; who may connect must be
+    /// The mode of the path of a unix socket, from its first moment on; a client that may connect must be
     /// allowed to write. `None`, what the process's umask leaves of `0o777`, by default. It is for
     /// paths on Linux and Android; elsewhere binding fails as `Unsupported`.
     pub unix_mode: Option<u32>,

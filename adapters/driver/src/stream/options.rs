@@ -274,7 +274,7 @@ impl StreamOptions {
     /// It is a deadline, which begins with the close: if the peer has not taken by then everything that
     /// is queued, and the end of TLS, the connection is reset, and
     /// [`wait_closed`](StreamWriter::wait_closed) fails with `TimedOut`. What the peer takes meanwhile
-    /// makes it no longer. Only who reads a pipe may take its time, as a pager does.
+    /// makes it no longer. Only the reader of a pipe may take its time, as a pager does.
     ///
     /// When everything was sent the socket may [linger](Self::linger_timeout) for as long again, if
     /// no other time is set for that.

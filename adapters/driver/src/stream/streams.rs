@@ -98,7 +98,7 @@ impl StreamReader {
 
 /// The lines of a stream; made by [`StreamReader::lines`].
 ///
-/// It is a [`Stream`], and has a `next` of its own for those who need no combinators.
+/// It is a [`Stream`], and has a `next` of its own for programs without combinators.
 ///
 /// ```
 /// # futures_lite::future::block_on(async {
@@ -147,7 +147,7 @@ impl Stream for Lines<'_> {
 
 /// What a stream brings, piece by piece; made by [`StreamReader::chunks`].
 ///
-/// It is a [`Stream`], and has a `next` of its own for those who need no combinators.
+/// It is a [`Stream`], and has a `next` of its own for programs without combinators.
 #[derive(Debug)]
 pub struct Chunks<'a> {
     reader: &'a mut StreamReader,
@@ -182,7 +182,7 @@ impl Stream for Chunks<'_> {
 
 /// The messages that a parser makes of a stream; made by [`StreamReader::messages`].
 ///
-/// It is a [`Stream`], and has a `next` of its own for those who need no combinators.
+/// It is a [`Stream`], and has a `next` of its own for programs without combinators.
 pub struct Messages<'a, P> {
     reader: &'a mut StreamReader,
     parse: P,

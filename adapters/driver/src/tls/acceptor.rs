@@ -19,7 +19,7 @@ use super::{
     side::side_of_tls,
 };
 
-/// How a server does TLS: who it is, and whom it wants to see; asyncio's `ssl` context of a server.
+/// How a server does TLS: its certificate, and the clients that it accepts; asyncio's `ssl` context of a server.
 ///
 /// It can be cloned and shared.
 ///

@@ -16,7 +16,7 @@ use super::error::TlsError;
 use super::{Terms, config::Source, failure, handshake::Handshake, provider, side::side_of_tls};
 use crate::host_name;
 
-/// How a client does TLS: whom it trusts, and who it is; asyncio's `ssl` context of a client.
+/// How a client does TLS: the roots that it trusts, and its certificate; asyncio's `ssl` context of a client.
 ///
 /// It can be cloned and shared, and costs something only when it is used first.
 ///
@@ -267,7 +267,7 @@ pub(super) fn roots(
 #[derive(Debug)]
 struct TrustAnybody(Arc<CryptoProvider>);
 
-/// The handshake still has to be sound: what is not looked at is who made it.
+/// The handshake still has to be sound: only the identity of the peer is not verified.
 impl ServerCertVerifier for TrustAnybody {
     fn verify_server_cert(
         &self,

@@ -1,4 +1,4 @@
-//! What both sides of TLS have in common, for those who set it up.
+//! The settings that both sides of TLS have in common.
 
 /// The settings that a connector and an acceptor share, as methods of `$side`, and what it is made
 /// from: it has a `source` of a `$config`, whose settings have an `alpn`, and `terms`.

@@ -173,7 +173,7 @@ impl Session {
     }
 
     /// Looks at what has come while nothing waits to be read: the peer may have refused what it was
-    /// sent, or ended the stream, and there may be nobody who reads. Whether something has come.
+    /// sent, or ended the stream, and there may be no task that reads. Whether something has come.
     ///
     /// A reader that waits has been woken for it: it waits only while the guard is quiet.
     fn look(&mut self, cx: &mut Context<'_>) -> bool {

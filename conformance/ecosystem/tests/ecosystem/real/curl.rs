@@ -45,7 +45,7 @@ async fn an_upload_comes_back(mut setup: Setup, version: Version) {
     let scheme = if setup.tls.is_some() { "https" } else { "http" };
     let address = server.address();
     let requests = [("one", "sized"), ("two", "unsized")];
-    // curl 7.88 fails when it uses a connection again that it began with HTTP/2, whoever serves.
+    // curl 7.88 fails when it uses a connection again that it began with HTTP/2, with any server.
     let at_once = if option == "--http2-prior-knowledge" {
         1
     } else {
