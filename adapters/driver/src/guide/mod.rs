@@ -3,11 +3,16 @@
 //! | guide | for whom |
 //! |---|---|
 //! | [`from_asyncio`] | users of asyncio's streams: what is the same, what differs and why, and every name with its counterpart |
+//! | [`from_tokio`](mod@from_tokio) | users of tokio and futures: what they call, with ours beside it, hyper and axum, and when not to use millpond |
 
 #[doc = include_str!("../../docs/from_asyncio.md")]
 // Where the names are that this build leaves out.
 #[cfg_attr(not(feature = "__tls"), doc = include_str!("../../docs/links_without_tls.md"))]
 pub mod from_asyncio {}
+
+// Its programs need crates that this one does not: they are run elsewhere.
+#[cfg_attr(not(doctest), doc = include_str!("../../docs/from_tokio.md"))]
+pub mod from_tokio {}
 
 // What the guides link to.
 #[cfg(doc)]
