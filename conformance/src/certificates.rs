@@ -134,7 +134,7 @@ pub(crate) fn connector() -> TlsConnector {
     CONNECTOR.clone()
 }
 
-/// The side of a server that is who it says.
+/// The side of a server with a valid certificate.
 pub(crate) fn acceptor() -> TlsAcceptor {
     static ACCEPTOR: LazyLock<TlsAcceptor> = LazyLock::new(|| Certified::server().acceptor());
     ACCEPTOR.clone()

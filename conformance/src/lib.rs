@@ -25,7 +25,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! That is a test for each scenario on each transport, with a name of its own. For those who write an
+//! That is a test for each scenario on each transport, with a name of its own. For authors of an
 //! adapter there is a [guide](guide::adapters), with one to start from and the traps on the way.
 //!
 //! # What is tested

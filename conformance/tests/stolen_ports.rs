@@ -1,5 +1,5 @@
 //! Scenarios beside a process that takes each port as soon as a server has given it up, and never answers
-//! those who connect to it then.
+//! later clients of it.
 #![cfg(target_os = "linux")]
 
 use std::{

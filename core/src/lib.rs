@@ -32,7 +32,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! A request that finds too little stores nothing, so giving it up loses nothing: whatever drives
+//! A request that finds too little stores nothing, so dropping it loses nothing: whatever drives
 //! the core is cancel-safe by construction. One function judges every read, in one order (what has
 //! arrived, then the limit, then the end of the stream), so the answers do not depend on how the
 //! input was cut.

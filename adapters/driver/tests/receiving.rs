@@ -1,4 +1,4 @@
-//! What is read ahead of the reader, and who is woken: by a socket that keeps one waker a direction.
+//! What is read ahead of the reader, and which tasks are woken: by a socket that keeps one waker a direction.
 
 mod support;
 

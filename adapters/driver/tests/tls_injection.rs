@@ -237,7 +237,7 @@ fn what_is_handed_over_is_no_plaintext_afterwards() {
     assert!(cases >= WAYS.len() * LONGEST);
 }
 
-/// The injected bytes are in front of what a true peer says, who begins TLS as well.
+/// The injected bytes come before those of the true peer, which begins TLS as well.
 #[test]
 fn what_was_injected_in_front_of_a_true_handshake_makes_it_fail() {
     let mut cases = 0;

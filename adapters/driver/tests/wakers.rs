@@ -62,14 +62,14 @@ fn a_waker_of_a_pair_may_use_both_streams() {
         let (woken, waker) = curious([near.transport(), far.transport()]);
         let cx = &mut Context::from_waker(&waker);
 
-        // A write wakes who reads, and who waits for the other side to leave.
+        // A write wakes the reader, and a task that waits for the other side to leave.
         let mut closed = near.closed();
         assert!(Pin::new(&mut closed).poll(cx).is_pending());
         assert!(pin!(reader.read(10)).poll(cx).is_pending());
         far.write(b"more than it takes").unwrap();
         assert!(woken.woken.load(Ordering::Relaxed) > 0);
 
-        // A read wakes who drains.
+        // A read wakes a drain.
         let before = woken.woken.load(Ordering::Relaxed);
         let mut drain = Box::pin(far.drain());
         assert!(drain.as_mut().poll(cx).is_pending());

@@ -46,7 +46,7 @@ fn a_socket_in_the_reactor_is_a_stream_though_it_is_shared() {
         let near = connect(from_tcp(near)).await.unwrap();
         let far = connect(from_tcp(far)).await.unwrap();
         assert_connected(near, far).await;
-        assert_eq!(Arc::strong_count(&shared), 1, "the stream has let go of it");
+        assert_eq!(Arc::strong_count(&shared), 1, "the stream has dropped it");
     });
 }
 

@@ -1,4 +1,4 @@
-//! Those who wait for something to come, on different threads: a reader, and others who only want to know
+//! Tasks that wait for input, on different threads: a reader, and others that only wait to know
 //! of the end.
 
 use std::{future::poll_fn, task::Poll};

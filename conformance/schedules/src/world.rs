@@ -74,7 +74,7 @@ impl World {
         StreamOptions::new().open(socket, Arc::new(self.clone()))
     }
 
-    /// Those who came too late see the end.
+    /// Late callers see the end.
     pub(crate) fn turn_away(&self) {
         let mut gate = lock(&self.gate);
         gate.closed = true;

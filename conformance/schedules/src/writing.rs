@@ -119,7 +119,7 @@ fn reading((mut reader, _writer): Halves, _peer: Halves) {
     assert_eq!(reading.join().unwrap().unwrap(), "");
 }
 
-/// A drain, a flush and the wait for the end are asked once, by others than who asks again.
+/// A drain, a flush and the wait for the end are polled once, by other tasks than those that poll again.
 fn given_up((_reader, mut writer): Halves, (peer_reader, _peer_writer): Halves) {
     let reading = thread::spawn(move || block_on(count(peer_reader)));
     let cork = writer.cork();

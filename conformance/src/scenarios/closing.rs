@@ -260,7 +260,7 @@ pub(crate) async fn a_closed_stream_takes_what_comes_no_longer_than_the_close_ti
         let ((_reader, mut writer), (_far_reader, mut far_writer)) =
             setup.connect_with(settings).await;
         writer.close();
-        // Where a socket hesitates, nothing leaves at once, and then it is given up.
+        // Where a socket is pending at first, nothing is sent at once, and then the wait is cancelled.
         let closed = writer.wait_closed().await;
         assert!(closed.is_ok() || timeout.is_zero(), "{closed:?}");
         let began = setup.runtime.now();

@@ -283,7 +283,7 @@ pub(crate) async fn both_halves_can_be_had_in_one(mut setup: Setup) {
     }
 }
 
-/// Accepts all who wait, and keeps those that have not ended.
+/// Accepts all waiting clients, and keeps those that have not ended.
 fn take_alive(listeners: &[TcpListener], alive: &mut Vec<TcpStream>) {
     for listener in listeners {
         listener.set_nonblocking(true).unwrap();

@@ -182,7 +182,7 @@ pub(crate) async fn a_close_notify_is_an_end_though_the_connection_is_cut(mut se
     }
 }
 
-/// Between those who know each other it can, but never before TLS 1.3.
+/// With `half_close` on both sides it can, but never before TLS 1.3.
 pub(crate) async fn one_direction_cannot_be_ended_alone_by_default(mut setup: Setup) {
     for (connector, half_close, can) in [
         (certificates::connector(), false, false),

@@ -167,7 +167,7 @@ pub(crate) async fn a_client_that_leaves_in_the_handshake_is_reported(mut setup:
             match (len, abort) {
                 (0, _) => kind_of_silence(&failure),
                 (_, false) => kind(&failure),
-                // What was said last may be destroyed with the connection.
+                // The last bytes may be destroyed with the connection.
                 (_, true) => failure.kind(),
             };
             setup.until_there_are(0, &server).await;
@@ -249,7 +249,7 @@ pub(crate) async fn a_client_that_sends_nothing_has_an_error_of_its_own(mut setu
     assert_eq!(kind_of_silence(&failure), ErrorKind::TimedOut);
     let text = failure.to_string();
     assert!(text.contains("never began"), "{text}");
-    // Not so who says something, be it one byte or wrong.
+    // Not so a client that sends something, be it one byte or wrong.
     for said in [&BEGINNING[..1], b"\n"] {
         let mut stream = setup.open(address).await.unwrap();
         stream.1.write(said).unwrap();
@@ -376,7 +376,7 @@ pub(crate) async fn opening_can_be_cancelled_at_any_await_of_the_handshake(mut s
         }
         times += 1;
     }
-    // None of those that were given up is left.
+    // None of the cancelled ones is left.
     server.close();
     server.wait_closed().await;
 }

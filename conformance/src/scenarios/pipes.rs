@@ -247,7 +247,7 @@ pub(crate) async fn a_producer_is_paused_when_no_task_reads(mut setup: Setup) {
         let mut writer = write_pipe(&setup, writer).await.unwrap();
         writer.write(b"first\n").unwrap();
         assert_eq!(reader.read_line().await.unwrap(), "first\n");
-        // Also one that is given up reads no more than it was going to.
+        // A cancelled one, too, reads no more than it was going to.
         setup.stays_pending(reader.read_line()).await;
         writer.write(vec![b'x'; PLENTY]).unwrap();
         let mut queued = usize::MAX;

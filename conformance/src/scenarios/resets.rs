@@ -1,4 +1,4 @@
-//! A connection that the peer gives up.
+//! A connection that the peer resets.
 
 use std::io::ErrorKind;
 
@@ -185,7 +185,7 @@ pub(crate) async fn a_reset_fails_a_close_that_waits(mut setup: Setup) {
     write_failure(writer.wait_closed().await);
 }
 
-/// What was said before is not taken back when the peer goes, or writing to it fails.
+/// What was sent before is not lost when the peer leaves, or writing to it fails.
 pub(crate) async fn a_proper_end_stays_one_though_a_reset_follows(mut setup: Setup) {
     let (mut near, (_far_reader, mut far_writer)) = setup.connect().await;
     far_writer.write(b"!").unwrap();

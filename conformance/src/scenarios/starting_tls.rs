@@ -308,7 +308,7 @@ pub(crate) async fn a_handshake_that_takes_too_long_ends_the_stream(mut setup: S
     }
 }
 
-/// The peer does its part, so that each step of the handshake is one to be given up at.
+/// The peer does its part, so that the handshake can be cancelled at each step.
 pub(crate) async fn an_upgrade_dropped_at_any_await_ends_the_stream(mut setup: Setup) {
     for swap in [false, true] {
         let [mut this, mut other] = sides();
@@ -433,7 +433,7 @@ pub(crate) async fn any_socket_can_be_upgraded(mut setup: Setup) {
     // In the middle of a handshake, 6 bytes are sent before anything is read.
     let (near, far) = StreamOptions::new().pair(6);
     let (mut near, mut far) = (whole(near), whole(far));
-    // A server's handshake ends with tickets for the client, who has to read for them to have room.
+    // A server's handshake ends with tickets for the client, which has to read for them to have room.
     let client = async {
         upgrade(&mut near, &certificates::connector().into())
             .await

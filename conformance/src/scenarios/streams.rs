@@ -209,7 +209,7 @@ pub(crate) async fn a_transport_does_not_keep_a_connection(mut setup: Setup) {
     far.write(b"nobody reads this").unwrap_or_default();
 }
 
-/// A read that is given up by a timeout has taken nothing, however often that happens.
+/// A read that is cancelled by a timeout has taken nothing, however often that happens.
 pub(crate) async fn a_read_that_takes_too_long_can_be_asked_again(mut setup: Setup) {
     for ask in Ask::ALL {
         let (mut writer, mut reader) = setup.one_way().await;

@@ -6,7 +6,7 @@ use crate::data::Random;
 /// Random conversations, the same for the same seed on every machine.
 ///
 /// They have every request of asyncio, separators of one to many bytes and sets of them, limits from
-/// 1 up, input that is cut anywhere, requests before and after the bytes and again and given up,
+/// 1 up, input that is cut anywhere, requests before and after the bytes, repeated and cancelled,
 /// and ends and failures anywhere, sometimes more than one.
 ///
 /// Their requests are all said to be pending. Somebody has to answer them.

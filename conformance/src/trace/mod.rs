@@ -40,7 +40,7 @@
 //! | `"ready":N` | so many bytes are the answer, and nobody took them; not in asyncio |
 //!
 //! A request that is pending waits. If the next one is the same, it is this one asked again;
-//! otherwise it was given up. Inputs between two requests arrive together, before anybody looks.
+//! otherwise it was cancelled. Inputs between two requests arrive together, before the next one.
 
 mod compare;
 mod deliberate;

@@ -43,7 +43,7 @@ pub enum Line {
     /// A request, and what it gave.
     ///
     /// One that is pending waits. If the next request is the same, it is this one asked again;
-    /// otherwise this one was given up.
+    /// otherwise this one was cancelled.
     Ask(Request, Answer),
     /// A statement: these bytes are buffered.
     Buffered(Vec<u8>),

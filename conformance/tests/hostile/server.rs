@@ -181,7 +181,7 @@ fn acceptor() -> Option<TlsAcceptor> {
     let config = config.with_safe_default_protocol_versions().unwrap();
     let config = config.with_no_client_auth();
     let mut config = config.with_single_cert(vec![certificate], key).unwrap();
-    // It would keep up to 256 sessions for those who resume one, in a table that grows meanwhile.
+    // It would keep up to 256 sessions for clients that resume one, in a table that grows meanwhile.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     Some(TlsAcceptor::from(Arc::new(config)))
 }

@@ -1,4 +1,4 @@
-//! Who is who: an authority that exists for one test, and a server on this machine.
+//! Certificates: an authority that exists for one test, and a server on this machine.
 
 use std::{fs, path::PathBuf};
 

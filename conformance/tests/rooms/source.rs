@@ -239,7 +239,7 @@ impl<'ast> Visit<'ast> for Reading {
         visit::visit_path(self, path);
     }
 
-    // Neither documentation nor who may see something is a use.
+    // Neither documentation nor visibility is a use.
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
 
     fn visit_visibility(&mut self, _: &'ast Visibility) {}

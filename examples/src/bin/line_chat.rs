@@ -28,7 +28,7 @@ struct Args {
     port: u16,
 }
 
-/// Everyone who has given a name.
+/// The members, by name.
 #[derive(Default)]
 struct Chat {
     members: Mutex<BTreeMap<String, Member>>,

@@ -26,7 +26,7 @@ struct Args {
     /// 0 for any that is free
     #[arg(long, default_value_t = 8890)]
     port: u16,
-    /// Seconds until an upstream that does not answer is given up
+    /// Seconds to wait for an upstream that does not answer
     #[arg(long, value_parser = seconds, default_value = "10")]
     connect_timeout: Duration,
     /// Clients at once; the others have to wait

@@ -44,7 +44,7 @@ struct Session<D> {
 }
 
 enum Step {
-    /// It has not said who it is.
+    /// It has not sent its name.
     Greeted,
     Idle,
     /// An envelope is filled in.

@@ -173,7 +173,7 @@ fn slow_member(runtime: &str) {
             if let Some(missed) = line.strip_prefix("* you missed ") {
                 let missed: usize = missed.strip_suffix(" lines").unwrap().parse().unwrap();
                 assert_eq!(bob.number(), expected + missed);
-                return bob; // who stays until all is over
+                return bob; // he stays until the end
             }
             assert!(line.starts_with(&format!("ada: {expected} ")));
         }

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{error::OpenError, socket::Address};
 
-/// Written by what opens, read by what gives it up.
+/// Written by the opening, read when it times out.
 #[derive(Default)]
 pub(crate) struct Progress(Mutex<Stage>);
 

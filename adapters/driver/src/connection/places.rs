@@ -127,7 +127,7 @@ impl Drop for Entry {
 }
 
 impl Lingerer {
-    /// With a place it may have to give it up; without one nobody knows of it.
+    /// With a place it may be evicted; without one it has no limit.
     pub(crate) fn new(
         place: Option<SocketPlace>,
         socket: Arc<dyn Socket>,
@@ -144,9 +144,9 @@ impl Lingerer {
         (lingerer, entry)
     }
 
-    /// `None` once it has given up. The task is woken then.
+    /// `None` once it was evicted. The task is woken then.
     pub(crate) fn socket(&self, cx: &Context<'_>) -> Option<Arc<dyn Socket>> {
-        // Before looking, so that giving up in between wakes.
+        // Before the check, so that an eviction in between wakes.
         self.task.register(cx.waker());
         self.stay().as_ref().map(|stay| stay.socket.clone())
     }

@@ -202,7 +202,7 @@ mod tests {
         ends[1].send(()).unwrap();
         assert_eq!(begun.recv().unwrap(), 2, "the first to wait");
 
-        // Who is given up while it waits never begins, and leaves nothing.
+        // A lookup that is cancelled while it waits never begins, and leaves nothing.
         drop(running.remove(3));
         assert_eq!(threads.lock().waiting.len(), 1);
         ends[0].send(()).unwrap();

@@ -249,7 +249,7 @@ fn put_back(aside: &Path, path: &Path) -> io::Result<()> {
     // Unlike a second rename, a link replaces nothing.
     match fs::hard_link(aside, path).and_then(|()| fs::remove_file(aside)) {
         Ok(()) => Err(in_use("another server is starting on it")),
-        // It has given up, and somebody else was faster.
+        // Another starter was faster.
         Err(_) if matches!(probe(aside), Ok(Some(_))) => {
             fs::remove_file(aside)?;
             Err(in_use("another server is starting on it"))

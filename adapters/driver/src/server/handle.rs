@@ -210,7 +210,7 @@ impl Server {
         self.serving.shutdown(ShutdownMode::Graceful).await
     }
 
-    /// As [`shutdown`](Self::shutdown), but without mercy: stops accepting, resets each connection,
+    /// An immediate [`shutdown`](Self::shutdown): stops accepting, resets each connection,
     /// and cancels handlers that have not ended in time.
     pub(crate) async fn abort(&self) -> Shutdown {
         self.serving.shutdown(ShutdownMode::Immediate).await

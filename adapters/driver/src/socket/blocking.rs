@@ -185,7 +185,7 @@ impl Socket for Blocking {
         Poll::Ready(Ok(()))
     }
 
-    /// A block is not written before the thread has said so.
+    /// A block is not written before the thread has reported it.
     fn wants_flush(&self) -> bool {
         self.direction == Direction::Out
             && match &*self.desk.lock() {
@@ -253,7 +253,7 @@ fn work(direction: Direction, desk: &Desk, jobs: &Receiver<Job>, owner: &UnixStr
     }
 }
 
-/// Waits before it reads: a read that blocks could not be given up, and would take what comes after
+/// Waits before it reads: a read that blocks could not be cancelled, and would take what comes after
 /// the stream was dropped.
 fn read(file: &File, block: &mut [u8], owner: &UnixStream) -> io::Result<usize> {
     wait(file, PollFlags::IN, owner)?;
@@ -605,7 +605,7 @@ mod tests {
         until(|| desk.strong_count() == 0);
     }
 
-    /// Somebody else may have said so: the file is shared.
+    /// Another owner may have set it: the file is shared.
     #[test]
     fn a_file_that_does_not_block_is_tried_again() {
         let (near, mut far) = UnixStream::pair().unwrap();

@@ -178,7 +178,7 @@ impl Pipe {
         Poll::Ready(Ok(written))
     }
 
-    /// The write side ends, unless it has already: what was said is not taken back.
+    /// The write side ends, unless it has already: an end is not undone.
     fn end(&self, how: Writing) {
         let mut state = self.lock();
         if state.writing == Writing::Open {

@@ -46,7 +46,7 @@ impl StreamReader {
     }
 }
 
-/// Writing by poll. A poll that gives up leaves nothing behind but the waker, which the next one replaces.
+/// Writing by poll. A cancelled poll leaves nothing behind but the waker, which the next one replaces.
 impl StreamWriter {
     /// [`drain`](Self::drain) by poll: ready while no more than the high watermark is queued, and once it
     /// was more, when it is down to the low one.
@@ -144,7 +144,7 @@ impl StreamWriter {
         self.connection.poll_closed(&mut self.ticket, cx)
     }
 
-    /// The caller has given up what it waited for: nobody is woken for it, and a cork holds back again.
+    /// The caller has cancelled its wait: no task is woken for it, and a cork holds back again.
     pub(super) fn stop_waiting(&mut self) {
         if self.ticket.is_used() {
             drop(self.connection.leave(&mut self.ticket));

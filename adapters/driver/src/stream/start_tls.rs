@@ -28,7 +28,7 @@ impl StreamWriter {
     /// both halves go on as they are, limit and watermarks included, over TLS.
     ///
     /// `Differs from asyncio:` there, what was received before can be read as if it had come over TLS;
-    /// the name of the server is not looked at unless it is given; and a handshake that is given up
+    /// the name of the server is not looked at unless it is given; and a handshake that is cancelled
     /// leaves readers waiting for ever. Here the stream ends with the reason.
     ///
     /// # Panics

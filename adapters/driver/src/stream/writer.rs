@@ -140,7 +140,7 @@ impl StreamWriter {
     /// # Cancel safety
     ///
     /// Yes: once it was polled, all of `data` is written or queued and will be delivered; dropping
-    /// it then gives up the waiting, not the data, which must not be written again.
+    /// it then cancels the wait, not the data, which must not be written again.
     ///
     /// # Examples
     ///

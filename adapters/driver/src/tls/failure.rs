@@ -69,7 +69,10 @@ pub(super) fn of_rustls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rust
 }
 
 /// Only for those that can be helped.
-#[expect(clippy::wildcard_enum_match_arm, reason = "rustls has said the rest")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the text of rustls has the rest"
+)]
 fn meaning(side: Side, error: &rustls::Error) -> Option<&'static str> {
     use rustls::{Error as Tls, InvalidMessage};
     match error {
@@ -87,7 +90,10 @@ fn meaning(side: Side, error: &rustls::Error) -> Option<&'static str> {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "rustls has said the rest")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the text of rustls has the rest"
+)]
 fn of_certificate(side: Side, wrong: &CertificateError) -> Option<&'static str> {
     use CertificateError as Wrong;
     match wrong {
@@ -113,7 +119,10 @@ fn of_certificate(side: Side, wrong: &CertificateError) -> Option<&'static str> 
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "rustls has said the rest")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the text of rustls has the rest"
+)]
 fn of_alert(alert: AlertDescription) -> Option<&'static str> {
     use AlertDescription as Alert;
     match alert {

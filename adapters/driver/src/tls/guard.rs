@@ -75,7 +75,7 @@ impl Guard {
         .await
     }
 
-    /// Another poll of the TLS stream begins, whose reader counts these by himself.
+    /// Another poll of the TLS stream begins, whose reader has a budget of its own.
     pub(super) fn begin_poll(&mut self) {
         self.budget.reset();
     }
@@ -161,7 +161,7 @@ impl AsyncWrite for Guard {
         Poll::Ready(Ok(()))
     }
 
-    /// What is kept back below leaves first, and the goodbye with it.
+    /// What is kept back below is sent first, and close_notify with it.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(poll_flush(&*self.socket, cx))?;
         self.socket.poll_close(cx)

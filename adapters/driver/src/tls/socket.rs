@@ -259,7 +259,7 @@ impl Session {
         self.stream.get_mut().0.begin_poll();
         match self.ours {
             Ours::Open => self.stream().poll_read(cx, buf),
-            // With debug assertions, rustls panics when what comes after its goodbye is no TLS
+            // With debug assertions, rustls panics when what comes after close_notify is no TLS
             // (https://github.com/rustls/rustls/issues/959). No peer shall do that to a program.
             Ours::Ended => {
                 let read = AssertUnwindSafe(|| self.stream().poll_read(cx, buf));
@@ -338,7 +338,7 @@ impl Session {
 
     /// # Errors
     ///
-    /// If the last thing that was said by either side is an alert.
+    /// If the last message of either side is an alert.
     fn check(&self) -> io::Result<()> {
         match &self.failed {
             Some(error) if error.kind() == io::ErrorKind::InvalidData => Err(error.clone().into()),
