@@ -345,7 +345,7 @@ async fn start_tls(near: Stream, far: Stream, half_close: bool) -> (Stream, Stre
 
 /// Serving.
 impl Setup {
-    /// A server at an address that nobody else has.
+    /// A server at an address of its own.
     pub(crate) fn serve<H, F>(&mut self, handler: H) -> StartServer
     where
         H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,

@@ -306,7 +306,10 @@ mod tests {
     }
 
     fn branch(seen: &Seen, until: Option<Duration>, delay: Option<Duration>) -> usize {
-        assert!(!seen.running.is_empty(), "somebody will end the waiting");
+        assert!(
+            !seen.running.is_empty(),
+            "a running attempt will end the wait"
+        );
         let more = seen.started.len() < seen.race.attempts.len();
         let due = delay
             .filter(|_| more)

@@ -71,7 +71,7 @@ pub enum Request<'a> {
 
 /// What [`Reader::poll`] found.
 ///
-/// Not [`core::task::Poll`]: a core that does no I/O cannot promise to wake anybody. See
+/// Not [`core::task::Poll`]: a core that does no I/O cannot promise to wake a task. See
 /// [`Reader`] for an example.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]

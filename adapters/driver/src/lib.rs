@@ -46,7 +46,7 @@
 //!
 //! * Every method that waits is cancel-safe: in a `select!`, nothing is lost.
 //! * A peer cannot make a reader buffer more than its limit (64 KiB by default).
-//! * What was written is delivered, even if nobody awaits again and the writer is dropped, as long
+//! * What was written is delivered, without another await and after the writer is dropped, as long
 //!   as the runtime runs.
 //! * Both halves work at once from two tasks, without a lock between them.
 //! * No stream starves other tasks: after 128 operations that did not wait, it yields.
@@ -65,12 +65,12 @@
 //! | writing after the peer has closed the stream (known over TLS) | [`WriteError::PeerClosed`] |
 //! | a limit of 0, watermarks the wrong way round, a path that is too long, an address without port | [`OpenError::Option`], which names it, before the network is touched; for [`StreamOptions`] a panic |
 //! | a host that cannot be resolved | [`OpenError::Resolve`] |
-//! | nobody answers, or too late | [`OpenError::Connect`] with each address and why, [`OpenError::TimedOut`] |
+//! | no answer, or too late | [`OpenError::Connect`] with each address and why, [`OpenError::TimedOut`] |
 //! | a port in use, or not this machine's | [`OpenError::Listen`] with the address |
 //! | an empty separator | a panic; [`Separator::try_new`] is for those that come from outside |
 //! | a direction that a stream does not have | [`ReadError::WriteOnly`], [`WriteError::ReadOnly`] |
 //! | a handler fails or panics | its stream is closed, and it is reported: [`StartServer::on_handler_error`] |
-//! | nobody can be accepted for now | the server goes on; [`StartServer::on_accept_error`] |
+//! | accept errors of the process, as too many open files | the server goes on; [`StartServer::on_accept_error`] |
 //!
 //! All of them convert into [`std::io::Error`] and keep their kind.
 

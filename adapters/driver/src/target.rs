@@ -258,7 +258,7 @@ impl TryFrom<Given> for StdListener {
             Given::Listening(listener) => Ok(listener),
             Given::Connected(_) => Err(OpenError::option(
                 "sock",
-                "it is connected, so nobody can be accepted on it: give a listener, or open it as a \
+                "it is connected, so it cannot accept connections: give a listener, or open it as a \
                  connection",
             )),
         }

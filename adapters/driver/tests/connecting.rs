@@ -297,7 +297,7 @@ fn a_connected_socket_cannot_be_served_on() {
     let any: Box<dyn Socket> = Box::new(FuturesIo::new(futures_lite::io::Cursor::new(Vec::new())));
     for target in [Target::from(socket), Target::from(any)] {
         let starting = start_server(runtime.clone(), target, async |_, _| {});
-        let why = "it is connected, so nobody can be accepted on it: give a listener, or open it as \
+        let why = "it is connected, so it cannot accept connections: give a listener, or open it as \
                    a connection";
         assert_wrong_kind(&runtime, starting, why);
     }

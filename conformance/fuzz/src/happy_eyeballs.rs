@@ -184,7 +184,7 @@ impl Game {
 
     fn check_waiting(&self, until: Option<Duration>) {
         assert!(!self.attempts.contains(&Attempt::Won));
-        assert!(self.is_any_running(), "somebody will end the waiting");
+        assert!(self.is_any_running(), "a running attempt will end the wait");
         let started = self.started();
         let due = if started == self.attempts.len() {
             None

@@ -1,4 +1,4 @@
-//! What the author of an adapter needs, and nobody else: an adapter is how one runtime opens sockets,
+//! What only authors of adapters need: an adapter is how one runtime opens sockets,
 //! waits and spawns.
 //!
 //! It implements [`Runtime`] with the traits and types here, calls [`functions!`], and hands on the

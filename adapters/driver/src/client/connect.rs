@@ -114,7 +114,7 @@ pub fn connect_unix(runtime: Arc<dyn Runtime>, path: impl AsRef<std::path::Path>
 /// [`Resolve`](OpenError::Resolve) for a host without address, [`Connect`](OpenError::Connect) with
 /// each address that was tried and why it failed, [`TimedOut`](OpenError::TimedOut).
 ///
-/// `Differs from asyncio:` a connection to itself, which TCP makes now and then if nobody listens on a
+/// `Differs from asyncio:` a connection to itself, which TCP makes now and then if no server listens on a
 /// local port from which connections can begin, too, is `ConnectionRefused`.
 ///
 /// # Cancel safety
@@ -520,7 +520,7 @@ fn attempt<'a>(
     })
 }
 
-/// TCP connects a socket to itself if nobody listens on a port of this machine and the system chooses
+/// TCP connects a socket to itself if no server listens on a port of this machine and the system chooses
 /// that very port for this side. It would give back what is written, and keep the server from starting.
 fn unless_to_itself(socket: Box<dyn Socket>) -> io::Result<Box<dyn Socket>> {
     let info = socket.extra_info();

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Every accepted connection has a place, and sockets that only linger lose theirs, the oldest
-/// first, as soon as somebody else needs it.
+/// first, as soon as a new connection needs it.
 pub(crate) struct Places {
     /// The most that may linger.
     max_lingering: usize,

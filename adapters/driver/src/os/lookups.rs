@@ -1,4 +1,4 @@
-//! Threads for what may hang, and that nobody waits for when the program ends.
+//! Detached threads for what may hang: the end of the program does not wait for them.
 
 use std::{
     collections::BTreeMap,
@@ -75,7 +75,7 @@ impl Threads {
         drop(state);
         let thread = thread::Builder::new().name("millpond-lookup".to_owned());
         match thread.spawn(move || self.work(job)) {
-            Ok(_) => Ok(None), // nobody waits for it
+            Ok(_) => Ok(None), // no task waits for it
             Err(error) => {
                 self.lock().running -= 1;
                 let why = format!("no thread can be started to look up the name: {error}");

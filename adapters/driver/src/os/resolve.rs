@@ -35,7 +35,7 @@ static THREADS: Threads = Threads::new(64);
 ///
 /// # Cancel safety
 ///
-/// Yes: a lookup that is dropped goes on without anybody waiting for it, or never begins.
+/// Yes: a lookup that is dropped goes on in the background, or never begins.
 ///
 /// # Examples
 ///

@@ -12,9 +12,9 @@
 //!   that it took less than [`PAUSE`]: after that, what is at the path may be another starter's, and it
 //!   begins again.
 //!
-//! A window remains. While a path is being moved back, nobody can connect to it, and a third starter
+//! A window remains. While a path is being moved back, no client can connect to it, and a third starter
 //! may take it. Where a server with a full backlog refuses connections, as on macOS and the BSDs, it
-//! looks like a dead one. And an asyncio server that starts on the path asks nobody.
+//! looks like a dead one. And an asyncio server that starts on the path takes it without a check.
 
 use std::{
     ffi::OsStr,
@@ -235,7 +235,7 @@ fn remove_leftover(path: &Path) -> io::Result<()> {
     put_back(&aside, path)
 }
 
-/// Whether what was moved away is what was found, and still nobody listens on it.
+/// Whether what was moved away is what was found, and still no server listens on it.
 fn is_leftover(aside: &Path, found: File) -> bool {
     if of_path(aside).is_err() {
         // Its name is too long to connect to.
@@ -299,7 +299,7 @@ fn probe(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// A name in the same directory that nobody else has.
+/// An unused name in the same directory.
 fn unique_name_beside(path: &Path) -> PathBuf {
     // The keys of the hasher are random.
     let name = format!(".{:016x}", RandomState::new().hash_one(path));

@@ -348,13 +348,13 @@ macro_rules! server_options {
             ///
             /// It gets every error. By default, one whose
             /// [client has left](crate::HandlerError::client_has_left) is not printed, and an event of
-            /// level `DEBUG`: anybody could fill a log with those.
+            /// level `DEBUG`: any client could fill a log with those.
             #[doc(alias = "set_exception_handler")]
             on_handler_error(report: impl Fn(HandlerError) + Send + Sync + 'static) =>
             "on_handler_error(|error| eprintln!(\"{error}\"))",
             |plan| plan.config.on_handler_error = Arc::new(report);
 
-            /// What to do when nobody can be accepted for now, because the process has too many
+            /// The hook for accept errors of the process, because it has too many
             /// files open for instance. Accepting pauses then, for 100 ms at first and up to 1 s, and
             /// goes on; this is called for the first of several such errors in a row. By default it
             /// is one line on standard error, or an event if the feature `tracing` is on.
@@ -495,7 +495,7 @@ impl Plan {
         }
     }
 
-    /// Takes the addresses, but lets nobody connect yet. Addresses can be taken again once they are
+    /// Takes the addresses, but accepts no connection yet. Addresses can be taken again once they are
     /// free, a socket that was given only once.
     pub(crate) async fn bind(&self) -> Result<Server, OpenError> {
         self.check()?;

@@ -43,7 +43,7 @@ use crate::{
 ///
 /// # async fn example(runtime: Arc<dyn Runtime>) -> io::Result<()> {
 /// let server = StreamServer::new(runtime, "127.0.0.1:0", echo).limit(1 << 20);
-/// server.bind().await?; // nobody can connect yet
+/// server.bind().await?; // no client can connect yet
 /// println!("serving on {}", server.sockets()[0]);
 /// server.start_serving().await?;
 /// // ...
@@ -102,7 +102,7 @@ impl StreamServer {
 
 /// Beginning and ending.
 impl StreamServer {
-    /// Takes the addresses, if it has not yet; nobody can connect before
+    /// Takes the addresses, if it has not yet; no client can connect before
     /// [`start_serving`](Self::start_serving), but to the path of a unix socket, where a client
     /// waits to be accepted.
     ///

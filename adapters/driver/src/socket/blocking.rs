@@ -42,7 +42,7 @@ pub(crate) struct Blocking {
 /// What the thread is kept with.
 struct Worker {
     jobs: Sender<Job>,
-    /// Closed when nobody wants the result any more, which the thread sees at the other end.
+    /// Closed when the result is not wanted any more, which the thread sees at the other end.
     _owner: UnixStream,
 }
 
@@ -310,7 +310,7 @@ enum Waited {
 ///
 /// # Errors
 ///
-/// `BrokenPipe` when the owner of the thread has gone: nobody wants the result any more.
+/// `BrokenPipe` when the owner of the thread was dropped: the result is not wanted any more.
 fn wait(file: &File, ready: PollFlags, owner: &UnixStream) -> io::Result<Waited> {
     let mut both = [PollFd::new(owner, PollFlags::IN), PollFd::new(file, ready)];
     loop {

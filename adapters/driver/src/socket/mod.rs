@@ -202,7 +202,7 @@ pub trait Socket: Send + Sync + 'static {
     }
 }
 
-/// An address that is taken, but that nobody can connect to yet; what
+/// An address that is taken, but that no client can connect to yet; what
 /// [`Runtime::bind`](crate::Runtime::bind) gives. Dropping it gives the address back.
 ///
 /// A unix socket at a path is an exception: it listens as soon as it is bound, so that nobody takes
@@ -237,7 +237,7 @@ pub trait Bound: Send + Sync + 'static {
 
 /// A socket that connections come in on; what [`Bound::listen`] gives.
 ///
-/// One on which nobody ever calls:
+/// One without any client:
 ///
 /// ```
 /// use std::{

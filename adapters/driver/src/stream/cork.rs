@@ -12,7 +12,7 @@ use crate::connection::Connection;
 ///
 /// * when more is queued than the high watermark, or the write cap would be exceeded,
 /// * together with a write of 8 KiB or more,
-/// * when somebody waits for it to leave: in a [`flush`](crate::StreamWriter::flush), a
+/// * when a task waits for it to be sent: in a [`flush`](crate::StreamWriter::flush), a
 ///   [`drain`](crate::StreamWriter::drain) that is not done at once, or a
 ///   [`wait_closed`](crate::StreamWriter::wait_closed),
 /// * before a read asks the socket: a reply does not wait for the next request,

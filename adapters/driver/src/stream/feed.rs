@@ -44,7 +44,7 @@ const BLOCK: usize = 64 * 1024;
 /// let source = thread::spawn(move || {
 ///     for message in messages {
 ///         if feeder.feed(&message).is_err() {
-///             return; // nobody reads any more
+///             return; // the reader was dropped
 ///         }
 ///     }
 ///     feeder.feed_eof();
@@ -90,7 +90,7 @@ impl StreamOptions {
     pub fn fed(&self) -> (Feeder, StreamReader) {
         let shared = Arc::new(Shared::new(self.limit));
         let outlet = Box::new(Outlet(shared.clone()));
-        let (reader, _) = self.open(outlet, Arc::new(Inline)); // nobody listens to a writer
+        let (reader, _) = self.open(outlet, Arc::new(Inline)); // a fed stream has no writer
         let budget = Budget::default();
         (Feeder { shared, budget }, reader)
     }

@@ -25,7 +25,7 @@ use crate::{
 /// let ((mut reader, writer), _peer) = millpond::pair();
 /// let transport = writer.transport();
 ///
-/// // Somebody reads, and somebody else has had enough.
+/// // One task reads, and another one aborts.
 /// let reading = reader.read_line();
 /// transport.abort();
 /// assert!(reading.await.is_err());

@@ -15,7 +15,7 @@ use crate::{
 /// The send half of a stream: asyncio's `StreamWriter` on any runtime.
 ///
 /// [`write`](Self::write) does not wait: it sends what the socket takes at once and queues the rest,
-/// which is delivered in the background even if nobody awaits anything again, and even after the
+/// which is delivered in the background without another await, and even after the
 /// writer is dropped. [`drain`](Self::drain) waits while too much is queued; a program that writes
 /// much calls it after each write, or uses [`write_all`](Self::write_all).
 ///
@@ -432,7 +432,7 @@ impl StreamWriter {
     /// };
     /// match select(pin!(work), &mut closed).await {
     ///     Either::Left(((), _)) => unreachable!("it takes too long"),
-    ///     Either::Right((left, _)) => left?, // nobody waits for the result any more
+    ///     Either::Right((left, _)) => left?, // the result is not wanted any more
     /// }
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```

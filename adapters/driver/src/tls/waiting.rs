@@ -13,7 +13,7 @@ use crate::sync::{
 pub(super) struct Waiting {
     pub(super) reader: AtomicWaker,
     pub(super) writer: AtomicWaker,
-    /// Nothing was there to be read when somebody looked, and this waker has not been called since. So
+    /// Nothing was there to be read at the last poll, and this waker has not been called since. So
     /// nothing is there, and looking again would be a call of the system for nothing.
     quiet: AtomicBool,
 }
