@@ -10,14 +10,8 @@
 use std::{io, num::ParseFloatError, sync::Arc, time::Duration};
 
 use clap::Parser;
-use futures_util::future::try_join;
-use millpond::{
-    Address, BoxError, Runtime, StreamReader, StreamWriter, open_connection, start_server,
-};
+use millpond::{Address, BoxError, Runtime, Stream, StreamServer, connect, copy_bidirectional};
 use millpond_examples::{On, run};
-
-/// The most that is read at once.
-const PIECE: usize = 64 * 1024;
 
 #[derive(Parser)]
 struct Args {
@@ -54,42 +48,18 @@ struct Upstream {
 }
 
 impl Upstream {
-    async fn handle(
-        self,
-        mut reader: StreamReader,
-        mut writer: StreamWriter,
-    ) -> Result<(), BoxError> {
-        let opening = open_connection(self.runtime, self.address)
+    async fn handle(self, mut client: Stream) -> Result<(), BoxError> {
+        let connecting = connect(self.runtime, self.address)
             .connect_timeout(self.connect_timeout)
             .idle_timeout(self.idle_timeout);
-        let (mut up_reader, mut up_writer) = match opening.await {
-            Ok(opened) => opened,
+        match connecting.await {
+            Ok(mut server) => copy_bidirectional(&mut client, &mut server).await?,
             Err(error) => {
-                writer.abort();
+                client.abort();
                 return Err(error.into());
             }
         };
-        // The writers are only lent: one that is dropped ends its direction as if all were well.
-        let there = copy(&mut reader, &mut up_writer);
-        let back = copy(&mut up_reader, &mut writer);
-        if let Err(error) = try_join(there, back).await {
-            writer.abort();
-            up_writer.abort();
-            return Err(error.into());
-        }
         Ok(())
-    }
-}
-
-/// Copies one direction, its end included.
-async fn copy(reader: &mut StreamReader, writer: &mut StreamWriter) -> io::Result<()> {
-    loop {
-        let piece = reader.read(PIECE).await?;
-        if piece.is_empty() {
-            return Ok(writer.write_eof()?);
-        }
-        writer.write_bytes(piece)?;
-        writer.drain().await?;
     }
 }
 
@@ -102,12 +72,13 @@ fn main() -> io::Result<()> {
             connect_timeout: args.connect_timeout,
             idle_timeout: args.idle_timeout,
         };
-        let server = start_server(runtime, (args.on.host, args.port), move |reader, writer| {
-            upstream.clone().handle(reader, writer)
+        let target = (args.on.host, args.port);
+        let server = StreamServer::new(runtime, target, move |client| {
+            upstream.clone().handle(client)
         })
         .max_connections(args.max_connections)
-        .idle_timeout(args.idle_timeout)
-        .await?;
+        .idle_timeout(args.idle_timeout);
+        server.start_serving().await?;
         let addresses: Vec<_> = server.sockets().iter().map(Address::to_string).collect();
         println!("Serving on {}", addresses.join(", "));
         server.serve_forever().await?;
