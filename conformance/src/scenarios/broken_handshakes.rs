@@ -48,9 +48,9 @@ async fn shake(session: &mut Connection, (reader, writer): &mut Stream, mut left
             return true;
         }
         let some = reader.read(64 * 1024).await.unwrap();
-        let mut heard = &some[..];
-        while !heard.is_empty() {
-            session.read_tls(&mut heard).unwrap();
+        let mut input = &some[..];
+        while !input.is_empty() {
+            session.read_tls(&mut input).unwrap();
             session.process_new_packets().unwrap();
         }
     }

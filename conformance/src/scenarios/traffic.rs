@@ -11,7 +11,7 @@ use crate::{
     setup::{Setup, Task},
 };
 
-/// How many operations in a row a stream may do without giving way.
+/// How many operations in a row a stream may do without yielding.
 const TURNS: usize = 128;
 
 /// Writes in pieces of all sizes.
