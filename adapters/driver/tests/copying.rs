@@ -195,7 +195,7 @@ fn a_copy_that_is_given_up_leaves_no_waker_with_the_streams() {
     block_on(async {
         let ((_, mut client), mut left) = wire(100_000);
         let ((_server_reader, _server), mut right) = wire(100);
-        client.write([0; 50_000]).unwrap();
+        client.write(vec![0; 50_000]).unwrap();
         for both in [true, false] {
             let alarm = std::sync::Arc::new(support::Alarm::default());
             let waker = std::task::Waker::from(alarm.clone());

@@ -76,7 +76,7 @@ fn a_pipe_may_be_read_at_any_pace() {
     let mut output = child.stdout.take().unwrap();
     block_on(async {
         let mut input = connect_write_pipe(Arc::new(Hasty), input).await.unwrap();
-        input.write([0; LEN]).unwrap();
+        input.write(vec![0; LEN]).unwrap();
         input.close();
         let received = thread::spawn(move || output.read_to_end(&mut Vec::new()).unwrap());
         input.wait_closed().await.unwrap();

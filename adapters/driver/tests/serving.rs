@@ -142,7 +142,7 @@ fn a_handler_that_writes_much_does_not_hold_it_back() {
         address(1),
         async |_, mut writer| {
             writer.write(b"small").unwrap();
-            writer.write([0; 100_000]).unwrap();
+            writer.write(vec![0; 100_000]).unwrap();
             assert_eq!(writer.queued(), 0, "both have left while the handler ran");
         },
     );
@@ -161,7 +161,7 @@ fn nothing_is_sent_behind_a_write_that_failed() {
         async |_, mut writer| {
             writer.write(b"held back").unwrap();
             assert_eq!(
-                writer.write([0; 10_000]).unwrap_err().kind(),
+                writer.write(vec![0; 10_000]).unwrap_err().kind(),
                 ErrorKind::BrokenPipe
             );
         },

@@ -50,7 +50,7 @@ async fn obey(world: World, mut reader: StreamReader, mut writer: StreamWriter) 
             writer.write(b"going away\n")?;
         }
         b"drain\n" => {
-            writer.write([0; 100_000])?;
+            writer.write(vec![0; 100_000])?;
             writer.drain().await?;
         }
         b"busy at the end\n" => {

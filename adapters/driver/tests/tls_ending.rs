@@ -180,7 +180,7 @@ fn a_cut_fails_a_close_that_has_something_to_deliver() {
         let scene = Scene::new();
         let (mut client, _raw, _server) = against_raw(&scene, version);
         scene.wire.pace(Way::ToServer, Pace::Busy);
-        client.write([7; 1_000_000]).unwrap();
+        client.write(vec![7; 1_000_000]).unwrap();
         scene.wire.end(Way::ToClient);
         client.close();
         let Err(WriteError::Transport(error)) = scene.run(client.wait_closed()) else {

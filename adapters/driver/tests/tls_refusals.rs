@@ -138,7 +138,7 @@ fn a_writer_that_waits_for_a_peer_that_reads_nothing_gets_its_alert() {
             let (client, mut raw, _server) = against_raw(&scene, version);
             let (_reader, mut writer) = client.into_split();
             scene.wire.pace(Way::ToServer, Pace::Busy);
-            writer.write([0; 1_000_000]).unwrap();
+            writer.write(vec![0; 1_000_000]).unwrap();
             if close {
                 writer.close();
             }

@@ -183,7 +183,7 @@ fn the_cap_counts_what_is_queued_while_the_socket_is_busy() {
 fn a_drain_that_waits_is_woken_when_higher_watermarks_resume_writing() {
     let socket = Scripted::new([], []);
     let (_, mut writer) = socket.open(Kept::default());
-    writer.write([0; 100_000]).unwrap();
+    writer.write(vec![0; 100_000]).unwrap();
     let alarm = Arc::new(Alarm::default());
     let waker = Waker::from(alarm.clone());
     let mut cx = Context::from_waker(&waker);
@@ -209,7 +209,7 @@ fn a_drain_that_waits_is_woken_by_a_failure() {
     let socket = Scripted::new([], []);
     let kept = Kept::default();
     let (_, mut writer) = socket.open(kept.clone());
-    writer.write([0; 100_000]).unwrap();
+    writer.write(vec![0; 100_000]).unwrap();
     let mut drain = Box::pin(writer.drain());
     assert!(block_on(poll_once(&mut drain)).is_none());
     socket.then_writes([fails(ErrorKind::ConnectionReset)]);

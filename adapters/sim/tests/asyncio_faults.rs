@@ -130,7 +130,7 @@ fn a_peer_that_does_not_read_does_not_hold_up_a_close_for_ever() {
             });
             let _server = server.await.unwrap();
             let (_reader, mut writer) = open_connection("127.0.0.1:7").await.unwrap();
-            writer.write([0; 1 << 20]).unwrap();
+            writer.write(vec![0; 1 << 20]).unwrap();
             writer.close();
             let error = writer.wait_closed().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::TimedOut);

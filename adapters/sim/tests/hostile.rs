@@ -238,7 +238,7 @@ impl Clients {
     /// No record of TLS, and a line that is too long.
     async fn broken_hello(self) {
         let mut stream = self.connect().await;
-        let _ = stream.write([b'x'; 70_000]); // it may be refused in the middle
+        let _ = stream.write(vec![b'x'; 70_000]); // it may be refused in the middle
         stay(stream).await;
     }
 }

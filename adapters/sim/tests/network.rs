@@ -86,7 +86,7 @@ fn a_narrow_line_takes_its_time() {
         let (client, server) = world().connection(&StreamOptions::new());
         let (mut writer, mut reader) = (client.1, server.0);
         let began = world().now();
-        writer.write([0; 10_000]).unwrap();
+        writer.write(vec![0; 10_000]).unwrap();
         reader.read_exactly(10_000).await.unwrap();
         assert_eq!(world().now() - began, 10 * SECOND);
     });

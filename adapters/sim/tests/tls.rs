@@ -46,7 +46,7 @@ async fn program() -> usize {
         let Ok((mut reader, mut writer)) = opened else {
             continue;
         };
-        let written = writer.write([b'x'; 10_000]);
+        let written = writer.write(vec![b'x'; 10_000]);
         if written.is_ok() && reader.read_exactly(10_000).await.is_ok() {
             complete += 1;
         }

@@ -110,7 +110,7 @@ fn much_data_gives_the_same_trace_wherever_its_buffers_are() {
             let (client, (reader, writer)) = world().connection(&StreamOptions::new());
             world().spawn(async { drop(echo(reader, writer).await) });
             let (mut reader, mut writer) = client;
-            writer.write([b'y'; 1_000_000]).unwrap();
+            writer.write(vec![b'y'; 1_000_000]).unwrap();
             reader.read_exactly(1_000_000).await.unwrap();
         });
         run.trace.hash()
@@ -520,7 +520,7 @@ fn a_host_that_is_killed_at_any_time_closes_everything_and_can_start_again() {
         let received = sim.no_leaks().run(async {
             let shop = world().host("shop");
             let serve = async |mut reader: StreamReader, mut writer: StreamWriter| {
-                writer.write([b'x'; SAID])?;
+                writer.write(vec![b'x'; SAID])?;
                 reader.read_to_eof().await?;
                 Ok::<_, io::Error>(())
             };

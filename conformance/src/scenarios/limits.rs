@@ -137,7 +137,7 @@ pub(crate) async fn a_parser_that_never_has_enough_is_stopped_at_the_cap(mut set
     }
 
     let (mut writer, mut reader) = setup.one_way_with(Settings::cap(CAP)).await;
-    writer.write([b'x'; CAP - 1]).unwrap();
+    writer.write(vec![b'x'; CAP - 1]).unwrap();
     setup.stays_pending(reader.read_with(never)).await;
     let unit = setup.place.unit();
     let flood = setup.spawn(async move {

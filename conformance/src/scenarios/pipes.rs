@@ -468,7 +468,7 @@ pub(crate) async fn closing_waits_until_everything_is_written(mut setup: Setup) 
 pub(crate) async fn flush_waits_until_everything_is_written(mut setup: Setup) {
     for kind in Kind::ALL {
         let (mut reader, mut writer) = kind.connect(&mut setup).await;
-        writer.write([7; PLENTY]).unwrap();
+        writer.write(vec![7; PLENTY]).unwrap();
         setup.stays_pending(writer.flush()).await;
         let received = setup.spawn(async move { reader.read_to_eof().await.unwrap() });
         writer.flush().await.unwrap();

@@ -307,7 +307,7 @@ pub(crate) async fn options_reach_the_streams_of_handlers(mut setup: Setup) {
     client.write(b"1234\n").unwrap();
     assert!(reader.read_line().await.is_err());
     assert!(reader.read_exactly(6).await.is_err());
-    assert!(writer.write([0; (1 << 20) + 1]).is_err());
+    assert!(writer.write(vec![0; (1 << 20) + 1]).is_err());
     setup.fill(&mut writer);
     setup.stays_pending(writer.drain()).await;
     writer.close();

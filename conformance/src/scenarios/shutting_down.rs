@@ -304,7 +304,7 @@ pub(crate) async fn a_slow_client_that_keeps_sending_gets_everything(mut setup: 
     let sending = setup.spawn(async move {
         // It sends on until long after the server has closed its side.
         for _ in 0..400 {
-            if writer.write([b'x'; 10_000]).is_err() || writer.drain().await.is_err() {
+            if writer.write(vec![b'x'; 10_000]).is_err() || writer.drain().await.is_err() {
                 break;
             }
             inside.sleep(Duration::from_millis(1)).await;

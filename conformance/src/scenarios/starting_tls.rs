@@ -174,11 +174,11 @@ pub(crate) async fn limit_and_watermarks_are_kept(mut setup: Setup) {
     assert!(near.read_exactly(8).await.is_err());
     assert!(near.read_line().await.is_err());
     assert_eq!(
-        near.write([0; (1 << 20) + 1]),
+        near.write(vec![0; (1 << 20) + 1]),
         Err(WriteError::CapExceeded { cap: 1 << 20 })
     );
     while near.queued() <= 200 {
-        near.write([0; 100_000]).unwrap();
+        near.write(vec![0; 100_000]).unwrap();
     }
     assert!(near.is_paused());
     setup.stays_pending(near.drain()).await;

@@ -50,7 +50,8 @@ pub struct StreamWriter {
 /// Writing.
 impl StreamWriter {
     /// Writes `data` without waiting: what the socket does not take at once is queued, and
-    /// delivered in the background.
+    /// delivered in the background. It is whatever is bytes: `b".."`, `&str`, `String`, `&[u8]`,
+    /// [`Bytes`]; a large array by reference, as otherwise it is moved.
     ///
     /// A program that writes much must [`drain`](Self::drain) now and then; [`write_all`](Self::write_all)
     /// is both in one.
