@@ -47,6 +47,11 @@ const PORT_ROUNDS: usize = 16;
 /// assert!(Err::<(), _>("no such user").into_result().is_err());
 /// ```
 #[doc(alias = "client_connected_cb")]
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot return `{Self}`",
+    label = "returns neither `()` nor a `Result<(), E>` whose error is reported",
+    note = "give the last value a type, as in `Ok::<(), std::io::Error>(())`, or return nothing"
+)]
 pub trait HandlerOutput {
     /// The outcome as a result.
     ///

@@ -37,6 +37,7 @@ use crate::{
 /// assert_eq!(stream.read_line().await?, "pong\n");
 /// # Ok::<(), std::io::Error>(()) }).unwrap();
 /// ```
+#[doc(alias = "BufStream")]
 pub struct Stream {
     pub(super) reader: StreamReader,
     pub(super) writer: StreamWriter,

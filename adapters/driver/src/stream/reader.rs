@@ -63,6 +63,8 @@ const BURST: usize = 4 * 1024;
 /// assert!(reader.at_eof());
 /// # Ok::<(), std::io::Error>(()) }).unwrap();
 /// ```
+#[doc(alias = "BufReader")]
+#[doc(alias = "AsyncBufRead")]
 pub struct StreamReader {
     pub(super) core: Reader,
     connection: Arc<Connection>,
@@ -132,6 +134,7 @@ impl StreamReader {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     #[doc(alias = "readline")]
+    #[doc(alias = "next_line")]
     pub async fn read_line(&mut self) -> Result<Bytes, ReadError> {
         let n = poll_fn(|cx| self.poll_answer(cx, Request::Line)).await?;
         Ok(self.take(n))

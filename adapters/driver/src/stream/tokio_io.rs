@@ -50,50 +50,6 @@ impl AsyncBufRead for StreamReader {
     }
 }
 
-/// For every crate that writes to a tokio stream, on any runtime; feature `tokio`. Writing, flushing and
-/// shutting down do what writing, flushing and closing do by the trait of futures-io.
-///
-/// ```
-/// use tokio::io::AsyncWriteExt;
-///
-/// # futures_lite::future::block_on(async {
-/// let ((_, mut writer), (mut reader, _)) = millpond::pair();
-/// AsyncWriteExt::write_all(&mut writer, b"by the trait, ").await?;
-/// writer.write(b"and by ours")?;
-/// AsyncWriteExt::shutdown(&mut writer).await?;
-/// assert_eq!(reader.read_to_eof().await?, "by the trait, and by ours");
-/// # Ok::<(), std::io::Error>(()) }).unwrap();
-/// ```
-impl AsyncWrite for StreamWriter {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        futures_io::AsyncWrite::poll_write(self, cx, data)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        futures_io::AsyncWrite::poll_write_vectored(self, cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        futures_io::AsyncWrite::poll_flush(self, cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        futures_io::AsyncWrite::poll_close(self, cx)
-    }
-}
-
 /// As that of [`StreamReader`].
 impl AsyncRead for Stream {
     fn poll_read(
@@ -116,33 +72,59 @@ impl AsyncBufRead for Stream {
     }
 }
 
-/// As that of [`StreamWriter`].
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        futures_io::AsyncWrite::poll_write(self, cx, data)
-    }
+/// Writing by the trait of tokio is writing by that of futures-io.
+macro_rules! writes {
+    ($( $(#[$doc:meta])+ $writer:ident; )+) => { $(
+        $(#[$doc])+
+        impl AsyncWrite for $writer {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                data: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                futures_io::AsyncWrite::poll_write(self, cx, data)
+            }
 
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        futures_io::AsyncWrite::poll_write_vectored(self, cx, bufs)
-    }
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                futures_io::AsyncWrite::poll_write_vectored(self, cx, bufs)
+            }
 
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
+            fn is_write_vectored(&self) -> bool {
+                true
+            }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        futures_io::AsyncWrite::poll_flush(self, cx)
-    }
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                futures_io::AsyncWrite::poll_flush(self, cx)
+            }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        futures_io::AsyncWrite::poll_close(self, cx)
-    }
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                futures_io::AsyncWrite::poll_close(self, cx)
+            }
+        }
+    )+ };
+}
+
+writes! {
+    /// For every crate that writes to a tokio stream, on any runtime; feature `tokio`. Writing, flushing and
+    /// shutting down do what writing, flushing and closing do by the trait of futures-io.
+    ///
+    /// ```
+    /// use tokio::io::AsyncWriteExt;
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// AsyncWriteExt::write_all(&mut writer, b"by the trait, ").await?;
+    /// writer.write(b"and by ours")?;
+    /// AsyncWriteExt::shutdown(&mut writer).await?;
+    /// assert_eq!(reader.read_to_eof().await?, "by the trait, and by ours");
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    StreamWriter;
+
+    /// As that of [`StreamWriter`].
+    Stream;
 }

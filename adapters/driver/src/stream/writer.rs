@@ -38,6 +38,8 @@ use crate::{
 /// assert_eq!(reader.read_to_eof().await?, "hello world");
 /// # Ok::<(), std::io::Error>(()) }).unwrap();
 /// ```
+#[doc(alias = "BufWriter")]
+#[doc(alias = "AsyncWrite")]
 pub struct StreamWriter {
     pub(super) connection: Arc<Connection>,
     /// The connection's, as it was when TLS began last.
@@ -348,6 +350,7 @@ impl StreamWriter {
     /// assert_eq!(answer.read_to_eof().await?, "answer");
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
+    #[doc(alias = "shutdown")]
     pub fn write_eof(&mut self) -> Result<(), WriteError> {
         self.connection.write_eof()
     }
