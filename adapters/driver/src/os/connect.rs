@@ -78,7 +78,7 @@ fn bind_local(socket: &Socket, peer: SocketAddr, locals: &[SocketAddr]) -> io::R
     }
     let mut failed = io::Error::new(
         io::ErrorKind::AddrNotAvailable,
-        "no local address has its address family",
+        "no local address is of its address family",
     );
     for local in locals {
         if local.is_ipv4() != peer.is_ipv4() {

@@ -284,7 +284,7 @@ impl State {
     ) -> io::Result<Address> {
         let mut failed = io::Error::new(
             ErrorKind::AddrNotAvailable,
-            "no local address has its address family",
+            "no local address is of its address family",
         );
         for local in locals
             .iter()
