@@ -246,7 +246,10 @@ fn a_local_address_is_the_first_one_of_the_family_that_works() {
     options.local_addrs = vec![other_family];
     let error = os::connect(&address, &options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
-    assert_eq!(error.to_string(), "no local address is of its address family");
+    assert_eq!(
+        error.to_string(),
+        "no local address is of its address family"
+    );
 
     options.local_addrs = vec![other_family, not_ours];
     let error = os::connect(&address, &options).unwrap_err();

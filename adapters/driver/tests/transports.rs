@@ -639,6 +639,20 @@ fn cancelled_waits_leave_nothing_behind() {
     give_up(|writer| Box::pin(writer.drain()));
     give_up(|writer| Box::pin(writer.flush()));
     give_up(|writer| Box::pin(writer.wait_closed()));
+    give_up(|writer| {
+        let closed = writer.closed();
+        Box::pin(async {
+            closed.await;
+            Ok(())
+        })
+    });
+    give_up(|writer| {
+        let requested = writer.shutdown_requested();
+        Box::pin(async {
+            requested.await;
+            Ok(())
+        })
+    });
 }
 
 #[test]

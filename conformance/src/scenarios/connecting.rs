@@ -233,7 +233,10 @@ pub(crate) async fn an_impossible_local_address_is_in_the_error(mut setup: Setup
     let wrong = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
     let error = setup.open(address).local_addr(wrong).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
-    assert!(error.to_string().contains("of its address family"), "{error}");
+    assert!(
+        error.to_string().contains("of its address family"),
+        "{error}"
+    );
 
     let path = std::path::Path::new("/run/socket");
     match setup.open(address).local_addr(path).await {
