@@ -642,7 +642,7 @@ fn cancelled_waits_leave_nothing_behind() {
     give_up(|writer| {
         let closed = writer.closed();
         Box::pin(async {
-            closed.await;
+            let _ = closed.await;
             Ok(())
         })
     });
