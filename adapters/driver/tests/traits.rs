@@ -378,3 +378,46 @@ fn waiting_until_there_is_something_to_read_takes_nothing() {
         assert!(!reader.readable().await.unwrap());
     });
 }
+
+/// What is written reaches the other side only when it is flushed.
+#[derive(Clone, Default)]
+struct Buffering {
+    kept: Vec<u8>,
+    sent: Arc<std::sync::Mutex<Vec<u8>>>,
+}
+
+impl futures_io::AsyncWrite for Buffering {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.kept.extend_from_slice(data);
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        let kept = std::mem::take(&mut self.kept);
+        self.sent.lock().unwrap().extend(kept);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}
+
+#[test]
+fn a_stream_of_two_halves_reads_the_one_and_flushes_the_other() {
+    block_on(async {
+        let written = Buffering::default();
+        let answer = futures_lite::io::Cursor::new("answer\n");
+        let runtime = Arc::new(support::plain::Plain);
+        let mut stream = millpond::from_halves(runtime, answer, written.clone());
+        stream.write("question").unwrap();
+        stream.flush().await.unwrap();
+        assert_eq!(*written.sent.lock().unwrap(), b"question");
+        assert_eq!(stream.read_line().await.unwrap(), "answer\n");
+        assert_eq!(stream.read_line().await.unwrap(), "");
+    });
+}

@@ -4,17 +4,12 @@ use std::{
     fmt,
     io::{self, IoSlice},
     pin::Pin,
-    sync::PoisonError,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::Socket;
-use crate::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicBool, Ordering},
-};
+use super::{Socket, outgoing::Outgoing};
 
 /// Any futures-io stream as a [`Socket`].
 ///
@@ -31,36 +26,22 @@ use crate::sync::{
 ///     Box::new(FuturesIo::new(stream))
 /// }
 /// ```
-pub struct FuturesIo<S> {
-    stream: Mutex<S>,
-    /// Whether something was written since it was flushed.
-    unflushed: AtomicBool,
-}
+pub struct FuturesIo<S>(Outgoing<S>);
 
 impl<S> FuturesIo<S> {
     /// Wraps a stream. See [`StreamOptions::open`](crate::StreamOptions::open) for an example.
     pub fn new(stream: S) -> Self {
-        Self {
-            stream: Mutex::new(stream),
-            unflushed: AtomicBool::new(false),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, S> {
-        // A stream that panicked is no worse than one that fails.
-        let stream = self.stream.lock();
-        stream.unwrap_or_else(PoisonError::into_inner)
+        Self(Outgoing::new(stream))
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Socket for FuturesIo<S> {
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.lock()).poll_read(cx, buf)
+        Pin::new(&mut *self.0.lock()).poll_read(cx, buf)
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.unflushed.store(true, Ordering::Release);
-        Pin::new(&mut *self.lock()).poll_write(cx, buf)
+        self.0.poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -68,22 +49,19 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Socket for FuturesIo<S>
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.unflushed.store(true, Ordering::Release);
-        Pin::new(&mut *self.lock()).poll_write_vectored(cx, bufs)
+        self.0.poll_write_vectored(cx, bufs)
     }
 
     fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = ready!(Pin::new(&mut *self.lock()).poll_flush(cx));
-        self.unflushed.store(false, Ordering::Release);
-        Poll::Ready(flushed)
+        self.0.poll_flush(cx)
     }
 
     fn wants_flush(&self) -> bool {
-        self.unflushed.load(Ordering::Acquire)
+        self.0.wants_flush()
     }
 
     fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.lock()).poll_close(cx)
+        self.0.poll_close(cx)
     }
 }
 

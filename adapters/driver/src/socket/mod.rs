@@ -7,6 +7,7 @@ mod halves;
 mod info;
 mod mode;
 mod options;
+mod outgoing;
 mod send;
 mod standard;
 mod system;
