@@ -66,6 +66,9 @@ pub async fn copy(from: &mut StreamReader, to: &mut StreamWriter) -> Result<u64,
 /// [`idle_timeout`](crate::StreamOptions::idle_timeout), both are aborted, so that nobody takes a part for
 /// the whole.
 ///
+/// While one stream takes nothing, the other is not read, so that its reset is not noticed: set an
+/// `idle_timeout` on both, which bounds how long two silent peers are held. It is off by default.
+///
 /// # Errors
 ///
 /// [`CopyError`] with what has failed first; it counts both directions.
