@@ -1,12 +1,14 @@
 //! Where a test runs: a runtime, and streams that are plain or not.
 
 use std::{
+    error::Error,
+    iter::successors,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
 
 use millpond::{
-    HandlerOutput, OpenError, Runtime, Stream, StreamServer, TlsAcceptor, TlsConnector,
+    HandlerError, HandlerOutput, OpenError, Runtime, Stream, StreamServer, TlsAcceptor, TlsConnector,
     rustls::pki_types::PrivateKeyDer,
 };
 use millpond_conformance::{Harness, run};
@@ -29,7 +31,7 @@ pub(crate) struct Certified {
 /// A server whose handlers must not fail.
 pub(crate) struct Served {
     pub(crate) server: StreamServer,
-    errors: Arc<Mutex<Vec<String>>>,
+    errors: Arc<Mutex<Vec<HandlerError>>>,
 }
 
 impl Served {
@@ -37,17 +39,28 @@ impl Served {
     pub(crate) async fn end(self) {
         self.server.shutdown().await;
         let errors = self.errors.lock().unwrap();
+        let errors: Vec<_> = errors.iter().map(in_full).collect();
         assert!(errors.is_empty(), "{errors:?}");
     }
 
-    /// Ends it though a client may have left without a word while something was on its way to it.
-    pub(crate) async fn end_after_reset(self) {
+    /// Ends it gracefully, and fails if a handler has, unless because its client left without a word.
+    pub(crate) async fn end_after_leaving(self) {
         self.server.shutdown().await;
+        let errors = self.errors.lock().unwrap();
+        let faults = errors.iter().filter(|error| !error.client_has_left());
+        let faults: Vec<_> = faults.map(in_full).collect();
+        assert!(faults.is_empty(), "{faults:?}");
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.server.sockets()[0].tcp().unwrap()
     }
+}
+
+/// hyper's errors do not say what caused them.
+fn in_full(error: &HandlerError) -> String {
+    let causes = successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 impl Setup {
@@ -61,7 +74,7 @@ impl Setup {
         let errors = Arc::new(Mutex::new(Vec::new()));
         let failed = errors.clone();
         let mut server = StreamServer::new(self.runtime.clone(), "127.0.0.1:0", handler)
-            .on_handler_error(move |error| failed.lock().unwrap().push(error.to_string()));
+            .on_handler_error(move |error| failed.lock().unwrap().push(error));
         if let Some(tls) = &self.tls {
             server = server.tls(&tls.acceptor);
         }
