@@ -10,7 +10,9 @@ pub(crate) fn find(name: &str) -> Option<String> {
     // There are other programs of the name `nc`, which have other options.
     let (argument, signature) = match name {
         "curl" => ("--version", "curl "),
+        "h2load" => ("--version", "h2load nghttp2/"),
         "nc" => ("-h", "OpenBSD netcat"),
+        "nginx" => ("-v", "nginx/"),
         "openssl" => ("version", "OpenSSL "),
         "postgres" => ("--version", "postgres (PostgreSQL) "),
         "python3" => ("--version", "Python 3"),

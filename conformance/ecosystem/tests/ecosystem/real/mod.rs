@@ -5,7 +5,10 @@ mod codecs;
 mod copying;
 mod curl;
 mod gzip;
+mod h2load;
 mod hyper;
+#[cfg(unix)]
+mod nginx;
 #[cfg(unix)]
 mod postgres;
 mod program;

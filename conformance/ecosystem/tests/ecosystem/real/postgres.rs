@@ -45,7 +45,8 @@ impl Database {
         init.args(["--no-sync", "--locale", "C", "--encoding", "UTF8"]);
         let made = init.current_dir(&directory).output().unwrap();
         assert!(made.status.success(), "{made:?}");
-        let program = Program::start(setup, directory, |address, directory| {
+        let ready = "ready to accept connections";
+        let program = Program::start(setup, directory, ready, |address, directory| {
             let mut command = user.command(&postgres);
             command.args(["-D", "data", "-F", "-k", ".", "-h", "127.0.0.1"]);
             command.args(["-p", &address.port().to_string()]);

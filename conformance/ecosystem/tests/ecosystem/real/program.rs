@@ -16,22 +16,20 @@ use crate::common::Peer;
 /// How often it is tried on another port, if somebody else takes the one that was free.
 const ATTEMPTS: usize = 5;
 
-/// What redis-server and PostgreSQL print then.
-const READY: &str = "eady to accept connections";
-
 /// Ended, and its directory removed, when this is dropped.
 pub(crate) struct Program {
     pub(crate) address: SocketAddr,
     _peer: Peer,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Program {
     /// Starts what `command` makes for an address and a directory, which has `server.pem` and
-    /// `server.key` where there is TLS, and waits until it is ready.
+    /// `server.key` where there is TLS, and waits until it prints that it is `ready`.
     pub(crate) async fn start(
         setup: &Setup,
         directory: TempDir,
+        ready: &str,
         command: impl Fn(SocketAddr, &Path) -> Command,
     ) -> Self {
         if let Some(tls) = &setup.tls {
@@ -47,11 +45,11 @@ impl Program {
             command.stdout(output.try_clone().unwrap()).stderr(output);
             let mut peer = Peer::start(&mut command);
             while peer.0.try_wait().unwrap().is_none() {
-                if fs::read_to_string(&printed).unwrap().contains(READY) {
+                if fs::read_to_string(&printed).unwrap().contains(ready) {
                     return Self {
                         address,
                         _peer: peer,
-                        _directory: directory,
+                        directory,
                     };
                 }
                 setup.runtime.sleep(Duration::from_millis(10)).await;
@@ -59,6 +57,10 @@ impl Program {
         }
         let printed = fs::read_to_string(directory.path().join("printed"));
         panic!("the server does not start: {printed:?}");
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 }
 

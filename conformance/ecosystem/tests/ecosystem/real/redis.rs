@@ -16,7 +16,8 @@ const LARGEST: usize = 3_000_000;
 async fn start(setup: &Setup) -> Option<Program> {
     let redis = find("redis-server")?;
     let directory = TempDir::new().unwrap();
-    let program = Program::start(setup, directory, |address, _| {
+    let ready = "eady to accept connections";
+    let program = Program::start(setup, directory, ready, |address, _| {
         let port = address.port().to_string();
         let mut command = Command::new(&redis);
         command.args(["--bind", "127.0.0.1", "--save", "", "--dir", "."]);

@@ -8,8 +8,8 @@ use std::{
 };
 
 use millpond::{
-    HandlerError, HandlerOutput, OpenError, Runtime, Stream, StreamServer, TlsAcceptor, TlsConnector,
-    rustls::pki_types::PrivateKeyDer,
+    HandlerError, HandlerOutput, OpenError, Runtime, Stream, StreamServer, TlsAcceptor,
+    TlsConnector, rustls::pki_types::PrivateKeyDer,
 };
 use millpond_conformance::{Harness, run};
 
