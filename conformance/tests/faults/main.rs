@@ -37,7 +37,11 @@ fn every_fault_has_a_name_of_its_own_and_a_test_that_catches_it() {
     for fault in fault::read(root()) {
         assert!(names.insert(fault.name.clone()), "{} twice", fault.name);
         assert!(!fault.breaks.is_empty(), "{}", fault.name);
-        let commands = ["cargo test ", "conformance/schedules/run "];
+        let commands = [
+            "cargo test ",
+            "conformance/schedules/run ",
+            "conformance/counts/run ",
+        ];
         let command = commands.iter().any(|it| fault.caught_by.contains(it));
         assert!(command, "{}: {}", fault.name, fault.caught_by);
     }
