@@ -1,6 +1,6 @@
 //! A fault of a connection, and the moment at which it happens.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 /// A direction of a connection.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -18,6 +18,14 @@ impl Direction {
         match self {
             Self::ToServer => 0,
             Self::ToClient => 1,
+        }
+    }
+
+    /// That which this side writes.
+    pub(crate) fn written_by(side: usize) -> Self {
+        match side {
+            0 => Self::ToServer,
+            _ => Self::ToClient,
         }
     }
 }
@@ -206,6 +214,11 @@ impl Fault {
         self
     }
 
+    /// One that has happened to a connection, as a plan would have it.
+    pub(crate) fn happened(kind: Kind, number: u32, direction: Direction, after: u64) -> Self {
+        Self::new(kind).connection(number).after(direction, after)
+    }
+
     /// Whether it applies to that connection and no other.
     pub(crate) fn is_only_for(&self, number: u32) -> bool {
         self.connection == Some(number)
@@ -214,5 +227,31 @@ impl Fault {
     pub(crate) fn applies_to(&self, number: u32, target: Option<SocketAddr>) -> bool {
         self.connection.is_none_or(|which| which == number)
             && self.target.is_none_or(|which| Some(which) == target)
+    }
+}
+
+/// In words.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.connection {
+            Some(number) => write!(f, "connection {number}: {}", self.kind.name())?,
+            None => f.write_str(self.kind.name())?,
+        }
+        let Kind::Stream(fault) = self.kind else {
+            return Ok(());
+        };
+        match fault {
+            StreamFault::Stall(Some(time)) => write!(f, " of {time:?}")?,
+            StreamFault::Stall(None) => f.write_str(" for ever")?,
+            StreamFault::Reset | StreamFault::Eof => {}
+        }
+        let bytes = match self.after {
+            1 => "1 byte".to_owned(),
+            n => format!("{n} bytes"),
+        };
+        match self.direction {
+            Direction::ToClient => write!(f, " after {bytes} to the client"),
+            Direction::ToServer => write!(f, " after {bytes} to the server"),
+        }
     }
 }

@@ -15,6 +15,7 @@ use millpond::adapter::BoxFuture;
 use crate::{
     host::{current::Entered, host::Host, world::World},
     settings::Settings,
+    struck::Cause,
     time::nanos,
     trace::{
         event::Event,
@@ -250,7 +251,8 @@ impl Executor {
             }
             Next::Due(Due::Fault(number, direction, fault)) => {
                 let side = direction.writer();
-                self.shared.lock().apply_after(number, side, 0, fault);
+                let mut state = self.shared.lock();
+                state.apply_after(number, side, 0, fault, Cause::Chance);
             }
             Next::Due(Due::Outage(hosts, begins)) => {
                 self.shared.lock().set_outage(hosts, begins);

@@ -22,6 +22,7 @@ use crate::{
         host::Host,
         socket::SimSocket,
     },
+    struck::Cause,
     time::nanos,
     trace::event::End,
     world::{backlog::File, flight::pair, shared::Shared},
@@ -289,7 +290,8 @@ impl World {
     /// });
     /// ```
     pub fn jump(&self, duration: Duration) {
-        self.shared.lock().jump(nanos(duration));
+        let mut state = self.shared.lock();
+        state.jump(nanos(duration), Cause::Program);
     }
 }
 

@@ -13,6 +13,7 @@ use std::{
 use crate::{
     choice::Source,
     settings::Settings,
+    struck::{Asked, Struck},
     trace::{
         digest::digest,
         event::{End, Event},
@@ -31,6 +32,8 @@ const TRACES: &str = "MILLPOND_TRACES";
 /// test of what the world did.
 pub(crate) struct Watched {
     pub(crate) trace: Trace,
+    pub(crate) struck: Vec<Struck>,
+    pub(crate) asked: Asked,
     /// Everything, if it is to be saved when the world fails.
     record: Option<Box<Record>>,
     /// `None` if the failure of this world is reported elsewhere.
@@ -47,6 +50,8 @@ impl Watched {
         let parent = parent.or_else(|| env::var_os(TRACES).map(PathBuf::from));
         Self {
             trace: Trace::new(settings.kept_events, hosts),
+            struck: Vec::new(),
+            asked: Asked::by(settings),
             record: parent.map(|parent| Box::new(Record::new(parent))),
             origin: Some(origin),
         }
@@ -70,6 +75,8 @@ impl Watched {
     pub(crate) fn take(&mut self) -> Self {
         let rest = Self {
             trace: self.trace.without_events(),
+            struck: Vec::new(),
+            asked: Asked::default(),
             record: None,
             origin: None,
         };
@@ -140,6 +147,12 @@ impl Origin {
     /// Prints what happened in a world that failed, and how to repeat it.
     fn report(&self, watched: &Watched) {
         let trace = &watched.trace;
+        if !watched.struck.is_empty() {
+            eprintln!("the faults in a world that failed:");
+        }
+        for struck in &watched.struck {
+            eprintln!("    {}", struck.describe(trace.hosts()));
+        }
         eprintln!(
             "the last of {} events in a world that failed:\n{trace}",
             trace.len()
@@ -206,7 +219,7 @@ pub(crate) fn chosen() -> Option<Source> {
 }
 
 impl Many {
-    fn last(&self) -> MutexGuard<'_, Option<Watched>> {
+    pub(crate) fn last(&self) -> MutexGuard<'_, Option<Watched>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,6 +12,7 @@ use millpond::{
 
 use crate::{
     fault::Kind,
+    struck::{Cause, What},
     trace::event::{End, Event},
     world::{
         backlog::{File, Port},
@@ -70,6 +71,7 @@ impl State {
         self.connect(number, ends, id, options);
         self.draw_outage(from, to);
         if let Some((kind, times)) = self.draw_accept_errors() {
+            self.strike(Cause::Chance, What::AcceptErrors(kind, times));
             self.fail_accepts_of(id, kind, times);
         }
         Ok(Some(End::client(number)))

@@ -4,8 +4,14 @@ use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 
 use crate::{
     fault::{Direction, Fault, Kind, StreamFault},
+    struck::{Cause, What},
     trace::event::{End, Event},
-    world::{clock::Due, flight::pair, link::Transport, state::State},
+    world::{
+        clock::Due,
+        flight::pair,
+        link::{Cut, Transport},
+        state::State,
+    },
 };
 
 /// A random fault happens within 2 to the power of this, in bytes.
@@ -119,12 +125,13 @@ impl State {
         let (one_in, longest) = self.settings.random_jumps;
         if self.choices.one_in(one_in) {
             let time = self.choices.below(longest.saturating_add(1));
-            self.jump(time);
+            self.jump(time, Cause::Chance);
         }
     }
 
-    pub(crate) fn jump(&mut self, time: u64) {
+    pub(crate) fn jump(&mut self, time: u64, cause: Cause) {
         self.note(Event::Jumped(time));
+        self.strike(cause, What::Jump(time));
         self.clock.jump(time);
     }
 }
@@ -142,7 +149,7 @@ impl State {
         let numbers: Vec<_> = affected.map(|(number, _)| *number).collect();
         for number in numbers {
             let side = fault.direction.writer();
-            self.apply_after(number, side, fault.after, kind);
+            self.apply_after(number, side, fault.after, kind, Cause::Program);
         }
     }
 
@@ -160,8 +167,13 @@ impl State {
         let faults = self.faults.iter();
         let faults = faults.filter(|fault| fault.applies_to(number, target));
         let planned = faults.map(|fault| fault.kind).find(can_be);
-        let fault = planned.or_else(|| self.draw_connect_fault().filter(can_be))?;
+        let (fault, cause) = match planned {
+            Some(planned) => (planned, Cause::Program),
+            None => (self.draw_connect_fault().filter(can_be)?, Cause::Chance),
+        };
         self.note(Event::Faulted(number, fault.name()));
+        let happened = Fault::happened(fault, number, Direction::ToServer, 0);
+        self.strike(cause, What::Connection(happened));
         Some(fault)
     }
 
@@ -174,7 +186,7 @@ impl State {
         for fault in planned.copied().collect::<Vec<_>>() {
             if let Kind::Stream(kind) = fault.kind {
                 let side = fault.direction.writer();
-                self.apply_after(number, side, fault.after, kind);
+                self.apply_after(number, side, fault.after, kind, Cause::Program);
             }
         }
         let Some((fault, direction, moment)) = self.draw_stream_fault() else {
@@ -182,7 +194,7 @@ impl State {
         };
         match moment {
             Moment::Written(offset) => {
-                self.apply_after(number, direction.writer(), offset, fault);
+                self.apply_after(number, direction.writer(), offset, fault, Cause::Chance);
             }
             Moment::Passed(time) => {
                 let at = self.clock.now.saturating_add(time);
@@ -199,6 +211,7 @@ impl State {
         side: usize,
         offset: u64,
         fault: StreamFault,
+        cause: Cause,
     ) {
         let Some(connection) = self.connections.get_mut(&number) else {
             return;
@@ -209,11 +222,15 @@ impl State {
         };
         let pipe = &mut connection.pipes[side];
         if pipe.written < offset {
-            pipe.cuts.push((offset, fault));
-            pipe.cuts.sort_by_key(|(offset, _)| *offset);
+            pipe.cuts.push(Cut {
+                offset,
+                fault,
+                cause,
+            });
+            pipe.cuts.sort_by_key(|cut| cut.offset);
         } else {
             let connection = number;
-            self.apply(End { connection, side }, fault);
+            self.apply(End { connection, side }, fault, cause);
         }
     }
 

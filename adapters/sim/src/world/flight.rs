@@ -3,7 +3,8 @@
 use std::{io::ErrorKind, iter};
 
 use crate::{
-    fault::StreamFault,
+    fault::{Direction, Fault, Kind, StreamFault},
+    struck::{Cause, What},
     trace::event::{End, Event},
     world::{
         clock::Due,
@@ -26,10 +27,10 @@ impl State {
         }
         let all = bufs.collect::<Vec<_>>().concat();
         let mut rest = &all[..];
-        while let Some((ahead, fault)) = self.connection(at).pipes[at.side].next_cut(rest.len()) {
+        while let Some((ahead, cut)) = self.connection(at).pipes[at.side].next_cut(rest.len()) {
             let (sent, behind) = rest.split_at(ahead);
             self.send_bytes(at, iter::once(sent));
-            self.apply(at, fault);
+            self.apply(at, cut.fault, cut.cause);
             rest = behind;
         }
         self.send_bytes(at, iter::once(rest));
@@ -59,7 +60,7 @@ impl State {
     }
 
     /// Lets a fault happen to the direction that this end writes.
-    pub(super) fn apply(&mut self, at: End, fault: StreamFault) {
+    pub(super) fn apply(&mut self, at: End, fault: StreamFault, cause: Cause) {
         let is_pipe = self.connection(at).kind == Transport::Pipe;
         let fault = if is_pipe && fault == StreamFault::Reset {
             StreamFault::Eof // a pipe knows no other
@@ -73,7 +74,10 @@ impl State {
         if fault.cuts_off() {
             pipe.writes = Writes::Lost;
         }
+        let (kind, direction) = (Kind::Stream(fault), Direction::written_by(at.side));
+        let happened = Fault::happened(kind, at.connection, direction, pipe.written);
         self.note(Event::Faulted(at.connection, fault.name()));
+        self.strike(cause, What::Connection(happened));
         match fault {
             StreamFault::Stall(time) => {
                 let until = time.map_or(u64::MAX, |time| self.clock.in_future(time));
@@ -233,28 +237,31 @@ impl State {
     /// From now on two hosts do not reach each other.
     pub(crate) fn partition(&mut self, hosts: (u32, u32)) {
         self.note(Event::Partitioned(hosts.0, hosts.1));
+        self.strike(Cause::Program, What::Partition(hosts.0, hosts.1));
         self.partitions.insert(hosts);
     }
 
     /// The program's partition of two hosts ends.
     pub(crate) fn heal(&mut self, hosts: (u32, u32)) {
         self.partitions.remove(&hosts);
-        self.resume(hosts);
+        self.resume(hosts, Cause::Program);
     }
 
     /// A random partition of two hosts begins, or ends.
     pub(crate) fn set_outage(&mut self, hosts: (u32, u32), begins: bool) {
         if begins {
             self.note(Event::Partitioned(hosts.0, hosts.1));
+            self.strike(Cause::Chance, What::Partition(hosts.0, hosts.1));
             self.outages.insert(hosts);
         } else if self.outages.remove(&hosts) {
-            self.resume(hosts);
+            self.resume(hosts, Cause::Chance);
         }
     }
 
     /// Hosts reach each other again: what was on its way goes on.
-    fn resume(&mut self, hosts: (u32, u32)) {
+    fn resume(&mut self, hosts: (u32, u32), cause: Cause) {
         self.note(Event::Healed(hosts.0, hosts.1));
+        self.strike(cause, What::Healed(hosts.0, hosts.1));
         let numbers: Vec<_> = self.connections.keys().copied().collect();
         for number in numbers {
             self.schedule(End::client(number));

@@ -9,7 +9,7 @@ use std::{
 
 use millpond::Address;
 
-use crate::{fault::StreamFault, world::clock::TimerKey};
+use crate::{fault::StreamFault, struck::Cause, world::clock::TimerKey};
 
 /// As much is written to a pipe as a whole or not at all; so says POSIX, and Linux takes a page.
 pub(super) const PIPE_BUF: usize = 4096;
@@ -85,8 +85,16 @@ pub(super) struct Pipe {
     pub(super) capacity: usize,
     pub(super) written: u64,
     /// Faults that happen when this many bytes were written. Invariant: in that order.
-    pub(super) cuts: Vec<(u64, StreamFault)>,
+    pub(super) cuts: Vec<Cut>,
     pub(super) writes: Writes,
+}
+
+/// A fault that happens when this many bytes were written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    pub(super) offset: u64,
+    pub(super) fault: StreamFault,
+    pub(super) cause: Cause,
 }
 
 /// What the reader finds after all that has arrived.
@@ -202,17 +210,17 @@ impl Pipe {
     /// Whether a fault happens within the next bytes.
     pub(super) fn is_cut_within(&self, n: usize) -> bool {
         let first = self.cuts.first();
-        first.is_some_and(|(offset, _)| *offset <= self.written + n as u64)
+        first.is_some_and(|cut| cut.offset <= self.written + n as u64)
     }
 
     /// The next fault within that many bytes, and how many of them are ahead of it.
-    pub(super) fn next_cut(&mut self, n: usize) -> Option<(usize, StreamFault)> {
+    pub(super) fn next_cut(&mut self, n: usize) -> Option<(usize, Cut)> {
         if !self.is_cut_within(n) {
             return None;
         }
-        let (offset, fault) = self.cuts.remove(0);
-        let ahead = offset.saturating_sub(self.written);
-        Some((usize::try_from(ahead).unwrap_or(n), fault))
+        let cut = self.cuts.remove(0);
+        let ahead = cut.offset.saturating_sub(self.written);
+        Some((usize::try_from(ahead).unwrap_or(n), cut))
     }
 
     /// All but the first bytes are lost, and so is what comes after them.

@@ -11,6 +11,7 @@ use std::{
 use millpond::{Address, adapter::ListenOptions};
 
 use crate::{
+    struck::{Cause, What},
     trace::event::{End, Event},
     world::{
         backlog::{Backlog, FIRST_BACKLOG, File, Port, places},
@@ -197,6 +198,7 @@ impl State {
 
     /// Makes the next calls of accept fail.
     pub(crate) fn fail_accepts(&mut self, kind: ErrorKind, times: usize) {
+        self.strike(Cause::Program, What::AcceptErrors(kind, times));
         let ids: Vec<_> = self.ports.keys().copied().collect();
         for id in ids {
             self.fail_accepts_of(id, kind, times);

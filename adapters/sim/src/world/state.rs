@@ -11,6 +11,7 @@ use crate::{
     choice::Choices,
     fault::Fault,
     settings::Settings,
+    struck::{Cause, Struck, What},
     trace::{
         event::Event,
         failure::{Origin, Watched},
@@ -113,5 +114,11 @@ impl State {
 
     pub(crate) fn note(&mut self, event: Event) {
         self.watched.add(self.clock.now, event);
+    }
+
+    /// A fault happens.
+    pub(super) fn strike(&mut self, cause: Cause, what: What) {
+        let at = self.clock.now;
+        self.watched.struck.push(Struck { at, cause, what });
     }
 }
