@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Conversation, Side};
+use super::{Conversation, Over, Side};
 use crate::talk::{
     http::{self, Ask, Tasks, Version},
     pattern,
@@ -26,25 +26,29 @@ fn tasks() -> Tasks {
 }
 
 fn conversation(
+    over: Over,
     client: Side<Vec<Bytes>, hyper::Error>,
     server: Side<(), hyper::Error>,
 ) -> Conversation<Vec<Bytes>, hyper::Error> {
     Conversation {
+        over,
         client,
         server,
         answer: bodies,
     }
 }
 
-fn http1() -> Conversation<Vec<Bytes>, hyper::Error> {
+fn http1(over: Over) -> Conversation<Vec<Bytes>, hyper::Error> {
     conversation(
+        over,
         |stream| Box::pin(async { http::ask(stream, Version::One, tasks(), &asks()).await }),
         |stream| Box::pin(http::serve(stream, Version::One, tasks())),
     )
 }
 
-fn http2() -> Conversation<Vec<Bytes>, hyper::Error> {
+fn http2(over: Over) -> Conversation<Vec<Bytes>, hyper::Error> {
     conversation(
+        over,
         |stream| Box::pin(async { http::ask(stream, Version::Two, tasks(), &asks()).await }),
         |stream| Box::pin(http::serve(stream, Version::Two, tasks())),
     )
@@ -52,20 +56,40 @@ fn http2() -> Conversation<Vec<Bytes>, hyper::Error> {
 
 #[test]
 fn http1_is_right_or_fails() {
-    http1().check();
+    http1(Over::Tcp).check();
 }
 
 #[test]
 fn http1_is_the_same_again() {
-    http1().check_same();
+    http1(Over::Tcp).check_same();
+}
+
+#[test]
+fn http1_over_tls_is_right_or_fails() {
+    http1(Over::Tls).check();
+}
+
+#[test]
+fn http1_over_tls_is_the_same_again() {
+    http1(Over::Tls).check_same();
 }
 
 #[test]
 fn http2_is_right_or_fails() {
-    http2().check();
+    http2(Over::Tcp).check();
 }
 
 #[test]
 fn http2_is_the_same_again() {
-    http2().check_same();
+    http2(Over::Tcp).check_same();
+}
+
+#[test]
+fn http2_over_tls_is_right_or_fails() {
+    http2(Over::Tls).check();
+}
+
+#[test]
+fn http2_over_tls_is_the_same_again() {
+    http2(Over::Tls).check_same();
 }

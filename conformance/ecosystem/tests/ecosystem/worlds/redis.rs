@@ -2,7 +2,7 @@
 
 use redis::RedisError;
 
-use super::{Conversation, Side};
+use super::{Conversation, Over, Side};
 use crate::talk::redis::{answers, ask, serve};
 
 /// Of a value.
@@ -11,6 +11,7 @@ const LARGEST: usize = 5000;
 fn conversation() -> Conversation<Vec<Vec<u8>>, RedisError> {
     let client: Side<_, _> = |stream| Box::pin(ask(stream, LARGEST));
     Conversation {
+        over: Over::Tcp,
         client,
         server: |stream| Box::pin(async { serve(stream).await.map_err(RedisError::from) }),
         answer: || answers(LARGEST),

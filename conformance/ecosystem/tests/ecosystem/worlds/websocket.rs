@@ -10,7 +10,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::Conversation;
+use super::{Conversation, Over};
 use crate::talk::{
     pattern,
     websocket::{ask, echo},
@@ -39,6 +39,7 @@ async fn unmasked(stream: Stream) -> WebSocketStream<Stream> {
 #[test]
 fn messages_are_right_or_fail() {
     let conversation = Conversation {
+        over: Over::Tcp,
         client: |stream| Box::pin(client(stream)),
         server: |stream| Box::pin(server(stream)),
         answer: messages,
@@ -49,6 +50,7 @@ fn messages_are_right_or_fail() {
 #[test]
 fn messages_are_the_same_again() {
     let conversation = Conversation {
+        over: Over::Tcp,
         client: |stream| Box::pin(async { ask(unmasked(stream).await, &messages()).await }),
         server: |stream| Box::pin(async { echo(unmasked(stream).await).await }),
         answer: messages,
