@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use millpond::{ExtraInfo, adapter::Socket};
+use millpond::{adapter::Socket, types::ExtraInfo};
 
 use crate::data::Random;
 

@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use millpond::{ExtraInfo, adapter::Socket};
+use millpond::{adapter::Socket, types::ExtraInfo};
 
 type Deed = Box<dyn FnOnce() + Send>;
 

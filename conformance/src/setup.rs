@@ -18,9 +18,10 @@ use futures_util::{
     future::{Either, join, select},
 };
 use millpond::{
-    Address, DEFAULT_HIGH_WATER, DEFAULT_LIMIT, FuturesIo, HandlerOutput, OpenConnection, Runtime,
-    Server, StartServer, StreamOptions, StreamReader, StreamWriter, Target,
+    Address, Runtime, Server, StreamOptions, StreamReader, StreamWriter, Target,
     adapter::{ConnectOptions, ListenOptions, Socket, SocketOptions, StdSocket, os},
+    millpond_core::{DEFAULT_HIGH_WATER, DEFAULT_LIMIT},
+    types::{FuturesIo, HandlerOutput, OpenConnection, StartServer},
 };
 
 use crate::{bridge::Bridge, certificates, data, drip::Drip, place::Place};

@@ -18,13 +18,15 @@ use std::{
 use futures_channel::{mpsc, oneshot};
 use futures_util::{FutureExt, StreamExt, future::join};
 use millpond::{
-    Address, HandlerErrorCause, ReadError, Runtime, Server, Shutdown, StartServer, Stream,
-    StreamMode, StreamOptions, StreamReader, StreamServer, StreamWriter, TransportError,
-    WriteError,
+    Address, ReadError, Runtime, Server, Stream, StreamMode, StreamOptions, StreamReader,
+    StreamServer, StreamWriter, WriteError,
     adapter::{BoxFuture, Socket},
-    connect, fed,
+    connect,
+    error::{HandlerErrorCause, TransportError},
+    fed,
     millpond_core::{Reader, Request, Separator, Status},
     open_connection, start_server,
+    types::{Shutdown, StartServer},
 };
 use millpond_smol::Smol;
 

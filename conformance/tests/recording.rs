@@ -154,7 +154,7 @@ impl Socket for Checked {
         self.socket.can_write_eof()
     }
 
-    fn extra_info(&self) -> millpond::ExtraInfo {
+    fn extra_info(&self) -> millpond::types::ExtraInfo {
         self.socket.extra_info()
     }
 

@@ -8,8 +8,8 @@
 //!
 //! [`StreamReader`] and [`StreamWriter`] are the two halves of a stream, whatever is below it. They
 //! come from the adapter of a runtime (`millpond-tokio`, `millpond-smol`), from any futures-io
-//! stream ([`FuturesIo`] and [`StreamOptions::open`]), from the program itself ([`fed`]), or from
-//! memory:
+//! stream ([`FuturesIo`](types::FuturesIo) and [`StreamOptions::open`]), from the program itself
+//! ([`fed`]), or from memory:
 //!
 //! ```
 //! # futures_lite::future::block_on(async {
@@ -26,6 +26,9 @@
 //! Every rule of reading and writing is in [`millpond_core`], which does no I/O; this crate moves
 //! bytes between it and a socket, once for all runtimes. What it needs of a runtime is the
 //! [`Runtime`] trait; authors of adapters find the rest in [`adapter`].
+//!
+//! At the root are the names that programs write. What calls only take and return is in [`types`], the
+//! errors are in [`error`].
 //!
 //! For users of asyncio there is a [guide](guide::from_asyncio) with every name of asyncio's
 //! streams beside its counterpart.
@@ -69,8 +72,8 @@
 //! | a port in use, or not this machine's | [`OpenError::Listen`] with the address |
 //! | an empty separator | a panic; [`Separator::try_new`] is for those that come from outside |
 //! | a direction that a stream does not have | [`ReadError::WriteOnly`], [`WriteError::ReadOnly`] |
-//! | a handler fails or panics | its stream is closed, and it is reported: [`StartServer::on_handler_error`] |
-//! | accept errors of the process, as too many open files | the server goes on; [`StartServer::on_accept_error`] |
+//! | a handler fails or panics | its stream is closed, and it is reported: [`on_handler_error`](types::StartServer::on_handler_error) |
+//! | accept errors of the process, as too many open files | the server goes on; [`on_accept_error`](types::StartServer::on_accept_error) |
 //!
 //! All of them convert into [`std::io::Error`] and keep their kind.
 
@@ -80,10 +83,10 @@
 pub mod adapter;
 mod client;
 mod connection;
-mod error;
 mod escape;
 pub mod guide;
 mod host_name;
+mod open_error;
 mod os;
 mod runtime;
 mod server;
@@ -94,4 +97,5 @@ mod target;
 #[cfg_attr(not(feature = "__tls"), path = "tls/no_tls.rs")]
 mod tls;
 
+#[doc(inline)]
 pub use adapter::front::*;

@@ -9,9 +9,9 @@ use std::{
 };
 
 use crate::{
-    error::OpenError,
     escape::Escaped,
     host_name::{self, without_brackets},
+    open_error::OpenError,
     runtime::{Family, Lookup, Runtime},
     socket::{Address, Socket, StdListener, StdSocket},
 };

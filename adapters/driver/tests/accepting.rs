@@ -15,8 +15,8 @@ use std::{
 };
 
 use millpond::{
-    Address, HandlerError, OpenError, Server, StartServer, Stream, StreamReader, StreamServer,
-    StreamWriter, start_server,
+    Address, OpenError, Server, Stream, StreamReader, StreamServer, StreamWriter,
+    error::HandlerError, start_server, types::StartServer,
 };
 
 use crate::support::world::{Peer, World, address};

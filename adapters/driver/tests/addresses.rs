@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, ffi::OsString, os::unix::ffi::OsStringExt, path::PathBuf};
 
-use millpond::{Address, Info, OpenError, Target};
+use millpond::{Address, OpenError, Target, types::Info};
 use proptest::prelude::*;
 
 fn at(path: &[u8]) -> Address {

@@ -13,8 +13,10 @@ use std::{
 
 use futures_lite::future::{self, block_on};
 use millpond::{
-    Address, Family, FuturesIo, OpenConnection, OpenError, Target, adapter::Socket,
+    Address, OpenError, Target,
+    adapter::Socket,
     open_connection, start_server,
+    types::{Family, FuturesIo, OpenConnection},
 };
 
 use crate::support::made_up::{

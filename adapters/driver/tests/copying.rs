@@ -6,8 +6,8 @@ use std::io::{self, ErrorKind};
 
 use futures_lite::future::{block_on, poll_once};
 use millpond::{
-    CopyErrorCause, Stream, StreamOptions, StreamReader, StreamWriter, adapter::BoxFuture, copy,
-    copy_bidirectional,
+    Stream, StreamOptions, StreamReader, StreamWriter, adapter::BoxFuture, copy,
+    copy_bidirectional, error::CopyErrorCause,
 };
 use proptest::prelude::*;
 

@@ -11,10 +11,11 @@ use std::{
 
 use futures_lite::future::block_on;
 use millpond::{
-    ReadError, Server, StartServer, StreamReader, StreamWriter,
+    ReadError, Server, StreamReader, StreamWriter,
     adapter::{ListenOptions, SocketOptions},
-    millpond_core::Status,
+    millpond_core::{DEFAULT_HIGH_WATER, DEFAULT_LIMIT, Status},
     open_connection, start_server,
+    types::StartServer,
 };
 
 use crate::support::{
@@ -216,12 +217,8 @@ fn the_defaults_are_these_numbers() {
         ("limit", limit, 64 * KIB),
         ("low watermark", low, 16 * KIB),
         ("high watermark", high, 64 * KIB),
-        ("DEFAULT_LIMIT", millpond::DEFAULT_LIMIT as u64, 64 * KIB),
-        (
-            "DEFAULT_HIGH_WATER",
-            millpond::DEFAULT_HIGH_WATER as u64,
-            64 * KIB,
-        ),
+        ("DEFAULT_LIMIT", DEFAULT_LIMIT as u64, 64 * KIB),
+        ("DEFAULT_HIGH_WATER", DEFAULT_HIGH_WATER as u64, 64 * KIB),
         ("backlog", backlog(), 100),
         ("close timeout", close_timeout(), 30_000),
         ("linger time", linger_time(), 30_000),
@@ -251,7 +248,7 @@ fn the_defaults_of_sockets_are_those_of_asyncio() {
         ..
     } = SocketOptions::default();
     assert!(no_delay);
-    assert_eq!(keep_alive, millpond::KeepAlive::Off);
+    assert_eq!(keep_alive, millpond::types::KeepAlive::Off);
     assert_eq!((receive_buffer, send_buffer), (None, None));
     let listen = ListenOptions::default();
     assert_eq!(listen.reuse_address, cfg!(not(windows)));

@@ -19,8 +19,9 @@ use std::{
 use futures_lite::future::block_on;
 use futures_util::future::join;
 use millpond::{
-    OpenConnection, OpenError, ReadError, Stream, StreamOptions, TlsAcceptor, TlsConnector,
-    TlsSide, WriteError, connect, fed, open_connection, pair, start_server, timeout,
+    OpenError, ReadError, Stream, StreamOptions, TlsAcceptor, TlsConnector, WriteError, connect,
+    fed, open_connection, pair, start_server, timeout,
+    types::{OpenConnection, TlsSide},
 };
 use support::{
     made_up::{BLACK_HOLE, MadeUp, REFUSES, all},

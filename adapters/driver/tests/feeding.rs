@@ -14,9 +14,11 @@ use std::{
 
 use futures_lite::future::{block_on, poll_once};
 use millpond::{
-    Bytes, DEFAULT_PARSE_CAP, Feeder, ReadError, StreamOptions, StreamReader, TransportError,
-    WriteError, fed,
-    millpond_core::{Reader, Status},
+    Bytes, ReadError, StreamOptions, StreamReader, WriteError,
+    error::TransportError,
+    fed,
+    millpond_core::{DEFAULT_PARSE_CAP, Reader, Status},
+    types::Feeder,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 

@@ -12,7 +12,9 @@ use std::{
     time::Duration,
 };
 
-use millpond::{Runtime, StartServer, StreamOptions, StreamReader, StreamWriter, start_server};
+use millpond::{
+    Runtime, StreamOptions, StreamReader, StreamWriter, start_server, types::StartServer,
+};
 
 use crate::support::world::{Peer, World, address};
 

@@ -10,8 +10,9 @@ use std::{
 
 use futures_lite::future::{block_on, poll_once};
 use millpond::{
-    Address, Family, KeepAlive,
+    Address,
     adapter::{ConnectOptions, ListenOptions, Lookup, SocketOptions, StdSocket, os},
+    types::{Family, KeepAlive},
 };
 use socket2::SockRef;
 use support::plain::{accepts, bind};

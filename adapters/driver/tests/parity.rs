@@ -9,16 +9,16 @@ use std::{
 };
 
 use millpond::{
-    ConnectPipe, ExtraInfo, Feeder, OpenError, ReadError, Runtime, Separator, Server, Stream,
-    StreamMode, StreamOptions, StreamReader, StreamWriter, SystemHandle, Transport, TransportError,
-    WriteError,
+    OpenError, ReadError, Runtime, Separator, Server, Stream, StreamMode, StreamOptions,
+    StreamReader, StreamServer, StreamWriter, Transport, WriteError,
     adapter::Socket,
+    error::TransportError,
     millpond_core::{Reader, Status},
+    types::{ConnectPipe, ExtraInfo, Feeder, StartServer, SystemHandle},
 };
 
-type OpenConnection = millpond::OpenConnection;
-type StartServer = millpond::StartServer;
-type StreamServer = millpond::StreamServer;
+// With its parameter.
+type OpenConnection = millpond::types::OpenConnection;
 
 const GUIDE: &str = include_str!("../docs/from_asyncio.md");
 
@@ -129,9 +129,9 @@ macro_rules! there {
         use millpond::$name;
         stringify!($name).to_owned()
     }),*] };
-    ($(adapter $name:ident),* $(,)?) => { vec![$({
+    ($(of $module:ident $name:ident),* $(,)?) => { vec![$({
         #[allow(unused_imports)]
-        use millpond::adapter::$name;
+        use millpond::$module::$name;
         stringify!($name).to_owned()
     }),*] };
     ($(function $name:ident),* $(,)?) => { vec![$({
@@ -177,10 +177,11 @@ fn there() -> Vec<String> {
 }
 
 fn tls() -> Vec<String> {
-    use millpond::{StartTls, TlsAcceptor, TlsConnector};
+    use millpond::{TlsAcceptor, TlsConnector, types::StartTls};
 
     [
-        there![item TlsAcceptor, item TlsConnector, item TlsInfo],
+        there![item TlsAcceptor, item TlsConnector],
+        there![of types TlsInfo],
         there![
             method StartTls::hand_over_buffered,
             method TlsAcceptor::half_close,
@@ -206,33 +207,34 @@ fn items() -> Vec<String> {
     [
         there![
             item Address,
-            item Connect,
-            item ConnectPipe,
-            item Family,
-            item Feeder,
-            item HandlerOutput,
-            item KeepAlive,
-            item Lines,
-            item OpenConnection,
             item ReadError,
-            item ReadPipe,
             item Runtime,
             item Separator,
             item Server,
-            item Shutdown,
-            item StartServer,
             item Stream,
             item StreamMode,
             item StreamReader,
             item StreamServer,
             item StreamWriter,
             item Target,
-            item TimedOut,
             item Transport,
             item UnixStreamServer,
-            item WritePipe,
         ],
-        there![adapter Socket, adapter Spawn],
+        there![
+            of types Connect,
+            of types ConnectPipe,
+            of types Family,
+            of types Feeder,
+            of types HandlerOutput,
+            of types KeepAlive,
+            of types Lines,
+            of types OpenConnection,
+            of types ReadPipe,
+            of types Shutdown,
+            of types StartServer,
+            of types WritePipe,
+        ],
+        there![of adapter Socket, of adapter Spawn, of error TimedOut],
         there![
             function connect,
             function connect_read_pipe,

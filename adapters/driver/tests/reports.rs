@@ -14,8 +14,10 @@ use std::{
 };
 
 use millpond::{
-    BoxError, HandlerError, HandlerErrorCause, StartServer, StreamReader, StreamWriter,
+    StreamReader, StreamWriter,
+    error::{BoxError, HandlerError, HandlerErrorCause},
     start_server,
+    types::StartServer,
 };
 
 use crate::support::world::{World, address};

@@ -13,9 +13,11 @@ use std::{
 
 use futures_lite::future::{self, block_on};
 use millpond::{
-    Address, HandlerError, Runtime, Server, StartServer,
+    Address, Runtime, Server,
     adapter::{Bound, BoxFuture, ListenOptions, Listener, Socket, Spawn},
+    error::HandlerError,
     start_server,
+    types::StartServer,
 };
 
 use crate::support::{Handle, Kept, Scripted, fails, lacking::lacks, ready};

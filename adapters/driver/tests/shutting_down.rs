@@ -14,8 +14,10 @@ use std::{
 use futures_lite::future::poll_once;
 
 use millpond::{
-    HandlerError, HandlerErrorCause, Server, Shutdown, StartServer, StreamReader, StreamWriter,
+    Server, StreamReader, StreamWriter,
+    error::{HandlerError, HandlerErrorCause},
     start_server,
+    types::{Shutdown, StartServer},
 };
 
 use crate::support::{

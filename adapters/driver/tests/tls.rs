@@ -7,7 +7,9 @@ use std::io;
 use futures_lite::future::block_on;
 use futures_util::future::{join, try_join};
 use millpond::{
-    ReadError, Stream, TlsAcceptor, TlsConnector, TlsError, pair,
+    ReadError, Stream, TlsAcceptor, TlsConnector,
+    error::TlsError,
+    pair,
     rustls::pki_types::{CertificateDer, PrivateKeyDer},
 };
 

@@ -12,7 +12,9 @@ use std::{
     time::Duration,
 };
 
-use millpond::{ReadError, Stream, TlsConnector, TlsError, TlsSide, Transport, WriteError};
+use millpond::{
+    ReadError, Stream, TlsConnector, Transport, WriteError, error::TlsError, types::TlsSide,
+};
 use support::tls::{NAME, Pace, Scene, VERSIONS, Version, WAYS, Way, poll_on, tls};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::future::join;
-use millpond::{Info, ReadError, TlsAcceptor, TlsConnector, WriteError, adapter::Socket};
+use millpond::{ReadError, TlsAcceptor, TlsConnector, WriteError, adapter::Socket, types::Info};
 use support::tls::{
     NAME, Pace, Scene, VERSIONS, Version, Way, against_raw, finish, half_closing, identity, open,
     open_with, poll_on, secure, tls,

@@ -14,7 +14,7 @@ use futures_util::{
     future::join,
     io::{AsyncRead, AsyncWrite, BufWriter},
 };
-use millpond::{FuturesIo, Stream, adapter::Socket};
+use millpond::{Stream, adapter::Socket, types::FuturesIo};
 use support::tls::{
     Pace, Raw, Scene, VERSIONS, Version, Way, against_raw, against_raw_with, finish, half_closing,
     open, poll_on, secure, server_config,

@@ -21,7 +21,7 @@ use futures_util::{
     future::join,
     io::{AsyncRead, AsyncWrite},
 };
-use millpond::{TlsError, adapter::Socket};
+use millpond::{adapter::Socket, error::TlsError};
 use support::{
     Alarm,
     tls::{NAME, Scene, VERSIONS, Version, Way, client_config, finish, open, poll_on, tls},

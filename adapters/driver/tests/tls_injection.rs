@@ -14,7 +14,7 @@ use std::{
 };
 
 use futures_util::future::join;
-use millpond::{Stream, TlsError, TlsSide, adapter::Socket};
+use millpond::{Stream, adapter::Socket, error::TlsError, types::TlsSide};
 use support::tls::{NAME, Scene, VERSIONS, Version, WAYS, Way, Wire, open, tls};
 
 const COMMAND: &[u8] = b"STARTTLS\r\n";

@@ -8,7 +8,7 @@ use std::{io::ErrorKind, pin::pin, time::Duration};
 
 use futures_lite::future::{block_on, zip};
 use millpond::{
-    Stream, TlsAcceptor, TlsConnector, TlsError, adapter::Socket, pair,
+    Stream, TlsAcceptor, TlsConnector, adapter::Socket, error::TlsError, pair,
     rustls::pki_types::PrivateKeyDer,
 };
 use support::{

@@ -12,7 +12,8 @@ use std::{
 
 use futures_lite::future::{block_on, try_zip};
 use millpond::{
-    Stream, TlsAcceptor, TlsConnector, TlsError, TlsSide, pair, rustls::pki_types::PrivateKeyDer,
+    Stream, TlsAcceptor, TlsConnector, error::TlsError, pair, rustls::pki_types::PrivateKeyDer,
+    types::TlsSide,
 };
 use support::{
     tls::{NAME, Version, client_config, identity, server_config, tls},

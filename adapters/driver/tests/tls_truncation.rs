@@ -9,7 +9,7 @@ mod support;
 use std::{env, io::ErrorKind, pin::pin};
 
 use futures_util::future::join;
-use millpond::{ReadError, Stream, TlsConnector, TlsError, TlsSide};
+use millpond::{ReadError, Stream, TlsConnector, error::TlsError, types::TlsSide};
 use support::tls::{Cut, NAME, Scene, VERSIONS, Version, WAYS, Way, Wire, poll_on, records, tls};
 
 /// What one side has said, and where its ciphertext ends on the wire.

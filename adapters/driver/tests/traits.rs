@@ -13,8 +13,10 @@ use std::{
 use futures_lite::future::{block_on, poll_once};
 use futures_util::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, SinkExt, StreamExt};
 use millpond::{
-    Bytes, ReadError, Request, Status, Stream, StreamOptions, StreamReader, StreamWriter,
-    WriteError, adapter::BoxFuture, millpond_core::Reader,
+    Bytes, ReadError, Stream, StreamOptions, StreamReader, StreamWriter, WriteError,
+    adapter::BoxFuture,
+    millpond_core::Reader,
+    types::{Request, Status},
 };
 use proptest::prelude::*;
 

@@ -9,8 +9,10 @@ use std::{
 
 use futures_util::future::{BoxFuture, join, join_all};
 use millpond_sim::{
-    Connect, Server, Sim, StartServer, Stream, StreamReader, StreamWriter, TlsAcceptor,
-    TlsConnector, connect, start_server, timeout, tls, world,
+    Server, Sim, Stream, StreamReader, StreamWriter, TlsAcceptor, TlsConnector, connect,
+    start_server, timeout, tls,
+    types::{Connect, StartServer},
+    world,
 };
 
 const ADDRESS: &str = "localhost:7";

@@ -8,8 +8,9 @@ use std::{
 
 use async_io::Async;
 use millpond::{
-    ExtraInfo, StreamMode,
+    StreamMode,
     adapter::{Socket, os},
+    types::ExtraInfo,
 };
 
 /// One end of a pipe.

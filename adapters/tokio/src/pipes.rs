@@ -6,8 +6,9 @@ use std::{
 };
 
 use millpond::{
-    ExtraInfo, StreamMode,
+    StreamMode,
     adapter::{Socket, os},
+    types::ExtraInfo,
 };
 use tokio::net::unix::pipe::{Receiver, Sender};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millpond_tokio::{KeepAlive, connect, from_tcp, open_connection};
+use millpond_tokio::{connect, from_tcp, open_connection, types::KeepAlive};
 use tokio::net::{TcpListener, TcpStream};
 
 async fn tcp_pair() -> (TcpStream, TcpStream) {

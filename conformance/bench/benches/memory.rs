@@ -13,7 +13,7 @@ use std::{
 };
 
 use futures_util::{Stream, StreamExt};
-use millpond::{FuturesIo, StreamOptions, StreamReader, StreamWriter, adapter::BoxFuture};
+use millpond::{StreamOptions, StreamReader, StreamWriter, adapter::BoxFuture, types::FuturesIo};
 
 /// More than a first and less than a second level cache holds, and too long for a branch predictor
 /// to learn by heart.

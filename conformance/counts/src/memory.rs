@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use millpond::{FuturesIo, StreamOptions, StreamReader, StreamWriter, adapter::BoxFuture};
+use millpond::{StreamOptions, StreamReader, StreamWriter, adapter::BoxFuture, types::FuturesIo};
 
 /// What is counted.
 pub(crate) struct Row {

@@ -1,6 +1,6 @@
 //! A reader that is fed from elsewhere, with back-pressure.
 
-use millpond::{Feeder, StreamOptions};
+use millpond::{StreamOptions, types::Feeder};
 use shuttle::{future::block_on, thread};
 
 use crate::explore::explore;

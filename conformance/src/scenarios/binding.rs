@@ -16,8 +16,8 @@ use futures_util::{
     future::{join, join_all},
 };
 use millpond::{
-    Address, Family, HandlerErrorCause, OpenError, Server, Stream, StreamReader, StreamServer,
-    StreamWriter,
+    Address, OpenError, Server, Stream, StreamReader, StreamServer, StreamWriter,
+    error::HandlerErrorCause, types::Family,
 };
 
 use crate::setup::Setup;

@@ -11,7 +11,8 @@ use std::{
 use futures_channel::mpsc;
 use futures_util::StreamExt;
 use millpond::{
-    OpenError, ReadError, StreamReader, StreamWriter, TlsError,
+    OpenError, ReadError, StreamReader, StreamWriter,
+    error::TlsError,
     rustls::{self, ClientConnection, Connection, ServerConnection, pki_types::ServerName},
 };
 

@@ -9,8 +9,9 @@ use std::{
 use futures_channel::mpsc;
 use futures_util::StreamExt;
 use millpond::{
-    Address, Family, OpenConnection, OpenError, Server, StreamReader, StreamWriter, Target,
+    Address, OpenError, Server, StreamReader, StreamWriter, Target,
     adapter::{ListenOptions, StdListener, os::SockRef},
+    types::{Family, OpenConnection},
 };
 
 use crate::{polling::interrupted, setup::Setup};

@@ -13,7 +13,8 @@ use futures_util::{
     future::{join, join_all},
 };
 use millpond::{
-    OpenError, ReadError, Server, StartServer, StreamReader, StreamWriter, TlsAcceptor, TlsError,
+    OpenError, ReadError, Server, StreamReader, StreamWriter, TlsAcceptor, error::TlsError,
+    types::StartServer,
 };
 
 use crate::{

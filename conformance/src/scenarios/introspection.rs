@@ -1,6 +1,9 @@
 //! What a stream shows of itself.
 
-use millpond::{Address, ExtraInfo, Info, SystemHandle};
+use millpond::{
+    Address,
+    types::{ExtraInfo, Info, SystemHandle},
+};
 
 use crate::{place::Place, setup::Setup};
 

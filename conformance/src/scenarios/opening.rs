@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::future::join;
-use millpond::{Address, OpenConnection, OpenError, Server, StreamReader, StreamWriter};
+use millpond::{Address, OpenError, Server, StreamReader, StreamWriter, types::OpenConnection};
 
 use crate::{polling::interrupted, setup::Setup};
 

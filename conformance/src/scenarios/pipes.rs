@@ -8,7 +8,10 @@ use std::{
 };
 
 use futures_util::future::join;
-use millpond::{ConnectPipe, ReadError, ReadPipe, Stream, StreamMode, WriteError, WritePipe};
+use millpond::{
+    ReadError, Stream, StreamMode, WriteError,
+    types::{ConnectPipe, ReadPipe, WritePipe},
+};
 
 use crate::{
     data,

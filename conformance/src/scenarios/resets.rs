@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use futures_util::future::join;
-use millpond::{ReadError, TransportError, WriteError};
+use millpond::{ReadError, WriteError, error::TransportError};
 
 use crate::{
     ask::{Ask, MESSAGE},

@@ -9,8 +9,8 @@ use std::{
 use futures_channel::{mpsc, oneshot};
 use futures_util::{StreamExt, future::join_all};
 use millpond::{
-    Address, HandlerErrorCause, OpenError, Server, StartServer, StreamReader, StreamWriter,
-    WriteError,
+    Address, OpenError, Server, StreamReader, StreamWriter, WriteError, error::HandlerErrorCause,
+    types::StartServer,
 };
 
 use crate::{

@@ -13,7 +13,8 @@ use futures_util::{
     future::{Either, join_all, select},
 };
 use millpond::{
-    HandlerErrorCause, Server, StartServer, StreamReader, StreamWriter, adapter::ConnectOptions,
+    Server, StreamReader, StreamWriter, adapter::ConnectOptions, error::HandlerErrorCause,
+    types::StartServer,
 };
 
 use crate::{data, polling::interrupted, setup::Setup};

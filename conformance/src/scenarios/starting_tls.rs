@@ -10,8 +10,8 @@ use std::{
 use futures_channel::oneshot;
 use futures_util::future::{Either, join, select};
 use millpond::{
-    ReadError, Stream, StreamOptions, StreamReader, TlsConnector, TlsError, TlsSide, Transport,
-    WriteError, adapter::os,
+    ReadError, Stream, StreamOptions, StreamReader, TlsConnector, Transport, WriteError,
+    adapter::os, error::TlsError, types::TlsSide,
 };
 
 use crate::{

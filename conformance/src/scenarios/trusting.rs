@@ -9,10 +9,12 @@ use std::{
 use futures_channel::mpsc;
 use futures_util::StreamExt;
 use millpond::{
-    Info, OpenConnection, OpenError, Server, Stream, StreamReader, StreamServer, StreamWriter,
-    TlsAcceptor, TlsConnector, TlsError, TlsInfo, WriteError,
+    OpenError, Server, Stream, StreamReader, StreamServer, StreamWriter, TlsAcceptor, TlsConnector,
+    WriteError,
     adapter::{BoxFuture, os},
+    error::TlsError,
     rustls::{self, CertificateError, ServerConfig},
+    types::{Info, OpenConnection, TlsInfo},
 };
 
 use crate::{

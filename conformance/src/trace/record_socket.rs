@@ -7,9 +7,10 @@ use std::{
 };
 
 use millpond::{
-    ExtraInfo, StreamMode,
+    StreamMode,
     adapter::{Socket, os::SockRef},
     millpond_core::DEFAULT_LIMIT,
+    types::ExtraInfo,
 };
 
 use super::types::{Line, Trace};
@@ -25,7 +26,7 @@ use super::types::{Line, Trace};
 /// ```
 /// use std::sync::Arc;
 ///
-/// use millpond::{FuturesIo, StreamOptions, adapter::BoxFuture};
+/// use millpond::{StreamOptions, adapter::BoxFuture, types::FuturesIo};
 /// use millpond_conformance::trace::RecordedSocket;
 /// use smol::io::Cursor;
 ///

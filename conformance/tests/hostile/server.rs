@@ -18,12 +18,12 @@ use std::{
 
 use futures_util::StreamExt;
 use millpond::{
-    Address, Bytes, HandlerError, HandlerErrorCause, Runtime, Server, StartServer, StreamReader,
-    StreamWriter, TlsAcceptor,
+    Address, Bytes, Runtime, Server, StreamReader, StreamWriter, TlsAcceptor,
     adapter::{
         Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Socket, Spawn,
         StdListener, StdSocket,
     },
+    error::{HandlerError, HandlerErrorCause},
     rustls::{
         ServerConfig,
         crypto::ring::default_provider,
@@ -31,6 +31,7 @@ use millpond::{
         server::NoServerSessionStorage,
     },
     timeout,
+    types::StartServer,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 

@@ -21,8 +21,8 @@ use futures_util::{
     lock::{Mutex, OwnedMutexGuard},
 };
 use millpond::{
-    ReadError, Runtime, StreamReader, StreamWriter, Target, Transport, TransportError, WriteError,
-    adapter::BoxFuture, open_connection,
+    ReadError, Runtime, StreamReader, StreamWriter, Target, Transport, WriteError,
+    adapter::BoxFuture, error::TransportError, open_connection,
 };
 use millpond_conformance::{Harness, run};
 

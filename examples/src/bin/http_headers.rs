@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use http::Uri;
-use millpond::{BoxError, connect};
+use millpond::{connect, error::BoxError};
 use millpond_examples::{RuntimeName, run, tls};
 
 #[derive(Parser)]

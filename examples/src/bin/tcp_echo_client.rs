@@ -5,7 +5,7 @@
 use std::str::from_utf8;
 
 use clap::Parser;
-use millpond::{BoxError, open_connection};
+use millpond::{error::BoxError, open_connection};
 use millpond_examples::{On, run};
 
 #[derive(Parser)]

@@ -5,7 +5,7 @@
 use std::{io, str::from_utf8};
 
 use clap::Parser;
-use millpond::{BoxError, StreamReader, StreamWriter, start_server};
+use millpond::{StreamReader, StreamWriter, error::BoxError, start_server};
 use millpond_examples::{On, run, socket_name};
 
 #[derive(Parser)]

@@ -10,7 +10,9 @@
 use std::{io, num::ParseFloatError, sync::Arc, time::Duration};
 
 use clap::Parser;
-use millpond::{Address, BoxError, Runtime, Stream, StreamServer, connect, copy_bidirectional};
+use millpond::{
+    Address, Runtime, Stream, StreamServer, connect, copy_bidirectional, error::BoxError,
+};
 use millpond_examples::{On, run};
 
 #[derive(Parser)]

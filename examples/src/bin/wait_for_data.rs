@@ -7,7 +7,7 @@ use std::str::from_utf8;
 
 use clap::Parser;
 use futures_util::future::join;
-use millpond::{BoxError, adapter::os, open_connection};
+use millpond::{adapter::os, error::BoxError, open_connection};
 use millpond_examples::{RuntimeName, run};
 
 #[derive(Parser)]

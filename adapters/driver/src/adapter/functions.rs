@@ -31,7 +31,7 @@ macro_rules! __functions {
         /// # Ok(()) }
         /// ```
         #[track_caller]
-        pub fn open_connection(target: impl Into<$crate::Target>) -> $crate::OpenConnection {
+        pub fn open_connection(target: impl Into<$crate::Target>) -> $crate::types::OpenConnection {
             $crate::open_connection($runtime, target)
         }
 
@@ -47,7 +47,7 @@ macro_rules! __functions {
         /// # Ok(()) }
         /// ```
         #[track_caller]
-        pub fn connect(target: impl Into<$crate::Target>) -> $crate::Connect {
+        pub fn connect(target: impl Into<$crate::Target>) -> $crate::types::Connect {
             $crate::connect($runtime, target)
         }
 
@@ -70,10 +70,10 @@ macro_rules! __functions {
         pub fn start_server<H, F>(
             target: impl Into<$crate::Target>,
             handler: H,
-        ) -> $crate::StartServer
+        ) -> $crate::types::StartServer
         where
             H: Fn($crate::StreamReader, $crate::StreamWriter) -> F + Send + Sync + 'static,
-            F: Future<Output: $crate::HandlerOutput> + Send + 'static,
+            F: Future<Output: $crate::types::HandlerOutput> + Send + 'static,
         {
             $crate::start_server($runtime, target, handler)
         }
@@ -99,7 +99,7 @@ macro_rules! __functions {
         ) -> $crate::StreamServer
         where
             H: Fn($crate::Stream) -> F + Send + Sync + 'static,
-            F: Future<Output: $crate::HandlerOutput> + Send + 'static,
+            F: Future<Output: $crate::types::HandlerOutput> + Send + 'static,
         {
             $crate::StreamServer::new($runtime, target, handler)
         }
@@ -117,7 +117,7 @@ macro_rules! __functions {
         /// ```
         #[cfg(unix)]
         #[track_caller]
-        pub fn open_unix_connection(path: impl AsRef<std::path::Path>) -> $crate::OpenConnection {
+        pub fn open_unix_connection(path: impl AsRef<std::path::Path>) -> $crate::types::OpenConnection {
             $crate::open_unix_connection($runtime, path)
         }
 
@@ -134,7 +134,7 @@ macro_rules! __functions {
         /// ```
         #[cfg(unix)]
         #[track_caller]
-        pub fn connect_unix(path: impl AsRef<std::path::Path>) -> $crate::Connect {
+        pub fn connect_unix(path: impl AsRef<std::path::Path>) -> $crate::types::Connect {
             $crate::connect_unix($runtime, path)
         }
 
@@ -157,10 +157,10 @@ macro_rules! __functions {
         pub fn start_unix_server<H, F>(
             path: impl AsRef<std::path::Path>,
             handler: H,
-        ) -> $crate::StartServer
+        ) -> $crate::types::StartServer
         where
             H: Fn($crate::StreamReader, $crate::StreamWriter) -> F + Send + Sync + 'static,
-            F: Future<Output: $crate::HandlerOutput> + Send + 'static,
+            F: Future<Output: $crate::types::HandlerOutput> + Send + 'static,
         {
             $crate::start_unix_server($runtime, path, handler)
         }
@@ -179,7 +179,7 @@ macro_rules! __functions {
         /// ```
         #[cfg(unix)]
         #[track_caller]
-        pub fn connect_read_pipe(pipe: impl Into<$crate::ReadPipe>) -> $crate::ConnectPipe {
+        pub fn connect_read_pipe(pipe: impl Into<$crate::types::ReadPipe>) -> $crate::types::ConnectPipe {
             $crate::connect_read_pipe($runtime, pipe)
         }
 
@@ -199,7 +199,7 @@ macro_rules! __functions {
         /// ```
         #[cfg(unix)]
         #[track_caller]
-        pub fn connect_write_pipe(pipe: impl Into<$crate::WritePipe>) -> $crate::ConnectPipe {
+        pub fn connect_write_pipe(pipe: impl Into<$crate::types::WritePipe>) -> $crate::types::ConnectPipe {
             $crate::connect_write_pipe($runtime, pipe)
         }
 
@@ -217,7 +217,7 @@ macro_rules! __functions {
         #[track_caller]
         pub fn from_io<S>(io: S) -> $crate::Stream
         where
-            S: $crate::futures_io::AsyncRead + $crate::futures_io::AsyncWrite + Send + Unpin + 'static,
+            S: $crate::adapter::futures_io::AsyncRead + $crate::adapter::futures_io::AsyncWrite + Send + Unpin + 'static,
         {
             $crate::from_io($runtime, io)
         }
@@ -239,8 +239,8 @@ macro_rules! __functions {
         #[track_caller]
         pub fn from_halves<R, W>(reader: R, writer: W) -> $crate::Stream
         where
-            R: $crate::futures_io::AsyncRead + Send + Unpin + 'static,
-            W: $crate::futures_io::AsyncWrite + Send + Unpin + 'static,
+            R: $crate::adapter::futures_io::AsyncRead + Send + Unpin + 'static,
+            W: $crate::adapter::futures_io::AsyncWrite + Send + Unpin + 'static,
         {
             $crate::from_halves($runtime, reader, writer)
         }
@@ -298,7 +298,7 @@ macro_rules! __functions {
         ///
         /// # Errors
         ///
-        /// [`TimedOut`](millpond::TimedOut) if the time is over first.
+        /// [`TimedOut`](millpond::error::TimedOut) if the time is over first.
         ///
         $($(#[doc = $panics])+)?
         ///
@@ -319,7 +319,7 @@ macro_rules! __functions {
         pub fn timeout<F: IntoFuture>(
             duration: std::time::Duration,
             future: F,
-        ) -> impl Future<Output = Result<F::Output, $crate::TimedOut>> {
+        ) -> impl Future<Output = Result<F::Output, $crate::error::TimedOut>> {
             // Here, not in the future: a panic names the caller.
             let runtime: std::sync::Arc<dyn $crate::Runtime> = $runtime;
             let future = future.into_future();

@@ -28,6 +28,8 @@ pub use crate::{
         StdSocket,
     },
 };
+#[doc(hidden)] // for `functions`
+pub use futures_io;
 
 /// The system's sockets, for adapters of runtimes that use them.
 ///

@@ -17,7 +17,7 @@ use millpond_core::{CONNECTION_ATTEMPT_DELAY, HappyEyeballs, Race};
 
 use super::progress::Progress;
 use crate::{
-    error::OpenError,
+    open_error::OpenError,
     os,
     runtime::{Background, BoxFuture, Family, Runtime},
     socket::{Address, ConnectOptions, KeepAlive, Socket, SocketOptions, socket_options},
@@ -168,7 +168,7 @@ impl<T> OpenConnection<T> {
     ///
     /// ```no_run
     /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
-    /// use millpond::Family;
+    /// use millpond::types::Family;
     ///
     /// let opening = millpond::open_connection(runtime, "example.org:80");
     /// let (reader, writer) = opening.family(Family::Ipv4).await?;

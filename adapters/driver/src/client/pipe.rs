@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    error::OpenError,
+    open_error::OpenError,
     runtime::{Background, BoxFuture, Runtime},
     socket::{Blocking, Direction, Socket, StdPipe},
     stream::{Stream, StreamOptions, stream_options},
@@ -59,7 +59,7 @@ use crate::{
 ///     sync::Arc,
 /// };
 ///
-/// use millpond::{BoxError, Runtime, connect_read_pipe};
+/// use millpond::{Runtime, connect_read_pipe, error::BoxError};
 ///
 /// async fn count_processes(runtime: Arc<dyn Runtime>) -> Result<usize, BoxError> {
 ///     let mut ps = Command::new("ps").arg("-e").stdout(Stdio::piped()).spawn()?;
@@ -144,7 +144,7 @@ pub fn connect_write_pipe(runtime: Arc<dyn Runtime>, pipe: impl Into<WritePipe>)
 /// What [`connect_read_pipe`] reads: any descriptor, or this process's standard input.
 ///
 /// ```
-/// use millpond::ReadPipe;
+/// use millpond::types::ReadPipe;
 ///
 /// let stdin = ReadPipe::from(std::io::stdin());
 /// let file = ReadPipe::from(std::fs::File::open("/dev/null")?);
@@ -156,7 +156,7 @@ pub struct ReadPipe(Given);
 /// What [`connect_write_pipe`] writes to: any descriptor, or this process's standard output or error.
 ///
 /// ```
-/// use millpond::WritePipe;
+/// use millpond::types::WritePipe;
 ///
 /// let stdout = WritePipe::from(std::io::stdout());
 /// let file = WritePipe::from(std::fs::File::create("/dev/null")?);

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{error::OpenError, socket::Address};
+use crate::{open_error::OpenError, socket::Address};
 
 /// Written by the opening, read when it times out.
 #[derive(Default)]

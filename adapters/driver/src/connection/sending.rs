@@ -29,7 +29,7 @@ pub(super) struct Sending {
     pub(super) news: News,
     pub(super) flusher: Flusher,
     pub(super) direction: Direction,
-    /// How many [`Cork`](crate::Cork)s there are.
+    /// How many [`Cork`](crate::types::Cork)s there are.
     pub(super) corks: usize,
     /// The connection's.
     pub(super) activity: Option<Arc<Activity>>,

@@ -17,4 +17,4 @@ pub mod from_tokio {}
 // What the guides link to.
 #[cfg(doc)]
 #[allow(unused_imports)]
-use crate::*;
+use crate::{error::*, types::*, *};

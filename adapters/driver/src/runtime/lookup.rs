@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 /// # Examples
 ///
 /// ```
-/// use millpond::Family;
+/// use millpond::types::Family;
 ///
 /// assert!(Family::Ipv4.matches(&([127, 0, 0, 1], 80).into()));
 /// ```
@@ -39,7 +39,7 @@ impl Family {
 /// # Examples
 ///
 /// ```
-/// use millpond::{Family, adapter::Lookup};
+/// use millpond::{adapter::Lookup, types::Family};
 ///
 /// let mut lookup = Lookup::new(Some("example.org"), 80);
 /// lookup.family = Some(Family::Ipv6);

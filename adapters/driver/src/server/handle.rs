@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     connection::Connection,
-    error::OpenError,
+    open_error::OpenError,
     runtime::Runtime,
     socket::{Address, Bound},
 };
@@ -80,7 +80,7 @@ impl Server {
     }
 
     /// Begins to accept, if it does not yet: for a server that was started with
-    /// [`start_serving(false)`](crate::StartServer::start_serving), which has an example.
+    /// [`start_serving(false)`](crate::types::StartServer::start_serving), which has an example.
     ///
     /// `Differs from asyncio:` it need not be awaited.
     ///
@@ -189,11 +189,11 @@ impl Server {
     /// asyncio has no counterpart, but its `StreamServer.close` of 3.8.
     ///
     /// Handlers that wait for a next request see the end of the stream at once, unless
-    /// [`end_idle_on_shutdown`](crate::StartServer::end_idle_on_shutdown) says otherwise, and each can
+    /// [`end_idle_on_shutdown`](crate::types::StartServer::end_idle_on_shutdown) says otherwise, and each can
     /// wait for [`shutdown_requested`](crate::StreamWriter::shutdown_requested).
     ///
     /// Each of the last three stages may take as long as
-    /// [`shutdown_timeout`](crate::StartServer::shutdown_timeout), and takes no longer than it needs.
+    /// [`shutdown_timeout`](crate::types::StartServer::shutdown_timeout), and takes no longer than it needs.
     /// A handler that is cancelled is dropped where it waits, its connection is reset if it is still
     /// open, and it is reported. A connection whose handler has ended, but whose peer does not take
     /// what it is sent, goes through the same stages. A handler that never waits cannot be cancelled,

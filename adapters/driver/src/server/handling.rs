@@ -13,12 +13,12 @@ use futures_util::FutureExt;
 use millpond_core::Writer;
 
 use super::{
+    handler_error::{BoxError, HandlerError, HandlerErrorCause, panic_message},
     log, report,
     serving::{Handling, Serving},
 };
 use crate::{
     connection::{Connection, Idle, Waiting, Wakers},
-    error::{BoxError, HandlerError, HandlerErrorCause, panic_message},
     os,
     runtime::Background,
     socket::Socket,

@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use crate::error::HandlerError;
+use super::handler_error::HandlerError;
 
 pub(crate) fn handler_error(error: &HandlerError) {
     #[cfg(feature = "tracing")]

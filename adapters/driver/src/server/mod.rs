@@ -3,6 +3,7 @@
 mod accept_error;
 mod accepting;
 mod handle;
+mod handler_error;
 mod handling;
 mod log;
 mod report;
@@ -13,6 +14,7 @@ mod stream_server;
 
 pub use self::{
     handle::Server,
+    handler_error::{BoxError, HandlerError, HandlerErrorCause},
     shutdown::Shutdown,
     start::{HandlerOutput, StartServer, start_server},
     stream_server::StreamServer,

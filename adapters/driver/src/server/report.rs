@@ -8,10 +8,8 @@ use std::{
 
 use millpond_core::{ReadError, TransportError, WriteError};
 
-use crate::{
-    connection::Connection,
-    error::{HandlerError, chain},
-};
+use super::handler_error::{HandlerError, chain};
+use crate::connection::Connection;
 
 /// Prints a line for a handler that failed. None if its client has left: any client could fill a log so.
 pub(crate) fn handler_error(error: &HandlerError) {

@@ -10,10 +10,14 @@ use std::{
     time::Duration,
 };
 
-use super::{accepting::Accepting, handling::Client};
+use super::{
+    accepting::Accepting,
+    handler_error::{BoxError, HandlerError},
+    handling::Client,
+};
 use crate::{
     connection::{Connection, IdleReads, Places, Ticket, WaitList, Waiters, Waiting},
-    error::{BoxError, HandlerError, OpenError},
+    open_error::OpenError,
     runtime::{BoxFuture, Runtime},
     socket::{Address, Bound, Listener, SocketOptions},
     stream::{StreamOptions, StreamReader, StreamWriter},

@@ -10,12 +10,13 @@ use std::{
 
 use super::{
     handle::Server,
+    handler_error::{BoxError, HandlerError},
     report,
     serving::{Config, Handler},
 };
 use crate::{
     connection::IdleReads,
-    error::{BoxError, HandlerError, OpenError},
+    open_error::OpenError,
     os,
     runtime::{BoxFuture, Family, Runtime},
     socket::{Address, Bound, KeepAlive, ListenOptions, StdListener, socket_options},
@@ -41,7 +42,7 @@ const PORT_ROUNDS: usize = 16;
 /// What a handler may return: nothing, or a `Result` whose error is reported.
 ///
 /// ```
-/// use millpond::HandlerOutput;
+/// use millpond::types::HandlerOutput;
 ///
 /// assert!(().into_result().is_ok());
 /// assert!(Err::<(), _>("no such user").into_result().is_err());
@@ -243,11 +244,11 @@ macro_rules! server_options {
         /// What to do when a client does not get through the handshake of TLS: nothing by default, as
         /// in asyncio, since any client can cause it, or an event of level `DEBUG` if the feature `tracing` is
         /// on. It gets the client's address, and every failure: also of handshakes that never began
-        /// ([`TlsError::NeverBegan`](crate::TlsError::NeverBegan)), as probes do.
+        /// ([`TlsError::NeverBegan`](crate::error::TlsError::NeverBegan)), as probes do.
         ///
         /// ```no_run
         /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>, tls: millpond::TlsAcceptor) -> std::io::Result<()> {
-        /// let report = |peer: Option<&millpond::Address>, error: &millpond::TlsError| {
+        /// let report = |peer: Option<&millpond::Address>, error: &millpond::error::TlsError| {
         ///     eprintln!("{peer:?}: {error}");
         /// };
         #[doc = concat!("let opened = ", $opened, ".tls(tls).on_handshake_error(report)", $done)]
@@ -264,7 +265,7 @@ macro_rules! server_options {
 
         server_options! {@ [$opened, $done]
             /// Listens on addresses of this family only; by default on all that the host has.
-            family(family: Family) => "family(millpond::Family::Ipv6)",
+            family(family: Family) => "family(millpond::types::Family::Ipv6)",
             |plan| plan.family = Some(family);
 
             /// Flags for the resolver, `AI_*` of the system's `getaddrinfo`; 0 by default.
@@ -352,7 +353,7 @@ macro_rules! server_options {
             /// the feature `tracing` is on.
             ///
             /// It gets every error. By default, one whose
-            /// [client has left](crate::HandlerError::client_has_left) is not printed, and an event of
+            /// [client has left](crate::error::HandlerError::client_has_left) is not printed, and an event of
             /// level `DEBUG`: any client could fill a log with those.
             #[doc(alias = "set_exception_handler")]
             on_handler_error(report: impl Fn(HandlerError) + Send + Sync + 'static) =>

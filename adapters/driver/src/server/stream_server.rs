@@ -10,11 +10,12 @@ use futures_util::lock;
 
 use super::{
     handle::Server,
+    handler_error::HandlerError,
     shutdown::Shutdown,
     start::{HandlerOutput, Plan, boxed, server_options},
 };
 use crate::{
-    error::{HandlerError, OpenError},
+    open_error::OpenError,
     runtime::{Family, Runtime},
     socket::{Address, KeepAlive, socket_options},
     stream::{Stream, stream_options},

@@ -20,7 +20,7 @@ use super::{Socket, outgoing::Outgoing};
 ///
 /// ```
 /// use futures_io::{AsyncRead, AsyncWrite};
-/// use millpond::{FuturesIo, adapter::Socket};
+/// use millpond::{adapter::Socket, types::FuturesIo};
 ///
 /// fn socket(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Box<dyn Socket> {
 ///     Box::new(FuturesIo::new(stream))

@@ -138,7 +138,7 @@ impl ExtraInfo {
     /// Both addresses; what could not be found out is left out.
     ///
     /// ```
-    /// use millpond::{Address, ExtraInfo};
+    /// use millpond::{Address, types::ExtraInfo};
     ///
     /// let peer = Address::from(([127, 0, 0, 1], 80));
     /// let info = ExtraInfo::new(Some(peer.clone()), None);
@@ -155,7 +155,7 @@ impl ExtraInfo {
     /// What is known of a pipe: its number.
     ///
     /// ```
-    /// use millpond::ExtraInfo;
+    /// use millpond::types::ExtraInfo;
     ///
     /// let file = std::fs::File::open("/dev/null")?;
     /// assert!(ExtraInfo::of_pipe(&file).get("pipe").is_some());
@@ -173,7 +173,7 @@ impl ExtraInfo {
     /// and `cipher`. `None` for what is not known, as for any other name.
     ///
     /// ```
-    /// use millpond::{Address, ExtraInfo};
+    /// use millpond::{Address, types::ExtraInfo};
     ///
     /// let info = ExtraInfo::new(Some(Address::from(([127, 0, 0, 1], 80))), None);
     /// assert_eq!(info.get("peername").unwrap().to_string(), "127.0.0.1:80");

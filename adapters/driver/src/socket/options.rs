@@ -11,7 +11,7 @@ use std::{net::SocketAddr, time::Duration};
 /// ```
 /// use std::time::Duration;
 ///
-/// use millpond::KeepAlive;
+/// use millpond::types::KeepAlive;
 ///
 /// assert_eq!(KeepAlive::from(true), KeepAlive::On);
 /// assert_eq!(KeepAlive::from(Duration::from_secs(60)), KeepAlive::After(Duration::from_secs(60)));
@@ -105,7 +105,7 @@ pub(crate) use socket_options;
 /// # Examples
 ///
 /// ```
-/// use millpond::{KeepAlive, adapter::SocketOptions};
+/// use millpond::{adapter::SocketOptions, types::KeepAlive};
 ///
 /// let mut options = SocketOptions::default();
 /// options.keep_alive = KeepAlive::On;

@@ -2,7 +2,7 @@
 
 use futures_rustls::rustls::{CommonState, pki_types::CertificateDer};
 
-/// What is known of a TLS connection; in [`ExtraInfo::tls`](crate::ExtraInfo::tls).
+/// What is known of a TLS connection; in [`ExtraInfo::tls`](crate::types::ExtraInfo::tls).
 ///
 /// ```no_run
 /// # fn show(writer: &millpond::StreamWriter) {

@@ -233,7 +233,7 @@ impl Feeder {
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
-    /// use millpond::TransportError;
+    /// use millpond::error::TransportError;
     ///
     /// let (mut feeder, mut reader) = millpond::fed();
     /// feeder.feed(b"last words\n")?;
@@ -295,7 +295,7 @@ impl Feeder {
     ///     for _ in 0..1000 {
     ///         feeder.feed(&[0; 1000])?;
     ///         feeder.drain().await?;
-    ///         assert!(feeder.queued() <= 2 * millpond::DEFAULT_LIMIT);
+    ///         assert!(feeder.queued() <= 2 * millpond::millpond_core::DEFAULT_LIMIT);
     ///     }
     ///     feeder.feed_eof();
     ///     Ok::<_, std::io::Error>(())

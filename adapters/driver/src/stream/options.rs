@@ -7,7 +7,7 @@ use millpond_core::{DEFAULT_HIGH_WATER, DEFAULT_LIMIT, Reader, Writer};
 use super::{reader::StreamReader, writer::StreamWriter};
 use crate::{
     connection::{Closing, Connection, Idle, SocketPlace},
-    error::OpenError,
+    open_error::OpenError,
     runtime::{Background, Runtime, Spawn},
     socket::Socket,
 };
@@ -128,7 +128,7 @@ pub(crate) use stream_options;
 
 /// How a stream buffers, and how long it waits: its limit, caps, watermarks and timeouts.
 ///
-/// [`OpenConnection`](crate::OpenConnection) and [`StartServer`](crate::StartServer) have these
+/// [`OpenConnection`](crate::types::OpenConnection) and [`StartServer`](crate::types::StartServer) have these
 /// settings as methods of their own; this is for streams over other transports.
 ///
 /// # Examples
@@ -316,8 +316,8 @@ impl StreamOptions {
     /// is closed as soon as everything was sent.
     ///
     /// The sockets of a server that linger count among its
-    /// [`max_connections`](crate::StartServer::max_connections), are closed when a new connection
-    /// needs their place, and are bounded by [`max_lingering`](crate::StartServer::max_lingering), too. Those
+    /// [`max_connections`](crate::types::StartServer::max_connections), are closed when a new connection
+    /// needs their place, and are bounded by [`max_lingering`](crate::types::StartServer::max_lingering), too. Those
     /// of other streams have nothing but this time.
     ///
     /// It needs the clock of a runtime: without one ([`open`](Self::open)), and over pipes, nothing
@@ -343,7 +343,7 @@ impl StreamOptions {
     ///
     /// A server's handler whose connection was ended so has as long again, but 1 s at the most, to
     /// return by itself. Then it is cancelled where it waits, and reported as
-    /// [`Idle`](crate::HandlerErrorCause::Idle), so that one that waits for something else does not
+    /// [`Idle`](crate::error::HandlerErrorCause::Idle), so that one that waits for something else does not
     /// keep its place.
     ///
     /// It needs the clock of a runtime. Without one ([`open`](Self::open)) nothing is bounded. 0 is an
@@ -379,7 +379,7 @@ impl StreamOptions {
     /// use std::sync::Arc;
     ///
     /// use futures_lite::io::Cursor;
-    /// use millpond::{FuturesIo, StreamOptions, adapter::BoxFuture};
+    /// use millpond::{StreamOptions, adapter::BoxFuture, types::FuturesIo};
     ///
     /// # futures_lite::future::block_on(async {
     /// let on_a_thread = |task: BoxFuture<'static, ()>| {
@@ -412,7 +412,7 @@ impl StreamOptions {
     /// use std::{sync::Arc, time::Duration};
     ///
     /// use futures_io::{AsyncRead, AsyncWrite};
-    /// use millpond::{FuturesIo, Runtime, StreamOptions, StreamReader, StreamWriter};
+    /// use millpond::{Runtime, StreamOptions, StreamReader, StreamWriter, types::FuturesIo};
     ///
     /// /// What an SSH library calls a channel.
     /// fn channel(

@@ -26,7 +26,7 @@ impl StreamReader {
     /// ```
     /// use std::future::poll_fn;
     ///
-    /// use millpond::Request;
+    /// use millpond::types::Request;
     ///
     /// # futures_lite::future::block_on(async {
     /// let ((_, mut writer), (mut reader, _)) = millpond::pair();

@@ -255,7 +255,7 @@ impl StreamReader {
     /// take from the [`Reader`] only when it has everything it needs.
     ///
     /// What may be buffered for it is bounded by the [`cap`](crate::StreamOptions::cap), and without
-    /// one by 16 MiB ([`DEFAULT_PARSE_CAP`](crate::DEFAULT_PARSE_CAP)), or by the limit if that is
+    /// one by 16 MiB ([`DEFAULT_PARSE_CAP`](millpond_core::DEFAULT_PARSE_CAP)), or by the limit if that is
     /// more.
     ///
     /// # Errors
@@ -562,7 +562,7 @@ impl StreamReader {
     ///
     /// ```
     /// let ((reader, _), _peer) = millpond::pair();
-    /// assert_eq!(reader.limit(), millpond::DEFAULT_LIMIT);
+    /// assert_eq!(reader.limit(), millpond::millpond_core::DEFAULT_LIMIT);
     /// ```
     pub fn limit(&self) -> usize {
         self.core.limit()

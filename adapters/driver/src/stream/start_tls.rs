@@ -24,7 +24,7 @@ impl StreamWriter {
     ///
     /// What was written leaves first, in the clear. What was received and not read is refused, because
     /// it was not protected: the error leaves the stream as it was.
-    /// [`hand_over_buffered`](crate::StartTls::hand_over_buffered) is for peers that do not wait. Then
+    /// [`hand_over_buffered`](crate::types::StartTls::hand_over_buffered) is for peers that do not wait. Then
     /// both halves go on as they are, limit and watermarks included, over TLS.
     ///
     /// `Differs from asyncio:` there, what was received before can be read as if it had come over TLS;

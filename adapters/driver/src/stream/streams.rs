@@ -63,7 +63,7 @@ impl StreamReader {
     /// next message as long as there is one.
     ///
     /// ```
-    /// use millpond::{ReadError, Request, Status, millpond_core::Reader};
+    /// use millpond::{ReadError, millpond_core::Reader, types::{Request, Status}};
     ///
     /// /// A number in two bytes.
     /// fn number(reader: &mut Reader) -> Result<Status<u16>, ReadError> {

@@ -12,7 +12,7 @@ use super::failure;
 /// It converts into [`io::Error`] with the kind of the cause.
 ///
 /// ```
-/// use millpond::{TlsConnector, TlsError};
+/// use millpond::{TlsConnector, error::TlsError};
 ///
 /// # futures_lite::future::block_on(async {
 /// let ((mut reader, mut writer), _peer) = millpond::pair();
@@ -24,7 +24,7 @@ use super::failure;
 #[non_exhaustive]
 pub enum TlsError {
     /// Something was received before and not read; the stream is as it was. Read it and see what it
-    /// is, or hand it over: [`StartTls::hand_over_buffered`](crate::StartTls::hand_over_buffered).
+    /// is, or hand it over: [`StartTls::hand_over_buffered`](crate::types::StartTls::hand_over_buffered).
     Buffered {
         /// How many bytes.
         len: usize,
@@ -70,7 +70,7 @@ impl TlsError {
     /// The kind that it has as an I/O error.
     ///
     /// ```
-    /// let error = millpond::TlsError::from(millpond::WriteError::Closed);
+    /// let error = millpond::error::TlsError::from(millpond::WriteError::Closed);
     /// assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
     /// ```
     pub fn kind(&self) -> io::ErrorKind {

@@ -7,7 +7,7 @@ macro_rules! side_of_tls {
         /// What both sides have.
         impl $side {
             /// The protocols above TLS that this side speaks, the best first (ALPN). What was agreed on
-            /// is in [`TlsInfo::alpn`](crate::TlsInfo::alpn).
+            /// is in [`TlsInfo::alpn`](crate::types::TlsInfo::alpn).
             ///
             /// # Panics
             ///

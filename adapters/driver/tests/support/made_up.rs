@@ -12,8 +12,9 @@ use std::{
 
 use futures_lite::future;
 use millpond::{
-    Address, ExtraInfo, FuturesIo, Runtime,
+    Address, Runtime,
     adapter::{BoxFuture, ConnectOptions, Lookup, Socket, Spawn, StdSocket},
+    types::{ExtraInfo, FuturesIo},
 };
 
 use super::lacking::{lacks, swallows};

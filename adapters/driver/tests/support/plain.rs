@@ -8,8 +8,9 @@ use std::{
 };
 
 use millpond::{
-    Address, FuturesIo, Runtime,
+    Address, Runtime,
     adapter::{Bound, BoxFuture, ListenOptions, Listener, Socket, Spawn, StdListener, os},
+    types::FuturesIo,
 };
 
 use super::lacking::lacks;

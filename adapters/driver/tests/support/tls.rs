@@ -11,7 +11,7 @@ use std::{
 };
 
 use millpond::{
-    Address, ExtraInfo, Runtime, Stream, TlsAcceptor, TlsConnector,
+    Address, Runtime, Stream, TlsAcceptor, TlsConnector,
     adapter::{BoxFuture, ConnectOptions, Socket, Spawn},
     rustls::{
         self, ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig,
@@ -21,6 +21,7 @@ use millpond::{
         pki_types::{CertificateDer, PrivateKeyDer, ServerName},
         version::{TLS12, TLS13},
     },
+    types::ExtraInfo,
 };
 
 use super::{Alarm, lacking::lacks, world::World};
@@ -416,7 +417,7 @@ impl Runtime for Wired {
 pub fn open_with(
     world: &World,
     socket: Box<dyn Socket>,
-    set: impl FnOnce(millpond::Connect) -> millpond::Connect,
+    set: impl FnOnce(millpond::types::Connect) -> millpond::types::Connect,
 ) -> Stream {
     let connecting = set(millpond::connect(wired(world, socket), SERVER));
     finish(world, connecting.into_future()).unwrap()

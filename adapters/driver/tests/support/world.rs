@@ -18,8 +18,9 @@ use std::{
 
 use futures_lite::future::block_on;
 use millpond::{
-    Address, Runtime, Server, StartServer,
+    Address, Runtime, Server,
     adapter::{Bound, BoxFuture, ListenOptions, Listener, Socket, Spawn},
+    types::StartServer,
 };
 
 use super::lacking::lacks;

@@ -7,8 +7,9 @@ use std::{
 };
 
 use millpond::{
-    Address, ExtraInfo, StreamMode,
+    Address, StreamMode,
     adapter::{Bound, Listener, Socket},
+    types::ExtraInfo,
 };
 
 use crate::{trace::event::End, world::shared::Shared};

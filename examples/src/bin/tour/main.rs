@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use millpond::{BoxError, Runtime};
+use millpond::{Runtime, error::BoxError};
 use millpond_examples::{RuntimeName, run};
 
 mod see;

@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, ops::RangeInclusive};
 
-use millpond::BoxError;
+use millpond::error::BoxError;
 
 /// `see!(expression => promised)` or `see!(number, in range)`; or `see!(expression)` for what gives
 /// nothing worth showing.

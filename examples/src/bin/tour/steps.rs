@@ -10,9 +10,11 @@ use std::{
 
 use futures_util::future::join;
 use millpond::{
-    Address, BoxError, Bytes, DEFAULT_HIGH_WATER, HandlerErrorCause, ReadError, Runtime, Separator,
-    Server, StreamReader, StreamWriter, WriteError, adapter::os, open_connection, start_server,
-    timeout,
+    Address, Bytes, ReadError, Runtime, Separator, Server, StreamReader, StreamWriter, WriteError,
+    adapter::os,
+    error::{BoxError, HandlerErrorCause},
+    millpond_core::DEFAULT_HIGH_WATER,
+    open_connection, start_server, timeout,
 };
 
 use crate::see::see;

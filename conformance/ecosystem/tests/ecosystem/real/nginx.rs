@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::Path, process::Command, sync::Arc};
 
-use millpond::{BoxError, Stream, copy_bidirectional};
+use millpond::{Stream, copy_bidirectional, error::BoxError};
 use tempfile::TempDir;
 
 use super::{

@@ -8,8 +8,8 @@ use std::{
 };
 
 use millpond::{
-    HandlerError, HandlerOutput, OpenError, Runtime, Stream, StreamServer, TlsAcceptor,
-    TlsConnector, rustls::pki_types::PrivateKeyDer,
+    OpenError, Runtime, Stream, StreamServer, TlsAcceptor, TlsConnector, error::HandlerError,
+    rustls::pki_types::PrivateKeyDer, types::HandlerOutput,
 };
 use millpond_conformance::{Harness, run};
 
