@@ -337,11 +337,10 @@ impl fmt::Debug for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
             Self::Incomplete { partial, .. } => {
-                let (text, partial) = (format_args!("{self}"), Beginning(partial));
                 return f
                     .debug_tuple("Incomplete")
-                    .field(&text)
-                    .field(&partial)
+                    .field(&format_args!("{self}"))
+                    .field(&Beginning(partial))
                     .finish();
             }
             Self::LimitOverrun { .. } => "LimitOverrun",

@@ -137,8 +137,7 @@ impl World {
     /// });
     /// ```
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let runtime: Arc<dyn Spawn> = self.runtime();
-        runtime.spawn(Box::pin(task));
+        self.here().spawn(task);
     }
 }
 
@@ -208,7 +207,7 @@ impl World {
     /// });
     /// ```
     pub fn pipe(&self, options: &StreamOptions) -> (Stream, Stream) {
-        let spawner: Arc<dyn Spawn> = self.runtime();
+        let spawner: Arc<dyn Spawn> = Arc::new(self.here());
         let open = |socket| {
             let (reader, writer) = options.open(socket, spawner.clone());
             Stream::reunite(reader, writer).expect("both are halves of one stream")
