@@ -1,5 +1,6 @@
 //! The receive half: every rule of reading.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use crate::{
     buffer::Buffer,
     error::{ReadError, TransportError},
     flow::{Event, Flow},
-    search::{Match, Search},
+    search::{Match, Search, SearchBehind},
     separator::Separator,
 };
 
@@ -131,6 +132,8 @@ pub enum Status<T> {
 pub struct Reader {
     buffer: Buffer,
     search: Search,
+    /// That of [`poll_at`](Self::poll_at), from the first time on that it is needed.
+    behind: Option<Box<SearchBehind>>,
     end: End,
     line: Line,
     flow: Flow,
@@ -146,6 +149,17 @@ enum End {
     Open,
     Eof,
     Failed(TransportError),
+}
+
+/// From where a request looks.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// What an error hands over or skips is removed.
+    Front,
+    /// So many bytes behind the front. Nothing is removed.
+    ///
+    /// Invariant: so many are buffered.
+    Behind(usize),
 }
 
 /// Whether the stream is inside a line that was reported as too long.
@@ -229,6 +243,7 @@ impl Reader {
         Self {
             buffer: Buffer::new(),
             search: Search::new(),
+            behind: None,
             end: End::Open,
             line: Line::Kept,
             flow: Flow::default(),
@@ -332,19 +347,54 @@ impl Reader {
     /// ```
     #[inline]
     pub fn poll(&mut self, request: Request<'_>) -> Result<Status<usize>, ReadError> {
-        let answer = match request {
-            Request::Exactly(n) => self.exactly(n),
-            Request::Line => self.line(),
-            Request::Peek(n) => self.peek(n),
-            Request::ToEof => self.to_eof(),
-            Request::Until(separator) => self.until(separator),
-            Request::UpTo(n) => self.up_to(n),
+        self.poll_place(Place::Front, request)
+    }
+
+    /// How many bytes behind the first `offset` ones answer `request`: as [`poll`](Self::poll) would if
+    /// those had been taken, but it takes, skips and hands over nothing.
+    ///
+    /// So a parser can look at all of a message before it takes any of it. An answer counts from
+    /// `offset`, and so does the limit; the cap counts from the front, since all up to there has to be
+    /// buffered. As long as fewer than `offset` bytes are, these are what is asked for.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`poll`](Self::poll), with these differences: the bytes in [`ReadError::Incomplete`] are
+    /// a copy of those behind `offset`, and a line that is too long is not skipped. So asking again gives
+    /// the same error.
+    ///
+    /// # Complexity
+    ///
+    /// As that of [`poll`](Self::poll), also if the front is asked for something else in between, as
+    /// long as the separator stays the same and the place does not move backwards.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use millpond_core::{Reader, Request, Status};
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"$5\r\nhel");
+    /// assert_eq!(reader.poll_at(0, Request::Line)?, Status::Ready(4));
+    /// assert_eq!(reader.poll_at(4, Request::Exactly(5))?, Status::NeedData);
+    /// reader.feed(b"lo\r\n");
+    /// assert_eq!(reader.poll_at(4, Request::Exactly(5))?, Status::Ready(5));
+    /// assert_eq!(&reader.buffered()[4..9], b"hello");
+    /// # Ok::<(), millpond_core::ReadError>(())
+    /// ```
+    pub fn poll_at(
+        &mut self,
+        offset: usize,
+        request: Request<'_>,
+    ) -> Result<Status<usize>, ReadError> {
+        let number = match request {
+            Request::Exactly(n) | Request::Peek(n) => n,
+            Request::Line | Request::ToEof | Request::Until(_) | Request::UpTo(_) => 0,
         };
-        if let Ok(Status::NeedData) = answer {
-            // A reader that waits must be fed, however much is buffered, or it would wait for ever.
-            self.flow.resume();
+        self.check_cap(offset.saturating_add(number))?;
+        if offset > self.buffer.len() {
+            return self.poll_place(Place::Behind(0), Request::Exactly(offset));
         }
-        answer
+        self.poll_place(Place::Behind(offset), request)
     }
 
     /// Asks a parser instead: a function over the reader that has an answer or needs data.
@@ -389,7 +439,7 @@ impl Reader {
         let answer = parse(self)?;
         if let Status::NeedData = answer {
             self.check_parse_cap()?;
-            let _still_open = self.incomplete(None)?;
+            let _still_open = self.incomplete(Place::Front, None)?;
             self.flow.resume();
         }
         Ok(answer)
@@ -755,26 +805,56 @@ impl Reader {
 /// The rules. A number above the cap is refused whatever has arrived. Otherwise each looks at the data
 /// first, then at the bounds, then at the end of the stream.
 impl Reader {
-    #[inline]
-    fn exactly(&mut self, n: usize) -> Result<Status<usize>, ReadError> {
-        self.check_cap(n)?;
-        if n <= self.buffer.len() {
-            return Ok(Status::Ready(n));
+    #[inline(always)]
+    fn poll_place(
+        &mut self,
+        place: Place,
+        request: Request<'_>,
+    ) -> Result<Status<usize>, ReadError> {
+        let answer = match request {
+            Request::Exactly(n) => self.exactly(place, n),
+            Request::Line => self.line(place),
+            Request::Peek(n) => self.peek(place, n),
+            Request::ToEof => self.to_eof(place),
+            Request::Until(separator) => self.until(place, separator),
+            Request::UpTo(n) => self.up_to(place, n),
+        };
+        if let Ok(Status::NeedData) = answer {
+            // A reader that waits must be fed, however much is buffered, or it would wait for ever.
+            self.flow.resume();
         }
-        self.incomplete(Some(n))
+        answer
+    }
+
+    /// How much there is to look at.
+    #[inline]
+    fn len(&self, place: Place) -> usize {
+        match place {
+            Place::Front => self.buffer.len(),
+            Place::Behind(offset) => self.buffer.len() - offset,
+        }
     }
 
     #[inline]
-    fn up_to(&self, n: usize) -> Result<Status<usize>, ReadError> {
-        match self.buffer.len().min(n) {
+    fn exactly(&mut self, place: Place, n: usize) -> Result<Status<usize>, ReadError> {
+        self.check_cap(n)?;
+        if n <= self.len(place) {
+            return Ok(Status::Ready(n));
+        }
+        self.incomplete(place, Some(n))
+    }
+
+    #[inline]
+    fn up_to(&self, place: Place, n: usize) -> Result<Status<usize>, ReadError> {
+        match self.len(place).min(n) {
             0 if n > 0 => self.none_left(),
             some => Ok(Status::Ready(some)),
         }
     }
 
-    fn peek(&self, n: usize) -> Result<Status<usize>, ReadError> {
+    fn peek(&self, place: Place, n: usize) -> Result<Status<usize>, ReadError> {
         self.check_cap(n)?;
-        let len = self.buffer.len();
+        let len = self.len(place);
         if n <= len {
             return Ok(Status::Ready(n));
         }
@@ -784,47 +864,51 @@ impl Reader {
         }
     }
 
-    fn to_eof(&self) -> Result<Status<usize>, ReadError> {
-        let len = self.buffer.len();
-        self.check_cap(len)?;
+    fn to_eof(&self, place: Place) -> Result<Status<usize>, ReadError> {
+        self.check_cap(self.buffer.len())?;
         match &self.end {
             End::Open => Ok(Status::NeedData),
-            End::Eof => Ok(Status::Ready(len)),
+            End::Eof => Ok(Status::Ready(self.len(place))),
             End::Failed(error) => Err(error.into()),
         }
     }
 
     #[inline]
-    fn until(&mut self, separator: &Separator) -> Result<Status<usize>, ReadError> {
-        match self.find(separator) {
+    fn until(&mut self, place: Place, separator: &Separator) -> Result<Status<usize>, ReadError> {
+        match self.find(place, separator) {
             Some(found) if found.start <= self.limit => Ok(Status::Ready(found.end)),
-            found => self.not_within_limit(separator, found),
+            found => self.not_within_limit(place, separator, found),
         }
     }
 
     #[inline(never)]
     fn not_within_limit(
         &mut self,
+        place: Place,
         separator: &Separator,
         found: Option<Match>,
     ) -> Result<Status<usize>, ReadError> {
         match found {
-            None if self.buffer.len() < self.window(separator) => self.incomplete(None),
+            None if self.len(place) < self.window(separator) => self.incomplete(place, None),
             Some(_) | None => Err(self.overrun()),
         }
     }
 
     #[inline]
-    fn line(&mut self) -> Result<Status<usize>, ReadError> {
-        match self.find(&Separator::NEWLINE) {
+    fn line(&mut self, place: Place) -> Result<Status<usize>, ReadError> {
+        match self.find(place, &Separator::NEWLINE) {
             Some(found) if found.start <= self.limit => Ok(Status::Ready(found.end)),
-            found => self.no_line_within_limit(found),
+            found => self.no_line_within_limit(place, found),
         }
     }
 
     #[inline(never)]
-    fn no_line_within_limit(&mut self, found: Option<Match>) -> Result<Status<usize>, ReadError> {
-        let len = self.buffer.len();
+    fn no_line_within_limit(
+        &mut self,
+        place: Place,
+        found: Option<Match>,
+    ) -> Result<Status<usize>, ReadError> {
+        let len = self.len(place);
         match found {
             None if len < self.window(&Separator::NEWLINE) => match &self.end {
                 End::Open => Ok(Status::NeedData),
@@ -832,8 +916,10 @@ impl Reader {
                 End::Failed(error) => Err(error.into()),
             },
             Some(_) | None => {
-                self.skip_line();
-                self.removed(len - self.buffer.len());
+                if let Place::Front = place {
+                    self.skip_line();
+                    self.removed(len - self.buffer.len());
+                }
                 Err(self.overrun())
             }
         }
@@ -846,9 +932,16 @@ impl Reader {
     }
 
     #[inline]
-    fn find(&mut self, separator: &Separator) -> Option<Match> {
-        let window = self.window(separator).min(self.buffer.len());
-        self.search.find(&self.buffer.data()[..window], separator)
+    fn find(&mut self, place: Place, separator: &Separator) -> Option<Match> {
+        let window = self.window(separator).min(self.len(place));
+        match place {
+            Place::Front => self.search.find(&self.buffer.data()[..window], separator),
+            Place::Behind(offset) => {
+                let search = self.behind.get_or_insert_default();
+                let data = &self.buffer.data()[offset..][..window];
+                search.find(offset, data, separator)
+            }
+        }
     }
 
     fn overrun(&self) -> ReadError {
@@ -889,11 +982,18 @@ impl Reader {
 
     /// Too little is buffered: what does the end of the stream say?
     #[inline(never)]
-    fn incomplete(&mut self, expected: Option<usize>) -> Result<Status<usize>, ReadError> {
+    fn incomplete(
+        &mut self,
+        place: Place,
+        expected: Option<usize>,
+    ) -> Result<Status<usize>, ReadError> {
         match &self.end {
             End::Open => Ok(Status::NeedData),
             End::Eof => Err(ReadError::Incomplete {
-                partial: self.leftover(),
+                partial: match place {
+                    Place::Front => self.leftover(),
+                    Place::Behind(offset) => Bytes::copy_from_slice(&self.buffered()[offset..]),
+                },
                 expected,
             }),
             End::Failed(error) => Err(error.into()),
@@ -916,6 +1016,9 @@ impl Reader {
     #[inline]
     fn removed(&mut self, n: usize) {
         self.search.removed(n);
+        if let Some(behind) = &mut self.behind {
+            behind.removed(n);
+        }
         if self.buffer.len() <= self.limit {
             self.flow.resume();
         }

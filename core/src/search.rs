@@ -31,6 +31,14 @@ pub(crate) struct Search {
     pub(crate) examined: usize,
 }
 
+/// A search that begins behind the front, with a memory of its own.
+#[derive(Debug)]
+pub(crate) struct SearchBehind {
+    search: Search,
+    /// Where it begins.
+    offset: usize,
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Progress {
     /// No match ends within the first `upto` bytes; `state` is the automaton's after them.
@@ -120,6 +128,39 @@ impl Search {
             }),
             Progress::Scanned { .. } | Progress::Found(_) => START,
         };
+    }
+}
+
+impl SearchBehind {
+    /// The first match within `data`, which begins `offset` bytes behind the front.
+    pub(crate) fn find(
+        &mut self,
+        offset: usize,
+        data: &[u8],
+        separator: &Separator,
+    ) -> Option<Match> {
+        match offset.checked_sub(self.offset) {
+            // What lies before it is as good as removed.
+            Some(passed) => self.search.removed(passed),
+            None => self.search.progress = START,
+        }
+        self.offset = offset;
+        self.search.find(data, separator)
+    }
+
+    /// `n` bytes were removed from the front.
+    pub(crate) fn removed(&mut self, n: usize) {
+        self.search.removed(n.saturating_sub(self.offset));
+        self.offset = self.offset.saturating_sub(n);
+    }
+}
+
+impl Default for SearchBehind {
+    fn default() -> Self {
+        Self {
+            search: Search::new(),
+            offset: 0,
+        }
     }
 }
 
@@ -397,6 +438,32 @@ mod tests {
                         search.examined
                     );
                 }
+            }
+        }
+    }
+
+    /// While it comes, the front is taken piece by piece, or the search moves on.
+    #[test]
+    fn a_search_behind_the_front_looks_at_no_byte_more_than_twice() {
+        const TOTAL: usize = 3000;
+        for needle in ["\n", "\r\n", "aaaab", "abcdefghijklmnopqrstuvwxyz"] {
+            let separator = Separator::new(needle);
+            let data = vec![b'a'; TOTAL];
+            for (removed, passed) in [(0, 0), (1, 0), (0, 1), (1, 2)] {
+                let mut search = SearchBehind::default();
+                let (mut front, mut start) = (0, 500);
+                for arrived in (start..TOTAL).step_by(7) {
+                    let found = search.find(start - front, &data[start..arrived], &separator);
+                    assert!(found.is_none());
+                    search.removed(removed);
+                    front += removed;
+                    start += passed;
+                }
+                let examined = search.search.examined;
+                assert!(
+                    (TOTAL - 520..=2 * TOTAL).contains(&examined),
+                    "{separator:?}, {removed}, {passed}: {examined}"
+                );
             }
         }
     }

@@ -19,6 +19,9 @@ const MOST_BUFFERED: usize = 70_000;
 /// The largest block that a reader reads into, and what allocating it may round up to.
 const BLOCK: usize = 64 * 1024 + 1024;
 
+/// The byte for a look behind the front. All others are as they were when the corpus was made.
+const LOOK_BEHIND: u8 = 255;
+
 /// Does to a reader what the bytes say, in any order. After each operation it has answered what the
 /// model answers, holds the same bytes, and is paused if it should be.
 ///
@@ -57,7 +60,9 @@ fn any_limit(input: &mut Input<'_>) -> usize {
 }
 
 fn any_op(input: &mut Input<'_>) -> Op {
-    match input.below(16) {
+    let byte = input.byte();
+    match byte % 16 {
+        _ if byte == LOOK_BEHIND => Op::PollAt(input.below(64), any_ask(input)),
         0..=2 => Op::Feed(any_data(input)),
         3..=5 => Op::Commit(any_data(input)),
         6..=8 => Op::Poll(any_ask(input)),

@@ -3,6 +3,7 @@
 //! An input of n bytes can be cut in 2^(n-1) ways, at each gap or not. Each of them has to give the
 //! conversation that the plain model has, and at the first piece with which the model has enough.
 
+mod behind;
 mod conversation;
 mod exhaustive;
 #[path = "../support/mod.rs"]

@@ -107,6 +107,25 @@ impl Model {
         }
     }
 
+    /// The answer behind the first `offset` bytes, which have to be there first.
+    pub(crate) fn ask_at(&self, offset: usize, ask: &Ask) -> Option<Answer> {
+        let buffered = match ask {
+            Ask::Exactly(n) | Ask::Peek(n) => offset.saturating_add(*n),
+            Ask::ToEof => offset.max(self.data.len()),
+            Ask::Line | Ask::Until(_) | Ask::UpTo(_) => offset,
+        };
+        if buffered > self.cap {
+            return Some(Answer::CapExceeded { cap: self.cap });
+        }
+        let mut behind = self.clone();
+        if offset > behind.data.len() {
+            return behind.exactly(offset);
+        }
+        behind.data.drain(..offset);
+        behind.cap = usize::MAX;
+        behind.ask(ask)
+    }
+
     fn exactly(&mut self, n: usize) -> Option<Answer> {
         if n > self.cap {
             return Some(Answer::CapExceeded { cap: self.cap });
@@ -215,7 +234,13 @@ fn first_match(data: &[u8], needles: &[Vec<u8>]) -> Option<(usize, usize)> {
 
 /// Puts one request to the reader; `None` if it needs more data.
 pub(crate) fn poll(reader: &mut Reader, request: Request<'_>) -> Option<Answer> {
-    match reader.poll(request) {
+    let polled = reader.poll(request);
+    answer(reader, polled)
+}
+
+/// What the reader has answered.
+pub(crate) fn answer(reader: &Reader, polled: Result<Status<usize>, ReadError>) -> Option<Answer> {
+    match polled {
         Ok(Status::NeedData) => None,
         Ok(Status::Ready(n)) => Some(Answer::Found(n)),
         Err(ReadError::CapExceeded { cap }) => Some(Answer::CapExceeded { cap }),

@@ -2,7 +2,7 @@
 
 use millpond_core::{Event, Reader, TransportError};
 
-use super::support::{Answer, Ask, End, Model, poll};
+use super::support::{Answer, Ask, End, Model, answer, poll};
 
 /// Something that happens to a reader.
 #[derive(Clone, Debug)]
@@ -15,6 +15,7 @@ pub(crate) enum Op {
     Leftover,
     Lend(usize),
     Poll(Ask),
+    PollAt(usize, Ask),
     PollEvent,
     /// Writes into the spare room and commits nothing.
     Scribble,
@@ -29,6 +30,8 @@ pub(crate) enum Outcome {
     Answer(Option<Answer>),
     Done,
     Event(Option<Event>),
+    /// An answer that has removed nothing.
+    Looked(Option<Answer>),
     Removed(Vec<u8>),
 }
 
@@ -49,6 +52,10 @@ pub(crate) fn operate(reader: &mut Reader, op: &Op, error: &TransportError) -> O
         Op::Leftover => return Outcome::Removed(reader.leftover().to_vec()),
         Op::Lend(n) => return Outcome::Removed(reader.lend(at_most(n, reader)).to_vec()),
         Op::Poll(ask) => return Outcome::Answer(poll(reader, ask.request())),
+        Op::PollAt(offset, ask) => {
+            let polled = reader.poll_at(*offset, ask.request());
+            return Outcome::Looked(answer(reader, polled));
+        }
         Op::PollEvent => return Outcome::Event(reader.poll_event()),
         Op::Scribble => reader.spare().fill(b'\n'),
         Op::SetLimit(limit) => reader.set_limit(*limit),
@@ -83,6 +90,9 @@ pub(crate) fn operate_model(model: &mut Model, op: &Op, outcome: &Outcome) {
         (Op::Fail, _) if model.end == End::Open => model.end = End::Failed,
         (Op::SetLimit(limit), _) => model.limit = *limit,
         (Op::Poll(ask), Outcome::Answer(answer)) => assert_eq!(*answer, model.ask(ask)),
+        (Op::PollAt(offset, ask), Outcome::Looked(answer)) => {
+            assert_eq!(*answer, model.ask_at(*offset, ask), "{op:?}");
+        }
         (_, Outcome::Removed(bytes)) => {
             assert_eq!(*bytes, model.data[..bytes.len()]);
             model.data.drain(..bytes.len());
@@ -118,7 +128,7 @@ impl Pausing {
                 let is_much = buffered > self.limit.saturating_mul(2);
                 self.paused |= is_much && !data.is_empty();
             }
-            (_, Outcome::Answer(None)) => self.paused = false,
+            (_, Outcome::Answer(None) | Outcome::Looked(None)) => self.paused = false,
             (Op::SetLimit(_), _) | (_, Outcome::Removed(_) | Outcome::Answer(Some(_))) => {
                 self.paused &= buffered > self.limit;
             }
