@@ -136,6 +136,7 @@ pub struct Reader {
     behind: Option<Box<SearchBehind>>,
     end: End,
     line: Line,
+    message: Message,
     flow: Flow,
     /// Invariant: `limit > 0`.
     limit: usize,
@@ -170,6 +171,15 @@ enum Line {
     ///
     /// Invariant: the buffer is empty.
     Skipped,
+}
+
+/// Where in the stream a parser is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Message {
+    /// Between two messages, where the stream may end.
+    Between,
+    /// It has taken the beginning of one.
+    Within,
 }
 
 impl<T> Status<T> {
@@ -246,6 +256,7 @@ impl Reader {
             behind: None,
             end: End::Open,
             line: Line::Kept,
+            message: Message::Between,
             flow: Flow::default(),
             limit,
             cap: usize::MAX,
@@ -399,9 +410,16 @@ impl Reader {
 
     /// Asks a parser instead: a function over the reader that has an answer or needs data.
     ///
-    /// It should take from the reader only when it has everything it needs. What it may leave
-    /// buffered and yet need more is bounded, so that no peer can make it collect without end: by the
-    /// cap, or without one by [`DEFAULT_PARSE_CAP`] or the limit, whichever is more.
+    /// A parser that has a state takes what it understands, keeps it, and goes on there when it is
+    /// called again, so its work is proportional to its input, however that is cut. It outlives the
+    /// call, so whatever drives it stays cancel-safe. One without a state begins anew each time: it takes
+    /// only when everything is there, and [`poll_at`](Self::poll_at) shows it what that is. That is
+    /// simpler, and enough for messages of one or two parts; with many parts, in many pieces, its work
+    /// is quadratic.
+    ///
+    /// What a parser may leave buffered and yet need more is bounded, so that no peer can make it collect
+    /// without end: by the cap, or without one by [`DEFAULT_PARSE_CAP`] or the limit, whichever is more.
+    /// What it has taken into its state it bounds itself.
     /// What has arrived already is never refused, so an answer that is a piece longer may pass; one that
     /// asks for its length by `Exactly` or `Peek` is refused above the cap, however it was cut.
     ///
@@ -417,32 +435,93 @@ impl Reader {
     /// use millpond_core::{ReadError, Reader, Request, Status};
     ///
     /// /// A digit, and so many bytes.
-    /// fn counted(reader: &mut Reader) -> Result<Status<Vec<u8>>, ReadError> {
-    ///     let Some(digit @ b'0'..=b'9') = reader.buffered().first() else {
-    ///         return Ok(Status::NeedData);
-    ///     };
-    ///     let found = reader.poll(Request::Exactly(1 + usize::from(digit - b'0')))?;
-    ///     Ok(found.map(|n| reader.take(n)[1..].to_vec()))
+    /// #[derive(Default)]
+    /// struct Counted {
+    ///     len: Option<usize>,
     /// }
     ///
-    /// let mut reader = Reader::new();
+    /// impl Counted {
+    ///     fn parse(&mut self, reader: &mut Reader) -> Result<Status<Vec<u8>>, ReadError> {
+    ///         let len = match self.len {
+    ///             Some(len) => len,
+    ///             None => match reader.poll(Request::Exactly(1))? {
+    ///                 Status::NeedData => return Ok(Status::NeedData),
+    ///                 Status::Ready(n) => usize::from(reader.lend(n)[0] % 16),
+    ///             },
+    ///         };
+    ///         self.len = Some(len);
+    ///         let found = reader.poll(Request::Exactly(len))?;
+    ///         Ok(found.map(|n| {
+    ///             self.len = None;
+    ///             reader.lend(n).to_vec()
+    ///         }))
+    ///     }
+    /// }
+    ///
+    /// let (mut reader, mut parser) = (Reader::new(), Counted::default());
     /// reader.feed(b"3ab");
-    /// assert_eq!(reader.poll_with(counted)?, Status::NeedData);
+    /// assert_eq!(reader.poll_with(|reader| parser.parse(reader))?, Status::NeedData);
     /// reader.feed(b"c");
-    /// assert_eq!(reader.poll_with(counted)?, Status::Ready(b"abc".to_vec()));
+    /// let found = reader.poll_with(|reader| parser.parse(reader))?;
+    /// assert_eq!(found, Status::Ready(b"abc".to_vec()));
     /// # Ok::<(), ReadError>(())
     /// ```
     pub fn poll_with<T, E: From<ReadError>>(
         &mut self,
         parse: impl FnOnce(&mut Self) -> Result<Status<T>, E>,
     ) -> Result<Status<T>, E> {
+        let before = self.buffer.len();
         let answer = parse(self)?;
-        if let Status::NeedData = answer {
-            self.check_parse_cap()?;
-            let _still_open = self.incomplete(Place::Front, None)?;
-            self.flow.resume();
+        match answer {
+            Status::Ready(_) => self.message = Message::Between,
+            Status::NeedData => {
+                if self.buffer.len() < before {
+                    self.message = Message::Within;
+                }
+                self.check_parse_cap()?;
+                let _still_open = self.incomplete(Place::Front, None)?;
+                self.flow.resume();
+            }
         }
         Ok(answer)
+    }
+
+    /// Asks a parser for the next message, or finds that the stream has ended behind the last one: then
+    /// it is `None`, and the parser is not asked.
+    ///
+    /// A message has begun when the parser has taken something and needs more, or when something is
+    /// buffered.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`poll_with`](Self::poll_with), so [`ReadError::Incomplete`] if the stream ends within a
+    /// message, though nothing may be left of it in the buffer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use millpond_core::{ReadError, Reader, Request, Status};
+    ///
+    /// fn pair(reader: &mut Reader) -> Result<Status<Vec<u8>>, ReadError> {
+    ///     let found = reader.poll(Request::Exactly(2))?;
+    ///     Ok(found.map(|n| reader.lend(n).to_vec()))
+    /// }
+    ///
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"ab");
+    /// reader.feed_eof();
+    /// assert_eq!(reader.poll_message(pair)?, Status::Ready(Some(b"ab".to_vec())));
+    /// assert_eq!(reader.poll_message(pair)?, Status::Ready(None));
+    /// # Ok::<(), ReadError>(())
+    /// ```
+    pub fn poll_message<T, E: From<ReadError>>(
+        &mut self,
+        parse: impl FnOnce(&mut Self) -> Result<Status<T>, E>,
+    ) -> Result<Status<Option<T>>, E> {
+        if self.message == Message::Between && self.at_eof() {
+            return Ok(Status::Ready(None));
+        }
+        Ok(self.poll_with(parse)?.map(Some))
     }
 
     /// The bytes that have arrived and not been taken.

@@ -103,6 +103,120 @@ fn a_parser_fails_with_its_own_error() {
     assert_eq!(reader.poll_with(more), Err(refused));
 }
 
+/// A digit, and so many bytes. It takes the digit first, and the bytes one by one.
+#[derive(Default)]
+struct Counted {
+    left: Option<u8>,
+    taken: Vec<u8>,
+}
+
+impl Counted {
+    fn parse(&mut self, reader: &mut Reader) -> Result<Status<Vec<u8>>, ReadError> {
+        loop {
+            if self.left == Some(0) {
+                self.left = None;
+                return Ok(Status::Ready(std::mem::take(&mut self.taken)));
+            }
+            let Some(byte) = reader.buffered().first().copied() else {
+                return Ok(Status::NeedData);
+            };
+            reader.consume(1);
+            match self.left {
+                None => self.left = Some(byte - b'0'),
+                Some(left) => {
+                    self.left = Some(left - 1);
+                    self.taken.push(byte);
+                }
+            }
+        }
+    }
+}
+
+/// Asks until there is no message, as often again, and gives the last answer.
+fn ask_for_all(
+    reader: &mut Reader,
+    parser: &mut Counted,
+    messages: &mut Vec<Vec<u8>>,
+) -> Result<Status<Option<Vec<u8>>>, ReadError> {
+    for again in [true, true, false] {
+        loop {
+            match reader.poll_message(|reader| parser.parse(reader)) {
+                Ok(Status::Ready(Some(message))) => messages.push(message),
+                _ if again => break,
+                last => return last,
+            }
+        }
+    }
+    unreachable!("the last round returns")
+}
+
+#[test]
+fn a_stream_may_end_between_two_messages_and_not_within_one() {
+    let input = b"3abc012xy";
+    let expected = [&b"abc"[..], b"", b"2"];
+    for end in 0..=input.len() {
+        // How many messages are whole, and whether the next one has begun.
+        let (whole, within) = match end {
+            0 => (0, false),
+            1..=3 => (0, true),
+            4 => (1, false),
+            5 => (2, false),
+            6 => (2, true),
+            7 => (3, false),
+            _ => (3, true),
+        };
+        for cut in 0..=end {
+            for failed in [false, true] {
+                let (mut reader, mut parser) = (Reader::new(), Counted::default());
+                let mut messages = Vec::new();
+                for piece in [&input[..cut], &input[cut..end]] {
+                    reader.feed(piece);
+                    let last = ask_for_all(&mut reader, &mut parser, &mut messages);
+                    assert_eq!(last, Ok(Status::NeedData));
+                }
+                if failed {
+                    reader.fail(TransportError::new("pulled"));
+                } else {
+                    reader.feed_eof();
+                }
+                let last = ask_for_all(&mut reader, &mut parser, &mut messages);
+                assert_eq!(messages, expected[..whole]);
+                match last {
+                    Ok(Status::Ready(None)) => assert!(!within && !failed, "{end}"),
+                    Err(ReadError::Incomplete { partial, .. }) => {
+                        assert!(partial.is_empty() && within && !failed, "{end}");
+                    }
+                    Err(ReadError::Transport(_)) => assert!(failed),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_error_of_the_parser_begins_no_message_and_ends_none() {
+    let mut reader = Reader::new();
+    reader.feed(b"ab");
+    reader.feed_eof();
+    let refuse = |reader: &mut Reader| {
+        reader.consume(1);
+        Err::<Status<()>, _>(ReadError::WriteOnly)
+    };
+    let need = |reader: &mut Reader| {
+        reader.consume(1);
+        Ok::<Status<()>, ReadError>(Status::NeedData)
+    };
+    assert_eq!(reader.poll_message(refuse), Err(ReadError::WriteOnly));
+    reader.poll_message(need).unwrap_err();
+    let incomplete = reader.poll_message(never);
+    assert!(matches!(incomplete, Err(ReadError::Incomplete { .. })));
+    let wrong = |_: &mut Reader| Err::<Status<()>, _>(ReadError::WriteOnly);
+    assert_eq!(reader.poll_message(wrong), Err(ReadError::WriteOnly));
+    let incomplete = reader.poll_message(never);
+    assert!(matches!(incomplete, Err(ReadError::Incomplete { .. })));
+}
+
 fn any_request() -> impl Strategy<Value = Request<'static>> {
     prop_oneof![
         (0_usize..20).prop_map(Request::Exactly),

@@ -367,6 +367,33 @@ fn messages_end_with_the_stream_between_two_and_with_an_error_within_one() {
     }
 }
 
+/// Each message is asked for anew, and given up after each byte.
+#[test]
+fn a_parser_that_is_kept_goes_on_where_a_call_was_cancelled() {
+    for (input, whole, cut) in [("3abc1d", 2, false), ("3abc3d", 1, true), ("3", 0, true)] {
+        block_on(async {
+            let ((_, mut writer), (mut reader, _)) = millpond::pair();
+            let mut parser = Parser::default();
+            let mut messages = Vec::new();
+            for byte in input.as_bytes() {
+                writer.write([*byte]).unwrap();
+                let mut next = reader.messages(|reader| parser.parse(reader));
+                if let Some(message) = poll_once(next.next()).await {
+                    messages.push(message.unwrap().unwrap());
+                }
+            }
+            drop(writer);
+            let last = reader.messages(|reader| parser.parse(reader)).next().await;
+            assert_eq!(messages, [&b"abc"[..], b"d"][..whole]);
+            assert_eq!(last.is_some(), cut, "{input}: {last:?}");
+            assert!(matches!(
+                last,
+                None | Some(Err(ReadError::Incomplete { .. }))
+            ));
+        });
+    }
+}
+
 #[test]
 fn waiting_until_there_is_something_to_read_takes_nothing() {
     block_on(async {

@@ -35,12 +35,12 @@ const BURST: usize = 4 * 1024;
 /// | whatever is there | [`read`](Self::read) | [`read_ref`](Self::read_ref) |
 /// | everything | [`read_to_eof`](Self::read_to_eof) | |
 /// | without taking it | | [`peek`](Self::peek), [`buffered`](Self::buffered) and [`consume`](Self::consume) |
-/// | what a parser of the program's makes of it | [`read_with`](Self::read_with) | |
+/// | what a parser of the program's makes of it | [`read_with`](Self::read_with), all of it: [`messages`](Self::messages) | |
 ///
 /// * **Owned** is the usual one: what is read can be kept, sent to another task, and borrows nothing.
 /// * **Lent** reads copy nothing, for what is looked at and done with before the next read.
-/// * **Parsed** is for messages whose length is in themselves: it waits until the parser has enough, so
-///   that nothing is taken of one that is not complete.
+/// * **Parsed** is for messages whose length is in themselves, and for those that hold others: the parser
+///   is the program's, a value with a state of its own.
 ///
 /// Every method that waits is cancel-safe: what has arrived stays in the reader until a read takes
 /// it, all at once, so a read that is dropped can be asked again, or another one can.
@@ -251,22 +251,31 @@ impl StreamReader {
     /// Reads what a parser makes of the core: it is called with what has arrived, and again when
     /// more has, until it has an answer.
     ///
-    /// So one parser, a plain function, is tested by hand, fuzzed, and used on any runtime. It should
-    /// take from the [`Reader`] only when it has everything it needs.
+    /// A parser is a value with a state: it takes what it understands as it comes, and goes on there when it
+    /// is called again. So its work is proportional to its input, however that is cut. It is tested by
+    /// hand, fuzzed, and used on any runtime, since all that it knows is the [`Reader`].
+    ///
+    /// A plain function is a parser, too. It takes only when it has everything it needs, and begins anew
+    /// when more has come, which is right for messages of one or two parts, and quadratic for those of
+    /// many: see [`Reader::poll_with`].
     ///
     /// What may be buffered for it is bounded by the [`cap`](crate::StreamOptions::cap), and without
     /// one by 16 MiB ([`DEFAULT_PARSE_CAP`](millpond_core::DEFAULT_PARSE_CAP)), or by the limit if that is
-    /// more.
+    /// more. What it has taken into its state it bounds itself.
     ///
     /// # Errors
     ///
     /// Those of the parser. If it needs data and so much is buffered, [`ReadError::CapExceeded`];
     /// nothing is taken. If it needs data behind the end of the stream, [`ReadError::Incomplete`] with
-    /// what is left, or [`ReadError::Transport`].
+    /// what is left, or [`ReadError::Transport`]. Nothing may be left though the stream has ended within a
+    /// message, of which the parser has taken the beginning: [`messages`](Self::messages) tells that from an
+    /// end between two.
     ///
     /// # Cancel safety
     ///
-    /// Yes, if the parser takes nothing before it has its answer.
+    /// Yes, if the parser is kept beside the reader, and not in the future: what it has taken is in its
+    /// state, and the next call goes on there. A parser without a state takes nothing before it has its
+    /// answer.
     ///
     /// # Examples
     ///
@@ -277,21 +286,41 @@ impl StreamReader {
     /// };
     ///
     /// /// A message behind its length in two bytes.
-    /// fn message(reader: &mut Reader) -> Result<Status<Bytes>, ReadError> {
-    ///     let Status::Ready(2) = reader.poll(Request::Exactly(2))? else {
-    ///         return Ok(Status::NeedData);
-    ///     };
-    ///     let head = reader.buffered();
-    ///     let len = usize::from(u16::from_be_bytes([head[0], head[1]]));
-    ///     let found = reader.poll(Request::Exactly(2 + len))?;
-    ///     Ok(found.map(|n| reader.take(n).slice(2..)))
+    /// #[derive(Default)]
+    /// enum Parser {
+    ///     #[default]
+    ///     Length,
+    ///     Message(usize),
+    /// }
+    ///
+    /// impl Parser {
+    ///     fn parse(&mut self, reader: &mut Reader) -> Result<Status<Bytes>, ReadError> {
+    ///         loop {
+    ///             let wanted = match self {
+    ///                 Self::Length => 2,
+    ///                 Self::Message(len) => *len,
+    ///             };
+    ///             let Status::Ready(n) = reader.poll(Request::Exactly(wanted))? else {
+    ///                 return Ok(Status::NeedData);
+    ///             };
+    ///             let taken = reader.take(n);
+    ///             match self {
+    ///                 Self::Length => *self = Self::Message(usize::from(taken[0]) << 8 | usize::from(taken[1])),
+    ///                 Self::Message(_) => {
+    ///                     *self = Self::Length;
+    ///                     return Ok(Status::Ready(taken));
+    ///                 }
+    ///             }
+    ///         }
+    ///     }
     /// }
     ///
     /// # futures_lite::future::block_on(async {
     /// let ((_, mut writer), (mut reader, _)) = millpond::pair();
+    /// let mut parser = Parser::default();
     /// writer.write(b"\x00\x05hello\x00\x02hi")?;
-    /// assert_eq!(reader.read_with(message).await?, "hello");
-    /// assert_eq!(reader.read_with(message).await?, "hi");
+    /// assert_eq!(reader.read_with(|core| parser.parse(core)).await?, "hello");
+    /// assert_eq!(reader.read_with(|core| parser.parse(core)).await?, "hi");
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub async fn read_with<T, E: From<ReadError>>(

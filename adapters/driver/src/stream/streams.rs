@@ -58,9 +58,8 @@ impl StreamReader {
         Chunks { reader: self }
     }
 
-    /// What `parse` makes of the stream, one message after the other, up to its end. The parser is as
-    /// that of [`read_with`](Self::read_with), and may keep a state of its own: it is asked for the
-    /// next message as long as there is one.
+    /// What a parser makes of the stream, one message after the other, up to its end. The parser is that
+    /// of [`read_with`](Self::read_with): it is asked for the next message as long as there is one.
     ///
     /// ```
     /// use millpond::{ReadError, millpond_core::Reader, types::{Request, Status}};
@@ -81,6 +80,9 @@ impl StreamReader {
     /// assert!(matches!(numbers.next().await, Some(Err(ReadError::Incomplete { .. }))));
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
+    ///
+    /// A parser with a state that is kept beside the reader outlives this, too, so it can be made anew for
+    /// each message: `reader.messages(|core| parser.parse(core)).next().await`.
     #[doc(alias = "Framed")]
     #[doc(alias = "FramedRead")]
     pub fn messages<T, E, P>(&mut self, parse: P) -> Messages<'_, P>
@@ -91,7 +93,7 @@ impl StreamReader {
         Messages {
             reader: self,
             parse,
-            at: At::Boundary,
+            at: At::Messages,
         }
     }
 }
@@ -189,13 +191,9 @@ pub struct Messages<'a, P> {
     at: At,
 }
 
-/// Where in the stream the parser is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum At {
-    /// Between two messages, where the stream may end.
-    Boundary,
-    /// The parser has taken the beginning of a message.
-    Within,
+    Messages,
     /// Behind an error.
     Over,
 }
@@ -213,7 +211,7 @@ where
     ///
     /// # Cancel safety
     ///
-    /// Yes: what the parser has taken is in its state, which is kept.
+    /// Yes: what the parser has taken is in its state, which outlives the call.
     ///
     /// # Examples
     ///
@@ -226,27 +224,18 @@ where
         if let Err(error) = self.reader.check_direction() {
             return Poll::Ready(Some(Err(error.into())));
         }
+        if self.at == At::Over {
+            return Poll::Ready(None);
+        }
         loop {
-            let ended = self.at == At::Boundary && self.reader.core.at_eof();
-            if ended || self.at == At::Over {
-                return Poll::Ready(None);
-            }
-            let before = self.reader.buffered().len();
-            match self.reader.core.poll_with(&mut self.parse) {
-                Ok(Status::NeedData) => {}
-                Ok(Status::Ready(message)) => {
-                    self.at = At::Boundary;
-                    return Poll::Ready(Some(Ok(message)));
-                }
+            match self.reader.core.poll_message(&mut self.parse) {
+                Ok(Status::NeedData) => ready!(self.reader.poll_fill(cx)),
+                Ok(Status::Ready(message)) => return Poll::Ready(message.map(Ok)),
                 Err(error) => {
                     self.at = At::Over;
                     return Poll::Ready(Some(Err(error)));
                 }
             }
-            if self.reader.buffered().len() < before {
-                self.at = At::Within;
-            }
-            ready!(self.reader.poll_fill(cx));
         }
     }
 }
