@@ -3,12 +3,14 @@
 
 #[path = "common/echo.rs"]
 mod echo;
+#[allow(dead_code, reason = "it does not count what is open")]
+#[path = "common/process.rs"]
+mod process;
 
 use std::{
-    env, fs,
+    fs,
     io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
-    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -19,6 +21,7 @@ use std::{
 
 use echo::echo;
 use millpond::Runtime;
+use process::printed;
 
 /// More than a process of so few files can have at once.
 const CLIENTS: usize = 80;
@@ -27,9 +30,6 @@ const FILES: usize = 64;
 
 /// How long the server is left without a file to open.
 const STARVING: Duration = Duration::from_millis(2500);
-
-/// Which runtime the server of this process is to run on, if it is one.
-const SERVE_ON: &str = "MILLPOND_SERVE_ON";
 
 #[test]
 fn a_server_on_tokio_outlasts_it() {
@@ -41,28 +41,11 @@ fn a_server_on_smol_outlasts_it() {
     outlasts_it("smol");
 }
 
-/// This program once more, with few files.
-fn start_server(runtime: &str) -> Child {
-    let program = env::current_exe().unwrap();
-    Command::new("sh")
-        .args(["-c", &format!("ulimit -n {FILES}; exec \"$0\" \"$@\"")])
-        .arg(program)
-        .args(["--exact", "the_server", "--ignored", "--nocapture"])
-        .env(SERVE_ON, runtime)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
 fn outlasts_it(runtime: &str) {
-    let mut server = start_server(runtime);
+    let command = &mut process::command("the_server", runtime, FILES);
+    let mut server = command.spawn().unwrap();
     let mut output = BufReader::new(server.stdout.take().unwrap()).lines();
-    let mut say = |what: &str| {
-        let found = output.find_map(|line| Some(line.unwrap().strip_prefix(what)?.to_owned()));
-        found.unwrap_or_else(|| panic!("the server says {what}"))
-    };
-    let address = say("address ");
+    let address = printed(&mut output, "address ");
 
     let mut waiting: Vec<TcpStream> = (0..CLIENTS)
         .map(|_| {
@@ -93,7 +76,7 @@ fn outlasts_it(runtime: &str) {
     }
 
     drop(server.stdin.take());
-    let figures = say("figures ");
+    let figures = printed(&mut output, "figures ");
     assert!(server.wait().unwrap().success());
     let figures: Vec<u64> = figures.split(' ').map(|n| n.parse().unwrap()).collect();
     let [busy, lived, reports] = figures[..] else {
@@ -126,17 +109,7 @@ fn take_served(clients: &mut Vec<TcpStream>) -> Vec<TcpStream> {
 #[test]
 #[ignore = "a process of its own, which the others start"]
 fn the_server() {
-    let Ok(runtime) = env::var(SERVE_ON) else {
-        return;
-    };
-    match runtime.as_str() {
-        "tokio" => {
-            let runtime = tokio::runtime::Runtime::new().unwrap();
-            let tokio = millpond_tokio::Tokio::new(runtime.handle().clone());
-            runtime.block_on(serve(Arc::new(tokio)));
-        }
-        _ => smol::block_on(serve(Arc::new(millpond_smol::Smol))),
-    }
+    process::serve(serve);
 }
 
 /// Until standard input ends.

@@ -25,7 +25,7 @@ use millpond::{
 };
 use support::{
     made_up::{BLACK_HOLE, MadeUp, REFUSES, all},
-    tls::{NAME, SERVER, Scene, Way, identity, poll_on, wired},
+    tls::{NAME, SERVER, Scene, Way, identity, poll_on},
     whole,
 };
 
@@ -479,7 +479,7 @@ fn connections_whose_handshake_fails() {
         let scene = Scene::new();
         let [client, _server] = scene.wire.ends();
         scene.wire.say(Way::ToClient, said);
-        let connecting = connect(wired(&scene.world, client), SERVER)
+        let connecting = connect(scene.world.connecting_to(client), SERVER)
             .tls(connector())
             .connect_timeout(SECOND);
         let mut connecting = pin!(connecting.into_future());

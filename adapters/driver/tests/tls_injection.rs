@@ -85,6 +85,15 @@ fn victim(scene: &Scene, way: Way) -> (Stream, Box<dyn Socket>) {
     }
 }
 
+/// The command and what is injected, of which the victim has received all before the split.
+fn command_and(case: &Case, injected: &[u8]) -> (Scene, Vec<u8>, Stream, Box<dyn Socket>) {
+    let all = [COMMAND, injected].concat();
+    let scene = Scene::new();
+    let (stream, peer) = victim(&scene, case.way);
+    scene.wire.say(case.way, &all[..case.split]);
+    (scene, all, stream, peer)
+}
+
 async fn begin(stream: &mut Stream, way: Way, version: Version) -> Result<(), TlsError> {
     begin_with(stream, way, version, false).await
 }
@@ -133,10 +142,7 @@ fn refuse(case: &Case, injected: &[u8]) {
         n,
         split,
     } = *case;
-    let all = [COMMAND, injected].concat();
-    let scene = Scene::new();
-    let (mut stream, _peer) = victim(&scene, way);
-    scene.wire.say(way, &all[..split]);
+    let (scene, all, mut stream, _peer) = command_and(case, injected);
     scene.run(async {
         if split < COMMAND.len() {
             // The rest comes while the line is waited for.
@@ -190,19 +196,11 @@ fn what_came_with_the_command_is_refused_and_can_be_read_in_the_clear() {
 
 /// One case of what is handed over: some of it is buffered, and the rest on the wire.
 fn hand_over(case: &Case, injected: &[u8]) {
-    let Case {
-        version,
-        way,
-        split,
-        ..
-    } = *case;
-    let all = [COMMAND, injected].concat();
-    let scene = Scene::new();
-    let (mut stream, _peer) = victim(&scene, way);
-    scene.wire.say(way, &all[..split]);
+    let (way, version) = (case.way, case.version);
+    let (scene, all, mut stream, _peer) = command_and(case, injected);
     scene.run(async {
         assert_eq!(stream.read_line().await.unwrap(), COMMAND);
-        scene.wire.say(way, &all[split..]);
+        scene.wire.say(way, &all[case.split..]);
         scene.wire.end(way);
         let begun = begin_with(&mut stream, way, version, true).await;
         let error = begun.unwrap_err();

@@ -8,6 +8,8 @@
 #![cfg(target_os = "linux")]
 
 mod clients;
+#[path = "../common/process.rs"]
+mod process;
 mod server;
 
 use std::{

@@ -3,11 +3,11 @@
 use std::{
     alloc::System,
     collections::BTreeMap,
-    env, fs,
+    env,
     io::{self, BufRead, BufReader, Write},
     net::SocketAddr,
     panic,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdin},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -35,7 +35,10 @@ use millpond::{
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
-use crate::clients::Target;
+use crate::{
+    clients::Target,
+    process::{self, printed},
+};
 
 /// What the process may have open.
 const FILES: usize = 256;
@@ -47,8 +50,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// More than the buffers of both sides hold.
 const MUCH: Bytes = Bytes::from_static(&[b'x'; 1 << 20]);
 
-/// Which runtime the server of this process is to run on, if it is one, and what it has for TLS.
-const SERVE_ON: &str = "MILLPOND_SERVE_ON";
+/// What the server of this process has for TLS.
 const CERTIFICATE: &str = "MILLPOND_CERTIFICATE";
 const KEY: &str = "MILLPOND_KEY";
 
@@ -74,20 +76,13 @@ pub(crate) struct Figures {
 pub(crate) struct ServerProcess {
     process: Child,
     input: ChildStdin,
-    output: io::Lines<BufReader<ChildStdout>>,
+    output: process::Output,
     target: Arc<Target>,
 }
 
 impl ServerProcess {
     pub(crate) fn start(runtime: &str, tls: bool) -> Self {
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", &format!("ulimit -n {FILES}; exec \"$0\" \"$@\"")])
-            .arg(env::current_exe().unwrap())
-            .args(["--exact", "server::the_server", "--ignored", "--nocapture"])
-            .env(SERVE_ON, runtime)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
+        let mut command = process::command("server::the_server", runtime, FILES);
         let certificate = tls.then(|| {
             let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
             command.env(CERTIFICATE, to_hex(made.cert.der()));
@@ -97,7 +92,7 @@ impl ServerProcess {
         let mut process = command.spawn().unwrap();
         let input = process.stdin.take().unwrap();
         let mut output = BufReader::new(process.stdout.take().unwrap()).lines();
-        let address: SocketAddr = said(&mut output, "address ").parse().unwrap();
+        let address: SocketAddr = printed(&mut output, "address ").parse().unwrap();
         Self {
             process,
             input,
@@ -112,7 +107,7 @@ impl ServerProcess {
 
     pub(crate) fn figures(&mut self) -> Figures {
         self.input.write_all(b"figures\n").unwrap();
-        let figures = said(&mut self.output, "figures ");
+        let figures = printed(&mut self.output, "figures ");
         let mut figures = figures.splitn(4, ' ');
         let mut number = || figures.next().unwrap().parse::<i64>().unwrap();
         let [files, tasks, allocated] = [number(), number(), number()];
@@ -129,7 +124,7 @@ impl ServerProcess {
     /// What became of its handlers.
     pub(crate) fn stop(&mut self) -> String {
         self.input.write_all(b"reports\n").unwrap();
-        let reports = said(&mut self.output, "reports ");
+        let reports = printed(&mut self.output, "reports ");
         self.input.write_all(b"stop\n").unwrap();
         assert!(self.process.wait().unwrap().success());
         reports
@@ -142,11 +137,6 @@ impl Drop for ServerProcess {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn said(output: &mut io::Lines<BufReader<ChildStdout>>, what: &str) -> String {
-    let found = output.find_map(|line| Some(line.unwrap().strip_prefix(what)?.to_owned()));
-    found.unwrap_or_else(|| panic!("the server says {what}"))
 }
 
 fn to_hex(bytes: &[u8]) -> String {
@@ -162,17 +152,7 @@ fn from_hex(hex: &str) -> Vec<u8> {
 #[test]
 #[ignore = "a process of its own, which the others start"]
 fn the_server() {
-    let Ok(runtime) = env::var(SERVE_ON) else {
-        return;
-    };
-    match runtime.as_str() {
-        "tokio" => {
-            let runtime = tokio::runtime::Runtime::new().unwrap();
-            let tokio = millpond_tokio::Tokio::new(runtime.handle().clone());
-            runtime.block_on(serve(Arc::new(tokio)));
-        }
-        _ => smol::block_on(serve(Arc::new(millpond_smol::Smol))),
-    }
+    process::serve(serve);
 }
 
 fn acceptor() -> Option<TlsAcceptor> {
@@ -266,7 +246,7 @@ fn commands() -> futures_channel::mpsc::UnboundedReceiver<String> {
 }
 
 fn figures(server: &Server, counting: &Counting) {
-    let files = fs::read_dir("/proc/self/fd").unwrap().count();
+    let files = process::open_files();
     let tasks = counting.tasks.load(Ordering::Acquire);
     let busy = format!("{server:?}");
     let (_, busy) = busy.split_once("clients: ").unwrap();

@@ -127,7 +127,18 @@ conversations! {
 /// What both sides do.
 struct Conversation {
     peer: Does,
-    ours: fn(StreamReader, StreamWriter) -> BoxFuture<'static, io::Result<()>>,
+    ours:
+        Arc<dyn Fn(StreamReader, StreamWriter) -> BoxFuture<'static, io::Result<()>> + Send + Sync>,
+}
+
+impl Conversation {
+    fn new<F>(peer: Does, ours: fn(StreamReader, StreamWriter) -> F) -> Self
+    where
+        F: Future<Output = io::Result<()>> + Send + 'static,
+    {
+        let ours = Arc::new(move |reader, writer| Box::pin(ours(reader, writer)) as _);
+        Self { peer, ours }
+    }
 }
 
 /// What the peer does, by its standard input and output.
@@ -147,6 +158,14 @@ enum Does {
 }
 
 impl Does {
+    fn send(sends: Vec<u8>, receives: Vec<u8>) -> Self {
+        Self::Send {
+            sends,
+            receives,
+            half_closes: true,
+        }
+    }
+
     fn half_closes(&self) -> bool {
         match self {
             Self::Send { half_closes, .. } => *half_closes,
@@ -172,128 +191,96 @@ fn ours() -> Vec<u8> {
 }
 
 fn both_send_much_at_once() -> Conversation {
-    Conversation {
-        peer: Does::Send {
-            sends: theirs(),
-            receives: ours(),
-            half_closes: true,
+    Conversation::new(
+        Does::send(theirs(), ours()),
+        |mut reader, mut writer| async move {
+            let (data, expected) = (ours(), theirs());
+            let receiving = expect_all(&mut reader, &expected);
+            try_join(send(&mut writer, &data), receiving).await?;
+            close(writer).await
         },
-        ours: |mut reader, mut writer| {
-            Box::pin(async move {
-                let (data, expected) = (ours(), theirs());
-                let receiving = expect_all(&mut reader, &expected);
-                try_join(send(&mut writer, &data), receiving).await?;
-                close(writer).await
-            })
-        },
-    }
+    )
 }
 
 fn much_is_echoed() -> Conversation {
-    Conversation {
-        peer: Does::Send {
-            sends: theirs(),
-            receives: theirs(),
-            half_closes: true,
-        },
-        ours: |mut reader, mut writer| {
-            Box::pin(async move {
-                loop {
-                    let piece = reader.read_ref(MUCH).await?;
-                    if piece.is_empty() {
-                        return Ok(writer.write_eof()?);
-                    }
-                    writer.write_all(piece).await?;
+    Conversation::new(
+        Does::send(theirs(), theirs()),
+        |mut reader, mut writer| async move {
+            loop {
+                let piece = reader.read_ref(MUCH).await?;
+                if piece.is_empty() {
+                    return Ok(writer.write_eof()?);
                 }
-            })
+                writer.write_all(piece).await?;
+            }
         },
-    }
+    )
 }
 
 fn the_peer_ends_first() -> Conversation {
-    Conversation {
-        peer: Does::Send {
-            sends: theirs(),
-            receives: ours(),
-            half_closes: true,
+    Conversation::new(
+        Does::send(theirs(), ours()),
+        |mut reader, mut writer| async move {
+            expect_all(&mut reader, &theirs()).await?;
+            writer.write(ours())?;
+            close(writer).await
         },
-        ours: |mut reader, mut writer| {
-            Box::pin(async move {
-                expect_all(&mut reader, &theirs()).await?;
-                writer.write(ours())?;
-                close(writer).await
-            })
-        },
-    }
+    )
 }
 
 fn this_side_ends_first() -> Conversation {
-    Conversation {
-        peer: Does::Answer {
+    Conversation::new(
+        Does::Answer {
             sends: pattern(1, LITTLE),
             receives: ours(),
         },
-        ours: |mut reader, mut writer| {
-            Box::pin(async move {
-                send(&mut writer, &ours()).await?;
-                writer.write_eof()?;
-                expect_all(&mut reader, &pattern(1, LITTLE)).await?;
-                close(writer).await
-            })
+        |mut reader, mut writer| async move {
+            send(&mut writer, &ours()).await?;
+            writer.write_eof()?;
+            expect_all(&mut reader, &pattern(1, LITTLE)).await?;
+            close(writer).await
         },
-    }
+    )
 }
 
 fn the_peer_answers_when_this_side_has_ended() -> Conversation {
-    Conversation {
-        peer: Does::Count,
-        ours: |mut reader, mut writer| {
-            Box::pin(async move {
-                send(&mut writer, &ours()).await?;
-                writer.write_eof()?;
-                let answer = reader.read_to_eof().await?;
-                let count = String::from_utf8_lossy(&answer).trim().parse();
-                assert_eq!(count, Ok(MUCH));
-                close(writer).await
-            })
-        },
-    }
+    Conversation::new(Does::Count, |mut reader, mut writer| async move {
+        send(&mut writer, &ours()).await?;
+        writer.write_eof()?;
+        let answer = reader.read_to_eof().await?;
+        let count = String::from_utf8_lossy(&answer).trim().parse();
+        assert_eq!(count, Ok(MUCH));
+        close(writer).await
+    })
 }
 
 fn the_peer_closes_only_when_this_side_does() -> Conversation {
-    Conversation {
-        peer: Does::Send {
+    Conversation::new(
+        Does::Send {
             sends: theirs(),
             receives: ours(),
             half_closes: false,
         },
-        ours: |mut reader, mut writer| {
-            Box::pin(async move {
-                assert!(reader.read_exactly(MUCH).await? == theirs());
-                writer.write(ours())?;
-                close(writer).await
-            })
+        |mut reader, mut writer| async move {
+            assert!(reader.read_exactly(MUCH).await? == theirs());
+            writer.write(ours())?;
+            close(writer).await
         },
-    }
+    )
 }
 
 fn the_peer_dies() -> Conversation {
-    Conversation {
-        peer: Does::Die,
-        ours: |mut reader, mut writer| {
-            Box::pin(async move {
-                let error = loop {
-                    if let Err(error) = writer.write_all(&[b'x'; LITTLE]).await {
-                        break error;
-                    }
-                };
-                assert!(matches!(error, WriteError::Transport(_)), "{error}");
-                // Whatever it is, it does not wait.
-                let _ = reader.read(1).await;
-                Ok(())
-            })
-        },
-    }
+    Conversation::new(Does::Die, |mut reader, mut writer| async move {
+        let error = loop {
+            if let Err(error) = writer.write_all(&[b'x'; LITTLE]).await {
+                break error;
+            }
+        };
+        assert!(matches!(error, WriteError::Transport(_)), "{error}");
+        // Whatever it is, it does not wait.
+        let _ = reader.read(1).await;
+        Ok(())
+    })
 }
 
 async fn send(writer: &mut StreamWriter, data: &[u8]) -> io::Result<()> {
@@ -464,9 +451,9 @@ async fn talk_to_server(talk: Talk) {
 /// The peer is the client, this side the server.
 async fn talk_to_client(talk: Talk) {
     let (sender, mut results) = mpsc::unbounded();
-    let ours = talk.conversation.ours;
+    let ours = talk.conversation.ours.clone();
     let handler = move |reader, writer| {
-        let sender = sender.clone();
+        let (sender, ours) = (sender.clone(), ours.clone());
         async move {
             let result = ours(reader, writer).await;
             sender.unbounded_send(result).unwrap();

@@ -106,7 +106,7 @@ async def close(writer):
         await writer.wait_closed()
 
 
-async def serve(conversation, path=None):
+async def serve(conversation, path=None, ssl=None):
     ended = asyncio.get_event_loop().create_future()
 
     async def handle(reader, writer):
@@ -119,7 +119,7 @@ async def serve(conversation, path=None):
             ended.set_result(None)
 
     if path is None:
-        server = await asyncio.start_server(handle, "127.0.0.1", 0)
+        server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=ssl)
         print(server.sockets[0].getsockname()[1], flush=True)
     else:
         server = await asyncio.start_unix_server(handle, path)
@@ -145,4 +145,5 @@ def main(role, name, *address):
     asyncio.new_event_loop().run_until_complete(work)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

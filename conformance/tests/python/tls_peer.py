@@ -12,38 +12,24 @@ import asyncio
 import ssl
 import sys
 
+import peer
+from peer import LINES, close, expect, send, serve
+
 # As long as a period that is no multiple of anything.
 PERIOD = bytes(range(251))
 MUCH = 1 << 20
-LINES = 200
 
 
 def pattern(seed, size):
     return ((PERIOD[seed:] + PERIOD[:seed]) * (size // len(PERIOD) + 1))[:size]
 
 
-async def send(writer, data):
-    for start in range(0, len(data), 10000):
-        writer.write(data[start:start + 10000])
-        await writer.drain()
-
-
 async def exchange(reader, writer, ours, theirs):
-    async def expect():
-        assert await reader.readexactly(len(theirs)) == theirs
-
-    await asyncio.gather(send(writer, ours), expect())
+    await asyncio.gather(send(writer, ours), expect(reader, theirs))
 
 
 class Server:
-    @staticmethod
-    async def lines_are_echoed(reader, writer):
-        while True:
-            line = await reader.readline()
-            if not line:
-                break
-            writer.write(line)
-            await writer.drain()
+    lines_are_echoed = staticmethod(peer.Server.lines_are_echoed)
 
     @staticmethod
     async def the_client_sends_much_and_ends(reader, writer):
@@ -106,35 +92,19 @@ class Client:
         await exchange(reader, writer, pattern(1, MUCH), pattern(2, MUCH))
 
 
-async def close(writer):
-    writer.close()
-    if hasattr(writer, "wait_closed"):  # since 3.7
-        await writer.wait_closed()
-
-
-async def serve(begin, conversation):
+async def listen(begin, conversation):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain("server.pem", "server.key")
-    ended = asyncio.get_event_loop().create_future()
+    if begin == "at_once":
+        return await serve(conversation, ssl=context)
 
-    async def handle(reader, writer):
-        try:
-            if begin == "later":
-                assert await reader.readline() == b"STARTTLS\n"
-                writer.write(b"go ahead\n")
-                await writer.start_tls(context)
-            await conversation(reader, writer)
-            await close(writer)
-        except Exception as error:
-            ended.set_exception(error)
-        else:
-            ended.set_result(None)
+    async def upgrade(reader, writer):
+        assert await reader.readline() == b"STARTTLS\n"
+        writer.write(b"go ahead\n")
+        await writer.start_tls(context)
+        await conversation(reader, writer)
 
-    at_once = context if begin == "at_once" else None
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=at_once)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await ended
-    server.close()
+    await serve(upgrade)
 
 
 async def connect(begin, conversation, port):
@@ -153,7 +123,7 @@ async def connect(begin, conversation, port):
 
 def main(role, begin, name, *port):
     if role == "server":
-        work = serve(begin, getattr(Server, name))
+        work = listen(begin, getattr(Server, name))
     else:
         work = connect(begin, getattr(Client, name), *port)
     loop = asyncio.new_event_loop()

@@ -7,12 +7,11 @@ use std::{
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, OnceLock},
     task::{Context, Poll, Waker},
-    time::{Duration, Instant},
 };
 
 use millpond::{
-    Address, Runtime, Stream, TlsAcceptor, TlsConnector,
-    adapter::{BoxFuture, ConnectOptions, Socket, Spawn},
+    Stream, TlsAcceptor, TlsConnector,
+    adapter::Socket,
     rustls::{
         self, ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig,
         ServerConnection, SupportedProtocolVersion,
@@ -24,7 +23,7 @@ use millpond::{
     types::ExtraInfo,
 };
 
-use super::{Alarm, lacking::lacks, world::World};
+use super::{Alarm, world::World};
 
 pub const NAME: &str = "example.org";
 
@@ -384,48 +383,14 @@ impl Drop for End {
     }
 }
 
-/// A runtime that connects to the end of a wire, with the tasks and the clock of a world.
-struct Wired(World, Mutex<Option<Box<dyn Socket>>>);
-
-impl Spawn for Wired {
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.0.spawn(task);
-    }
-}
-
-impl Runtime for Wired {
-    lacks! { ErrorKind::Unsupported.into(); bind adopt adopt_listener resolve }
-
-    fn connect<'a>(
-        &'a self,
-        _: &'a Address,
-        _: &'a ConnectOptions,
-    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
-        Box::pin(async { Ok(self.1.lock().unwrap().take().unwrap()) })
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.0.sleep(duration)
-    }
-
-    fn now(&self) -> Instant {
-        self.0.now()
-    }
-}
-
 /// A stream over this socket, in this world, with the settings that `set` makes.
 pub fn open_with(
     world: &World,
     socket: Box<dyn Socket>,
     set: impl FnOnce(millpond::types::Connect) -> millpond::types::Connect,
 ) -> Stream {
-    let connecting = set(millpond::connect(wired(world, socket), SERVER));
+    let connecting = set(millpond::connect(world.connecting_to(socket), SERVER));
     finish(world, connecting.into_future()).unwrap()
-}
-
-/// A runtime whose one connection is this socket.
-pub fn wired(world: &World, socket: Box<dyn Socket>) -> Arc<dyn Runtime> {
-    Arc::new(Wired(world.clone(), Mutex::new(Some(socket))))
 }
 
 pub fn open(world: &World, socket: Box<dyn Socket>) -> Stream {

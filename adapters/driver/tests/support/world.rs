@@ -19,7 +19,7 @@ use std::{
 use futures_lite::future::block_on;
 use millpond::{
     Address, Runtime, Server,
-    adapter::{Bound, BoxFuture, ListenOptions, Listener, Socket, Spawn},
+    adapter::{Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Socket, Spawn},
     types::StartServer,
 };
 
@@ -41,6 +41,8 @@ struct State {
     /// How long each sleep was asked to be.
     slept: Vec<Duration>,
     gates: HashMap<SocketAddr, Gate>,
+    /// What connecting gives, in turn.
+    connections: VecDeque<Box<dyn Socket>>,
     frozen: bool,
     ended: bool,
     /// How many addresses were ever bound.
@@ -96,6 +98,12 @@ impl World {
 
     pub fn runtime(&self) -> Arc<dyn Runtime> {
         Arc::new(self.clone())
+    }
+
+    /// The runtime, whose next connection is this socket.
+    pub fn connecting_to(&self, socket: Box<dyn Socket>) -> Arc<dyn Runtime> {
+        self.lock().connections.push_back(socket);
+        self.runtime()
     }
 
     /// Since the world began.
@@ -330,7 +338,16 @@ impl Spawn for World {
 }
 
 impl Runtime for World {
-    lacks! { ErrorKind::Unsupported.into(); connect adopt adopt_listener resolve }
+    lacks! { ErrorKind::Unsupported.into(); adopt adopt_listener resolve }
+
+    fn connect<'a>(
+        &'a self,
+        _: &'a Address,
+        _: &'a ConnectOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
+        let socket = self.lock().connections.pop_front();
+        Box::pin(async { socket.ok_or_else(|| ErrorKind::Unsupported.into()) })
+    }
 
     fn bind(&self, address: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
         self.lock().bound += 1;
