@@ -48,6 +48,8 @@
 //!
 //! * `std` (on by default): errors convert from and into [`std::io::Error`](https://doc.rust-lang.org/std/io/struct.Error.html), and searches choose
 //!   their SIMD instructions at run time. Without it the crate is `no_std` and needs `alloc`.
+//! * `testing`: the module `testing`, for the tests of a program's own parsers: `every_cut` tries every way
+//!   in which a network may cut an input.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -67,6 +69,8 @@ mod queue;
 mod reader;
 mod search;
 mod separator;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod writer;
 
 pub use error::{ReadError, TransportError, Truncated, WriteError};
