@@ -10,6 +10,7 @@ use millpond_tokio::Tokio;
 #[cfg(unix)]
 pub mod event_loop;
 pub mod message;
+pub mod redis;
 pub mod smtp;
 pub mod tls;
 

@@ -1,5 +1,7 @@
 //! A parser on the core: a function from a [`Reader`] to a message. It does no I/O, so its tests
-//! need no socket and no runtime, and feed it whatever they like. On a stream, `read_with` calls it.
+//! need no socket and no runtime, and feed it whatever they like. On a stream, `messages` calls it.
+//!
+//! It has no state, which is enough for a message of two parts. That of [`redis`](crate::redis) has one.
 //!
 //! A message is a request line, headers, a blank line, and as much of a body as `content-length`
 //! says, as in HTTP/1 (of which this is a small part).
@@ -7,7 +9,7 @@
 use std::{io, str, sync::LazyLock};
 
 use bytes::Bytes;
-use millpond_core::{ReadError, Reader, Request, Separator, Status};
+use millpond_core::{Reader, Request, Separator, Status};
 
 static END_OF_HEAD: LazyLock<Separator> = LazyLock::new(|| Separator::new("\r\n\r\n"));
 
@@ -24,22 +26,17 @@ pub struct Message {
     pub body: Bytes,
 }
 
-/// Takes the next message; `None` at the end of the stream.
+/// Takes the next message.
 ///
 /// Nothing is taken before all of it is there, so there is no state to keep between two calls: feed
 /// more and ask again. The limit of the reader bounds the head, its cap the whole message.
 ///
 /// # Errors
 ///
-/// A [`ReadError`] or, with the kind `InvalidData`, what is wrong with the message.
-pub fn parse(reader: &mut Reader) -> io::Result<Status<Option<Message>>> {
-    let head_len = match reader.poll(Request::Until(&END_OF_HEAD)) {
-        Ok(Status::Ready(n)) => n,
-        Ok(Status::NeedData) => return Ok(Status::NeedData),
-        Err(ReadError::Incomplete { partial, .. }) if partial.is_empty() => {
-            return Ok(Status::Ready(None));
-        }
-        Err(error) => return Err(error.into()),
+/// A [`ReadError`](millpond::ReadError) or, with the kind `InvalidData`, what is wrong with the message.
+pub fn parse(reader: &mut Reader) -> io::Result<Status<Message>> {
+    let Status::Ready(head_len) = reader.poll(Request::Until(&END_OF_HEAD))? else {
+        return Ok(Status::NeedData);
     };
     let mut message = parse_head(&reader.buffered()[..head_len])?;
     let len = head_len.saturating_add(content_length(&message)?);
@@ -47,7 +44,7 @@ pub fn parse(reader: &mut Reader) -> io::Result<Status<Option<Message>>> {
         Status::NeedData => Ok(Status::NeedData),
         Status::Ready(n) => {
             message.body = reader.take(n).slice(head_len..);
-            Ok(Status::Ready(Some(message)))
+            Ok(Status::Ready(message))
         }
     }
 }
@@ -97,6 +94,9 @@ fn invalid(reason: &str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::TryStreamExt;
+    use millpond_core::testing::{EveryCut, Parsed};
+
     use super::*;
 
     const TWO: &[u8] = b"POST /notes\r\nContent-Length: 9\r\n\r\nno\r\n\r\nendGET /\r\n\r\n";
@@ -117,43 +117,22 @@ mod tests {
         vec![post, get]
     }
 
-    /// Feeds the pieces and the end, and asks after each.
-    fn parse_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> io::Result<Vec<Message>> {
-        let mut reader = Reader::with_limit(64).with_cap(128);
-        let mut messages = Vec::new();
-        for piece in pieces {
-            reader.feed(piece);
-            while let Status::Ready(Some(message)) = parse(&mut reader)? {
-                messages.push(message);
-            }
-        }
-        reader.feed_eof();
-        assert_eq!(parse(&mut reader)?, Status::Ready(None));
-        Ok(messages)
+    /// What it makes of an input, which must be the same however that is cut.
+    fn parsed(input: &[u8]) -> Parsed<Message, io::Error> {
+        let cuts = EveryCut::new(input).limit(64).cap(128).whole_messages();
+        cuts.check(|| (), |(), reader| parse(reader))
     }
 
     fn refused(input: &str) -> String {
-        parse_pieces([input.as_bytes()]).unwrap_err().to_string()
+        let refused = parsed(input.as_bytes()).error;
+        refused.expect("it is refused").to_string()
     }
 
     #[test]
-    fn whole() {
-        assert_eq!(parse_pieces([TWO]).unwrap(), two());
-    }
-
-    #[test]
-    fn byte_by_byte() {
-        assert_eq!(parse_pieces(TWO.chunks(1)).unwrap(), two());
-    }
-
-    #[test]
-    fn at_every_two_cuts() {
-        for second in 0..=TWO.len() {
-            for first in 0..=second {
-                let pieces = [&TWO[..first], &TWO[first..second], &TWO[second..]];
-                assert_eq!(parse_pieces(pieces).unwrap(), two(), "{first}, {second}");
-            }
-        }
+    fn messages_are_the_same_however_they_are_cut() {
+        let parsed = parsed(TWO);
+        assert_eq!(parsed.messages, two());
+        assert!(parsed.error.is_none());
     }
 
     /// The same function reads from any stream of any runtime.
@@ -163,10 +142,7 @@ mod tests {
             let ((_, mut writer), (mut reader, _)) = millpond::pair();
             writer.write(TWO).unwrap();
             drop(writer);
-            let mut messages = Vec::new();
-            while let Some(message) = reader.read_with(parse).await.unwrap() {
-                messages.push(message);
-            }
+            let messages: Vec<_> = reader.messages(parse).try_collect().await.unwrap();
             assert_eq!(messages, two());
         });
     }

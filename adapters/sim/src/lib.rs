@@ -6,6 +6,7 @@
 //!
 //! | to test | use |
 //! |---|---|
+//! | a parser | [`testing::every_cut`]: no stream is needed |
 //! | a function that reads and writes a stream | [`pair`] and a [`Script`]: no world is needed |
 //! | a client, a server or both, with timeouts | [`Sim::run`] |
 //! | what they do when the network is slow, partial or reordered | [`Sim::rough`], [`Sim::latency`], in [`check`] |
@@ -267,6 +268,7 @@ mod trace;
 mod world;
 
 pub use millpond::adapter::front::*;
+pub use millpond_core::testing;
 
 /// What the macros call.
 #[doc(hidden)]

@@ -1,5 +1,5 @@
 //! The core fed by hand: a parser (`src/message.rs`) and its input, with no socket and no runtime.
-//! Its unit tests feed it whole, byte by byte and at every cut.
+//! Its unit tests try it with every cut.
 //!
 //!     cargo run -p millpond-examples --bin fed_by_hand
 //!     cargo test -p millpond-examples --lib
@@ -20,7 +20,7 @@ fn main() -> io::Result<()> {
     for piece in pieces {
         println!("feed     {piece:?}");
         reader.feed(piece.as_bytes());
-        while let Status::Ready(Some(message)) = parse(&mut reader)? {
+        while let Status::Ready(message) = parse(&mut reader)? {
             let (method, target, body) = (message.method, message.target, message.body);
             println!("  ready  {method} {target} {body:?}");
         }
