@@ -9,6 +9,7 @@ use millpond_tokio::Tokio;
 
 #[cfg(unix)]
 pub mod event_loop;
+pub mod http1;
 pub mod message;
 pub mod redis;
 pub mod smtp;

@@ -11,6 +11,7 @@ use program::{Program, RUNTIMES, Server, TIME_LIMIT};
 
 mod documentation;
 mod http_headers;
+mod http_server;
 mod hyper_server;
 #[cfg(unix)]
 mod pipe_filter;

@@ -57,6 +57,14 @@ impl Program {
         self.lines.recv_timeout(TIME_LIMIT).expect("a line")
     }
 
+    /// As ctrl-C does.
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&self) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", "INT", &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Its output, when it has ended well.
     pub(crate) fn output(mut self) -> Vec<String> {
         let mut lines = Vec::new();
