@@ -78,6 +78,25 @@ macro_rules! __functions {
             $crate::start_server($runtime, target, handler)
         }
 
+        /// [`millpond::listen`] on this crate's runtime.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # async fn example() -> std::io::Result<()> {
+        #[doc = concat!("let server = ", $name, "::listen(\"127.0.0.1:17\").await?;")]
+        /// while let Some(mut stream) = server.accept().await {
+        ///     stream.write("be excellent to each other\n")?;
+        /// }
+        /// # Ok(()) }
+        /// ```
+        #[track_caller]
+        pub fn listen(target: impl Into<$crate::Target>) -> $crate::types::StartServer {
+            $crate::listen($runtime, target)
+        }
+
         /// [`millpond::StreamServer::new`] on this crate's runtime.
         ///
         $($(#[doc = $panics])+)?

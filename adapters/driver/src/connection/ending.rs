@@ -3,6 +3,7 @@
 use std::{
     io,
     sync::{Arc, PoisonError},
+    task::{Context, Poll},
 };
 
 use millpond_core::{TransportError, Writer};
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     socket::{Socket, StreamMode},
-    sync::{MutexGuard, atomic::Ordering},
+    sync::MutexGuard,
 };
 
 /// Why a connection has failed, and with it what becomes of its socket.
@@ -53,23 +54,29 @@ impl Connection {
     /// The reader is gone.
     pub(crate) fn drop_reader(self: &Arc<Self>) {
         self.stop_receiving();
-        if self.was_last_half() {
-            self.close();
+        if self.halves.drop_one() {
+            self.end_halves();
         }
     }
 
     /// The writer is gone, and this side's direction ends.
     pub(crate) fn drop_writer(self: &Arc<Self>) {
-        if self.was_last_half() {
-            self.close();
+        if self.halves.drop_one() {
+            self.end_halves();
         } else {
             // Nobody is left to report a failure to.
             let _ = self.write_eof();
         }
     }
 
-    fn was_last_half(&self) -> bool {
-        self.halves.fetch_sub(1, Ordering::AcqRel) == 1
+    fn end_halves(self: &Arc<Self>) {
+        self.close();
+        self.halves.wake();
+    }
+
+    /// Waits until both halves are gone. There is one task that does.
+    pub(crate) fn poll_released(&self, cx: &Context<'_>) -> Poll<()> {
+        self.halves.poll_gone(cx)
     }
 
     pub(crate) fn abort(self: &Arc<Self>) {

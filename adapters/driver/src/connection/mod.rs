@@ -5,6 +5,7 @@ mod closed;
 mod ending;
 #[cfg(feature = "__tls")]
 mod exchange;
+mod halves;
 mod idle;
 mod linger;
 mod places;
@@ -31,6 +32,7 @@ use millpond_core::{Spent, TransportError, WriteError, Writer};
 pub(crate) use self::exchange::Upgrade;
 use self::{
     activity::Activity,
+    halves::Halves,
     receiving::{Listening, Receiving},
     sending::{Change, Direction, Flusher, LARGE, News, Sending, touch},
     shutdown_notice::ShutdownNotice,
@@ -51,7 +53,7 @@ use crate::{
     socket::{ExtraInfo, Socket, StreamMode},
     sync::{
         AtomicWaker, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -91,8 +93,7 @@ pub(crate) struct Connection {
     /// Changes with the socket, as the next one does.
     can_write_eof: AtomicBool,
     extra_info: Mutex<Arc<ExtraInfo>>,
-    /// How many halves of the stream there are. The last one to go closes it.
-    halves: AtomicUsize,
+    halves: Halves,
     /// When bytes last moved, if that is limited.
     activity: Option<Arc<Activity>>,
     shutdown: ShutdownNotice,
@@ -151,7 +152,7 @@ impl Connection {
             place: Mutex::new(closing.place),
             can_write_eof: AtomicBool::new(socket.mode().can_write() && socket.can_write_eof()),
             extra_info: Mutex::new(Arc::new(socket.extra_info())),
-            halves: AtomicUsize::new(2),
+            halves: Halves::both(),
             activity: activity.clone(),
             shutdown: ShutdownNotice::default(),
             holds_something: AtomicBool::new(false),

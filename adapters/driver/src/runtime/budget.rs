@@ -20,13 +20,21 @@ pub(crate) struct Budget {
 impl Budget {
     /// Before an operation: pending if the budget is spent, with the waker already called.
     pub(crate) fn poll_proceed(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.spend() {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Before an operation: false if the caller has to yield, with its waker called once no lock is held.
+    pub(crate) fn spend(&mut self) -> bool {
         if self.spent == BUDGET {
             self.spent = 0;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+            return false;
         }
         self.spent += 1;
-        Poll::Ready(())
+        true
     }
 
     /// The stream had to wait, so other tasks could run.

@@ -14,7 +14,7 @@ use futures_util::future::select;
 use super::{
     accept_error::is_of_one_connection,
     log,
-    serving::{Phase, Serving},
+    serving::{Phase, Service, Serving},
 };
 use crate::{runtime::Budget, socket::Socket};
 
@@ -83,12 +83,16 @@ impl Serving {
         self.acceptor.register(cx.waker());
         let mut tried = 0;
         loop {
-            let state = self.lock();
+            let mut state = self.lock();
+            let full = state.clients.len() >= self.config.max_connections;
+            let wanted = match self.config.service {
+                Service::Handler(_) => true,
+                Service::Accept => state.untaken.is_wanted(),
+            };
             let Phase::Serving(listeners) = &state.phase else {
                 return Poll::Ready(None);
             };
-            let full = state.clients.len() >= self.config.max_connections;
-            if full || tried == listeners.len() {
+            if full || !wanted || tried == listeners.len() {
                 return Poll::Pending;
             }
             let listener = listeners[*next % listeners.len()].clone();

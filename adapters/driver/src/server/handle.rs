@@ -75,6 +75,10 @@ impl Server {
         self.serving.is_serving()
     }
 
+    pub(super) fn serving(&self) -> &Serving {
+        &self.serving
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.serving.is_closed()
     }
@@ -220,6 +224,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.close();
+        self.serving.end_accepting();
     }
 }
 

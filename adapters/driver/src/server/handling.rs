@@ -15,14 +15,14 @@ use millpond_core::Writer;
 use super::{
     handler_error::{BoxError, HandlerError, HandlerErrorCause, panic_message},
     log, report,
-    serving::{Handling, Serving},
+    serving::{Handling, Service, Serving},
 };
 use crate::{
     connection::{Connection, Idle, Waiting, Wakers},
     os,
     runtime::Background,
     socket::Socket,
-    stream::{Cork, Opened, StreamReader, StreamWriter, upgrade},
+    stream::{Cork, Opened, Stream, StreamReader, StreamWriter, upgrade},
     sync::{
         AtomicWaker,
         atomic::{AtomicBool, Ordering},
@@ -60,15 +60,40 @@ impl Serving {
         let Some(task) = ClientTask::new(self.clone(), connection) else {
             return;
         };
-        let handler = match self.config.tls.clone() {
-            None => (self.config.handler)(reader, writer),
-            Some(handshake) => Box::pin(self.clone().handle_over_tls(handshake, reader, writer)),
+        let id = task.id;
+        let handling = match self.config.tls.clone() {
+            None => self.hand_on(id, reader, writer),
+            Some(handshake) => {
+                Box::pin(self.clone().hand_on_over_tls(id, handshake, reader, writer))
+            }
         };
-        self.runtime.spawn(Box::pin(task.handle(handler, idle)));
+        self.runtime.spawn(Box::pin(task.handle(handling, idle)));
     }
 
-    async fn handle_over_tls(
+    /// Calls the handler, or lets the stream be taken.
+    fn hand_on(&self, id: u64, reader: StreamReader, writer: StreamWriter) -> Handling {
+        match &self.config.service {
+            Service::Handler(handler) => handler(reader, writer),
+            Service::Accept => {
+                let connection = writer.connection().clone();
+                self.offer(id, Stream::new((reader, writer)));
+                Box::pin(async move {
+                    poll_fn(|cx| connection.poll_released(cx)).await;
+                    Ok(())
+                })
+            }
+        }
+    }
+
+    fn offer(&self, id: u64, stream: Stream) {
+        let (calls, refused) = self.lock().untaken.offer(id, stream);
+        drop(refused);
+        calls.wake();
+    }
+
+    async fn hand_on_over_tls(
         self: Arc<Self>,
+        id: u64,
         handshake: Handshake,
         mut reader: StreamReader,
         mut writer: StreamWriter,
@@ -80,7 +105,7 @@ impl Serving {
             self.report(|| (self.config.on_handshake_error)(peer_addr, &error));
             return Ok(());
         }
-        (self.config.handler)(reader, writer).await
+        self.hand_on(id, reader, writer).await
     }
 }
 
@@ -106,6 +131,9 @@ impl ClientTask {
         let id = state.next_client;
         state.next_client += 1;
         state.clients.insert(id, client.clone());
+        if let Service::Accept = serving.config.service {
+            state.untaken.expect(id);
+        }
         drop(state);
         Some(Self {
             serving,
@@ -121,6 +149,8 @@ impl ClientTask {
         let cause = match outcome {
             Outcome::Done => None,
             Outcome::Failed(cause) => Some(cause),
+            // There is no handler; whoever has taken the stream finds its error there.
+            _ if matches!(self.serving.config.service, Service::Accept) => None,
             Outcome::Cancelled => Some(HandlerErrorCause::Cancelled),
             Outcome::Idle(timeout) => Some(HandlerErrorCause::Idle { timeout }),
         };
@@ -180,16 +210,18 @@ impl Drop for ClientTask {
         let mut state = self.serving.lock();
         let full = state.clients.len() == self.serving.config.max_connections;
         let client = state.clients.remove(&self.id);
+        let (calls, untaken) = state.untaken.withdraw(self.id);
         let waiters = match state.has_ended() {
             true => state.waiters.take(),
             false => Wakers::default(),
         };
         drop(state);
-        drop(client);
+        drop((client, untaken));
         if full {
             self.serving.acceptor.wake();
         }
         waiters.wake();
+        calls.wake();
     }
 }
 

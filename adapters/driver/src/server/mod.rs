@@ -1,22 +1,25 @@
-//! Accepting connections, running a handler for each, and shutting that down.
+//! Accepting connections, running a handler for each or giving them to the program, and shutting that down.
 
 mod accept_error;
 mod accepting;
 mod handle;
 mod handler_error;
 mod handling;
+mod incoming;
 mod log;
 mod report;
 mod serving;
 mod shutdown;
 mod start;
 mod stream_server;
+mod untaken;
 
 pub use self::{
     handle::Server,
     handler_error::{BoxError, HandlerError, HandlerErrorCause},
+    incoming::Incoming,
     shutdown::Shutdown,
-    start::{HandlerOutput, StartServer, start_server},
+    start::{HandlerOutput, StartServer, listen, start_server},
     stream_server::StreamServer,
 };
 #[cfg(unix)]

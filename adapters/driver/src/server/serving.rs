@@ -14,6 +14,7 @@ use super::{
     accepting::Accepting,
     handler_error::{BoxError, HandlerError},
     handling::Client,
+    untaken::Untaken,
 };
 use crate::{
     connection::{Connection, IdleReads, Places, Ticket, WaitList, Waiters, Waiting},
@@ -24,6 +25,14 @@ use crate::{
     sync::{AtomicWaker, Mutex, MutexGuard, atomic::Ordering},
     tls::{Handshake, HandshakeError},
 };
+
+/// What becomes of a stream that was accepted.
+#[derive(Clone)]
+pub(crate) enum Service {
+    Handler(Arc<Handler>),
+    /// It is what a call of `accept` waits for.
+    Accept,
+}
 
 pub(crate) type Handler = dyn Fn(StreamReader, StreamWriter) -> Handling + Send + Sync;
 
@@ -42,7 +51,7 @@ pub(crate) struct Config {
     pub(crate) shutdown_timeout: Duration,
     pub(crate) idle_reads: IdleReads,
     pub(crate) tls: Option<Handshake>,
-    pub(crate) handler: Arc<Handler>,
+    pub(crate) service: Service,
     pub(crate) on_handshake_error: Arc<HandshakeReport>,
     pub(crate) on_handler_error: Arc<dyn Fn(HandlerError) + Send + Sync>,
     pub(crate) on_accept_error: Arc<dyn Fn(&io::Error) + Send + Sync>,
@@ -63,6 +72,7 @@ pub(crate) struct State {
     /// From their being accepted until they are closed; in that order, which is the same in every run.
     pub(crate) clients: BTreeMap<u64, Arc<Client>>,
     pub(crate) next_client: u64,
+    pub(crate) untaken: Untaken,
     /// Tasks that wait for the end, each under a number of its own, so that a cancelled wait is
     /// forgotten.
     pub(crate) waiters: Waiters,
@@ -93,6 +103,7 @@ impl Serving {
                 phase: Phase::Bound(bound),
                 clients: BTreeMap::new(),
                 next_client: 0,
+                untaken: Untaken::default(),
                 waiters: Waiters::default(),
             }),
             acceptor: AtomicWaker::new(),
@@ -163,10 +174,18 @@ impl Serving {
     pub(crate) fn enter(&self, phase: Phase, mut state: MutexGuard<'_, State>) {
         let before = mem::replace(&mut state.phase, phase);
         let waiters = state.waiters.take();
+        let calls = state.untaken.wake_all();
         drop(state);
         drop(before);
         self.acceptor.wake();
         waiters.wake();
+        calls.wake();
+    }
+
+    /// From now on a stream is dropped if nobody waits to take it.
+    pub(crate) fn end_accepting(&self) {
+        let left = self.lock().untaken.end();
+        drop(left);
     }
 
     /// Calls `work` with the connection of each client.

@@ -40,6 +40,7 @@ impl Serving {
     pub(crate) async fn shutdown(&self, mode: ShutdownMode) -> Shutdown {
         let mut shutdown = Shutdown::default();
         self.close();
+        self.end_accepting();
         match mode {
             ShutdownMode::Immediate => {
                 self.for_each_client(Connection::abort);

@@ -12,7 +12,7 @@ use super::{
     handle::Server,
     handler_error::{BoxError, HandlerError},
     report,
-    serving::{Config, Handler},
+    serving::{Config, Handler, Service},
 };
 use crate::{
     connection::IdleReads,
@@ -162,10 +162,51 @@ where
     H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
     F: Future<Output: HandlerOutput> + Send + 'static,
 {
-    StartServer {
-        plan: Plan::new(runtime, target.into(), boxed(handler)),
-        start_serving: true,
-    }
+    StartServer::new(runtime, target.into(), boxed(handler))
+}
+
+/// Listens on a host and port, an address, a path or a socket, and lets the program take the connections:
+/// [`Server::accept`] gives one after the other. Await the result.
+///
+/// It is [`start_server`] without a handler, for programs and crates that have their own loop: settings,
+/// TLS, limits, [`close`](Server::close) and [`shutdown`](Server::shutdown) are the same, and a stream
+/// that was taken stands for its handler, until both halves are dropped. What differs:
+///
+/// * Nobody is told of errors but the one who has the stream:
+///   [`on_handler_error`](StartServer::on_handler_error) is not called.
+/// * Writes are not held back until the task waits; [`StreamWriter::cork`] does that.
+/// * A shutdown closes what was accepted and not taken, unless somebody waits for it, and resets the
+///   streams that are left after its second stage.
+///
+/// The adapters have a function of the same name that knows its runtime; this one is for programs
+/// that are given theirs.
+///
+/// asyncio has no counterpart.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use millpond::{Runtime, Stream};
+///
+/// async fn greet(mut stream: Stream) {
+///     let _ = stream.write_all("be excellent to each other\n").await;
+/// }
+///
+/// # async fn example(runtime: Arc<dyn Runtime>) -> std::io::Result<()> {
+/// let server = millpond::listen(runtime.clone(), "127.0.0.1:17").max_connections(100).await?;
+/// while let Some(stream) = server.accept().await {
+///     println!("{:?} has connected", stream.extra_info().peer_addr);
+///     runtime.spawn(Box::pin(greet(stream)));
+/// }
+/// # Ok(()) }
+/// ```
+#[doc(alias = "bind")]
+#[doc(alias = "TcpListener")]
+#[doc(alias = "UnixListener")]
+pub fn listen(runtime: Arc<dyn Runtime>, target: impl Into<Target>) -> StartServer {
+    StartServer::new(runtime, target.into(), Service::Accept)
 }
 
 /// Listens on a unix socket at a path, and runs `handler` for each connection; asyncio's
@@ -203,7 +244,7 @@ where
     start_server(runtime, path.as_ref(), handler)
 }
 
-/// A server that is started when this is awaited; made by [`start_server`].
+/// A server that is started when this is awaited; made by [`start_server`] and [`listen`].
 ///
 /// # Errors
 ///
@@ -308,7 +349,8 @@ macro_rules! server_options {
 
             /// The most connections there may be at once; not bounded by default. While there are so
             /// many that are served or not closed yet, none is accepted, and new ones wait in
-            /// the backlog.
+            /// the backlog. Without a handler, one is served until both halves of the stream are dropped that
+            /// [`accept`](crate::Server::accept) has given.
             ///
             /// Sockets that only [linger](crate::StreamOptions::linger_timeout) count, too, but block no
             /// client: a new connection takes the place of the one that has lingered longest, which is
@@ -355,6 +397,8 @@ macro_rules! server_options {
             /// It gets every error. By default, one whose
             /// [client has left](crate::error::HandlerError::client_has_left) is not printed, and an event of
             /// level `DEBUG`: any client could fill a log with those.
+            ///
+            /// Without a handler it is not called.
             #[doc(alias = "set_exception_handler")]
             on_handler_error(report: impl Fn(HandlerError) + Send + Sync + 'static) =>
             "on_handler_error(|error| eprintln!(\"{error}\"))",
@@ -399,6 +443,13 @@ impl StartServer {
         "millpond::start_server(runtime, \"127.0.0.1:8888\", async |_, _| {})",
         ".await?;"
     );
+
+    pub(crate) fn new(runtime: Arc<dyn Runtime>, target: Target, service: Service) -> Self {
+        Self {
+            plan: Plan::new(runtime, target, service),
+            start_serving: true,
+        }
+    }
 
     /// Whether it accepts from the start; `true` by default. Otherwise
     /// [`Server::start_serving`] or [`Server::serve_forever`] begins with it.
@@ -447,17 +498,18 @@ impl fmt::Debug for StartServer {
     }
 }
 
-pub(crate) fn boxed<H, F>(handler: H) -> Arc<Handler>
+pub(crate) fn boxed<H, F>(handler: H) -> Service
 where
     H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
     F: Future<Output: HandlerOutput> + Send + 'static,
 {
     let handler = Arc::new(handler);
-    Arc::new(move |reader, writer| {
+    let handler: Arc<Handler> = Arc::new(move |reader, writer| {
         let handler = handler.clone();
         // The call is inside, so that a panic of it counts as the handler's.
         Box::pin(async move { handler(reader, writer).await.into_result() })
-    })
+    });
+    Service::Handler(handler)
 }
 
 /// Where a server is to listen, and how.
@@ -475,7 +527,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(runtime: Arc<dyn Runtime>, target: Target, handler: Arc<Handler>) -> Self {
+    pub(crate) fn new(runtime: Arc<dyn Runtime>, target: Target, service: Service) -> Self {
         Self {
             runtime,
             target: Mutex::new(target),
@@ -493,7 +545,7 @@ impl Plan {
                 shutdown_timeout: SHUTDOWN_TIMEOUT,
                 idle_reads: IdleReads::End,
                 tls: None,
-                handler,
+                service,
                 on_handshake_error: Arc::new(|_, _| ()),
                 on_handler_error: Arc::new(|error| report::handler_error(&error)),
                 on_accept_error: Arc::new(report::accept_error),

@@ -6,7 +6,7 @@ pub use crate::client::{Connect, OpenConnection};
 pub use crate::client::{ConnectPipe, ReadPipe, WritePipe};
 pub use crate::connection::{Closed, ShutdownRequested};
 pub use crate::runtime::Family;
-pub use crate::server::{HandlerOutput, Shutdown, StartServer};
+pub use crate::server::{HandlerOutput, Incoming, Shutdown, StartServer};
 #[cfg(feature = "__tls")]
 pub use crate::socket::TlsInfo;
 pub use crate::socket::{ExtraInfo, FuturesIo, Info, KeepAlive, SystemHandle};
