@@ -33,7 +33,7 @@ const KINDS: [(&str, &[&str]); 5] = [
             "traits",
         ],
     ),
-    ("servers", &["serving", "shutting_down"]),
+    ("servers", &["serving", "shutting_down", "taking"]),
     ("runtime", &["opening", "connecting", "binding", "duties"]),
     ("system", &["adopting", "pipes"]),
     (

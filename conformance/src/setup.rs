@@ -12,9 +12,9 @@ use std::{
     time::Duration,
 };
 
-use futures_channel::{mpsc, oneshot};
+use futures_channel::oneshot;
 use futures_util::{
-    FutureExt, StreamExt,
+    FutureExt,
     future::{Either, join, select},
 };
 use millpond::{
@@ -246,20 +246,13 @@ impl Setup {
     }
 
     async fn connect_to_server(&mut self, settings: Settings) -> (Stream, Stream) {
-        let (accepted, mut incoming) = mpsc::unbounded();
-        let handler = move |reader, writer| {
-            let (release, released) = oneshot::channel::<()>();
-            let _ = accepted.unbounded_send((reader, writer, release));
-            // The connection lives as long as its handler.
-            released.map(|_| ())
-        };
-        let server = apply_to_sockets!(settings, self.serve(handler));
+        let server = apply_to_sockets!(settings, self.listen());
         let server = server.await.unwrap();
         let near = apply_to_sockets!(settings, self.open(&server.sockets()[0]));
-        let near = near.await.unwrap();
-        let (reader, writer, release) = incoming.next().await.unwrap();
-        self.keep((server, release));
-        (near, (reader, writer))
+        let (near, far) = join(near.into_future(), server.accept()).await;
+        let far = far.unwrap();
+        self.keep(server);
+        (near.unwrap(), far.into_split())
     }
 
     async fn take_over(&self, socket: StdSocket, settings: Settings) -> Stream {
@@ -352,13 +345,22 @@ impl Setup {
         H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
         F: Future<Output: HandlerOutput> + Send + 'static,
     {
+        let target = self.own_target();
+        self.serve_at(target, handler)
+    }
+
+    /// One without a handler.
+    pub(crate) fn listen(&mut self) -> StartServer {
+        let target = self.own_target();
+        self.protect(millpond::listen(self.runtime.clone(), target))
+    }
+
+    fn own_target(&mut self) -> Target {
         #[cfg(unix)]
         if self.place == Place::Unix {
-            let path = self.new_path();
-            return self.serve_at(path, handler);
+            return Target::from(self.new_path());
         }
-        let address = self.own_address();
-        self.serve_at(&address, handler)
+        Target::from(&self.own_address())
     }
 
     pub(crate) fn serve_at<H, F>(&self, target: impl Into<Target>, handler: H) -> StartServer
@@ -366,7 +368,14 @@ impl Setup {
         H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
         F: Future<Output: HandlerOutput> + Send + 'static,
     {
-        let starting = millpond::start_server(self.runtime.clone(), target, handler);
+        self.protect(millpond::start_server(
+            self.runtime.clone(),
+            target,
+            handler,
+        ))
+    }
+
+    fn protect(&self, starting: StartServer) -> StartServer {
         match self.place.acceptor() {
             Some(acceptor) => starting.tls(acceptor),
             None => starting,

@@ -328,6 +328,61 @@ pub(crate) async fn a_server_that_is_closed_waits_for_a_handshake(mut setup: Set
     server.wait_closed().await;
 }
 
+/// One that is taken from by calls, instead of having a handler.
+pub(crate) async fn a_stalled_handshake_keeps_no_call_waiting_but_for_its_own(mut setup: Setup) {
+    let tls = certificates::acceptor().handshake_timeout(LONG);
+    let server = setup.listen().tls(tls).await.unwrap();
+    let address = server.sockets()[0].tcp().unwrap();
+    let taking = setup.spawn(async move {
+        let mut streams = Vec::new();
+        while let Some(mut stream) = server.accept().await {
+            stream.write(b"welcome\n").unwrap();
+            streams.push(stream);
+            if streams.len() == 10 {
+                server.close();
+            }
+        }
+        (server, streams)
+    });
+    let mut stalled = Vec::new();
+    for _ in 0..20 {
+        let (reader, mut writer) = setup.open(address).await.unwrap();
+        writer.write(BEGINNING).unwrap();
+        stalled.push((reader, writer));
+    }
+    join_all((0..10).map(|_| async {
+        let (mut reader, _writer) = open(&setup, address).await;
+        assert_eq!(reader.read_line().await.unwrap(), "welcome\n");
+    }))
+    .await;
+    // What was accepted before the close may still become a stream.
+    let mut taking = Box::pin(taking);
+    setup.stays_pending(&mut taking).await;
+    drop(stalled);
+    let (server, streams) = taking.await;
+    drop(streams);
+    server.wait_closed().await;
+}
+
+pub(crate) async fn a_failed_handshake_is_reported_and_taking_goes_on(mut setup: Setup) {
+    let (failed, mut failures) = mpsc::unbounded();
+    let starting = setup.listen().tls(certificates::acceptor());
+    let starting = starting.on_handshake_error(move |_, error| {
+        let _ = failed.unbounded_send(error.clone());
+    });
+    let server = starting.await.unwrap();
+    let address = server.sockets()[0].tcp().unwrap();
+    let clients = async {
+        let (reader, mut writer) = setup.open(address).await.unwrap();
+        writer.write(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        kind(&failures.next().await.unwrap());
+        drop((reader, writer));
+        open(&setup, address).await
+    };
+    let (_client, taken) = join(clients, server.accept()).await;
+    assert!(taken.unwrap().extra_info().tls.is_some());
+}
+
 /// A server that accepts and says nothing.
 async fn mute(setup: &mut Setup) -> (Server, mpsc::UnboundedReceiver<Result<usize, ReadError>>) {
     let (ended, ends) = mpsc::unbounded();

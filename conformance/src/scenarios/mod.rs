@@ -28,6 +28,7 @@ pub(crate) mod shutting_down;
 pub(crate) mod signals;
 pub(crate) mod starting_tls;
 pub(crate) mod streams;
+pub(crate) mod taking;
 pub(crate) mod thread_locals;
 pub(crate) mod traffic;
 pub(crate) mod traits;
