@@ -4,8 +4,8 @@ use std::io;
 
 use axum::{Router, body::Bytes, extract::Path, routing, serve::Listener};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use millpond::{Address, Stream};
-use tokio::sync::mpsc;
+use millpond::{Address, Server, Stream};
+use tokio::sync::oneshot;
 
 use super::setup::Setup;
 
@@ -54,51 +54,40 @@ async fn by_hyper(setup: Setup) {
     server.end().await;
 }
 
-/// What a server has accepted, with its TLS and its limits.
-struct Accepted {
-    streams: mpsc::Receiver<Stream>,
-    address: Address,
-}
+/// Connections with TLS and limits, for axum.
+struct Clients(Server);
 
-impl Listener for Accepted {
+impl Listener for Clients {
     type Io = Stream;
-    type Addr = Address;
+    type Addr = Option<Address>;
 
-    async fn accept(&mut self) -> (Stream, Address) {
-        match self.streams.recv().await {
+    async fn accept(&mut self) -> (Stream, Option<Address>) {
+        match self.0.accept().await {
             Some(stream) => {
                 let peer = stream.extra_info().peer_addr.clone();
-                let peer = peer.unwrap_or_else(|| self.address.clone());
                 (stream, peer)
             }
             None => std::future::pending().await, // the server is closed
         }
     }
 
-    fn local_addr(&self) -> io::Result<Address> {
-        Ok(self.address.clone())
+    fn local_addr(&self) -> io::Result<Option<Address>> {
+        Ok(self.0.sockets().first().cloned())
     }
 }
 
 async fn by_axum(setup: Setup) {
-    let (accepted, streams) = mpsc::channel(1);
-    // The connection lives as long as its handler.
-    let server = setup.serve(move |stream: Stream| {
-        let accepted = accepted.clone();
-        async move {
-            let closed = stream.closed();
-            if accepted.send(stream).await.is_ok() {
-                let _ = closed.await; // however it ended
-            }
-        }
+    let server = setup.listen().await;
+    let address = server.sockets()[0].tcp().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = axum::serve(Clients(server), router()).with_graceful_shutdown(async {
+        let _ = stopped.await;
     });
-    let server = server.await;
-    let address = server.server.sockets()[0].clone();
-    let serving = axum::serve(Accepted { streams, address }, router());
     let serving = tokio::spawn(serving.into_future());
-    assert_answers(setup.connect(&server).await).await;
-    server.end().await;
-    serving.abort();
+    assert_answers(setup.connect_to(address).await.unwrap()).await;
+    drop(stop);
+    serving.await.unwrap().unwrap();
+    assert!(setup.connect_to(address).await.is_err(), "nobody listens");
 }
 
 super::everywhere! {

@@ -8,8 +8,8 @@ use std::{
 };
 
 use millpond::{
-    OpenError, Runtime, Stream, StreamServer, TlsAcceptor, TlsConnector, error::HandlerError,
-    rustls::pki_types::PrivateKeyDer, types::HandlerOutput,
+    OpenError, Runtime, Server, Stream, StreamServer, TlsAcceptor, TlsConnector,
+    error::HandlerError, rustls::pki_types::PrivateKeyDer, types::HandlerOutput,
 };
 use millpond_conformance::{Harness, run};
 
@@ -80,6 +80,16 @@ impl Setup {
         }
         server.start_serving().await.unwrap();
         Served { server, errors }
+    }
+
+    /// A server whose streams are taken.
+    pub(crate) async fn listen(&self) -> Server {
+        let starting = millpond::listen(self.runtime.clone(), "127.0.0.1:0");
+        let starting = match &self.tls {
+            Some(tls) => starting.tls(&tls.acceptor),
+            None => starting,
+        };
+        starting.await.unwrap()
     }
 
     pub(crate) async fn connect(&self, served: &Served) -> Stream {
