@@ -70,7 +70,21 @@ pub fn socket_name(address: &Address) -> String {
     }
 }
 
-// The code of the README is compiled and run with the tests.
+// The code of each README is compiled and run with the tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod readme {
+    #[doc = include_str!("../../README.md")]
+    struct Workspace;
+    #[doc = include_str!("../../core/README.md")]
+    struct Core;
+    #[doc = include_str!("../../adapters/driver/README.md")]
+    struct Driver;
+    #[doc = include_str!("../../adapters/tokio/README.md")]
+    struct OnTokio;
+    #[doc = include_str!("../../adapters/smol/README.md")]
+    struct OnSmol;
+    #[doc = include_str!("../../adapters/sim/README.md")]
+    struct Simulator;
+    #[doc = include_str!("../../conformance/README.md")]
+    struct Conformance;
+}
