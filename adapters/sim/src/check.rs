@@ -1,8 +1,10 @@
 //! Many worlds, one after the other, until one fails.
 
 use std::{
+    any::Any,
     cell::RefCell,
     io::{IsTerminal, stderr},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -10,20 +12,34 @@ use std::{
 
 use crate::{
     choice::Source,
+    shrink::{
+        quiet,
+        smallest::{Shrunk, shrink, time_limit},
+    },
     sim::Sim,
     tally::{Counting, report::Report, tally::Tally},
-    trace::failure::{self, Many, Origin, UnreportedFailure},
+    trace::{
+        history::History,
+        origin::{Listener, Origin, Over, chosen},
+    },
 };
 
 /// How often the progress is printed.
 const PROGRESS: Duration = Duration::from_secs(1);
 
+/// How long a failing world is made smaller.
+const SHRINK: Duration = Duration::from_secs(2);
+
 /// Calls `test` with the world of each seed, until one fails.
 ///
-/// That prints the last events, and the seed with which it can be repeated: if the environment
-/// variable `MILLPOND_SEED` is set, only the world of that seed is run. It is a number, or `bytes:`
-/// and hexadecimal digits for a [world of bytes](Sim::from_bytes).
-/// [`Sim::save_failures_in`] saves more of a failure.
+/// That prints the seed with which it can be repeated: if the environment variable `MILLPOND_SEED` is
+/// set, only the world of that seed is run. It is a number, or `bytes:` and hexadecimal digits for a
+/// [world of bytes](Sim::from_bytes), or what is printed of a smallest world.
+///
+/// Then the world is made smaller: `test` is called with calmer worlds, without printing their panics,
+/// until none fails any more at the same place; or for two seconds at most, or as many as
+/// `MILLPOND_SHRINK` says, of which 0 is none. The faults and the last events of the smallest are printed.
+/// So `test` must not depend on how often it was called. [`Sim::save_failures_in`] saves more of a failure.
 ///
 /// A run that takes longer than a second prints its progress on standard error, and each its
 /// [`Report`] at the end. [`Check`] has more settings.
@@ -72,6 +88,7 @@ pub fn check(seeds: impl IntoIterator<Item = u64>, test: impl FnMut(Sim)) {
 pub struct Check<S> {
     seeds: S,
     must: Vec<&'static str>,
+    shrink_for: Duration,
 }
 
 impl<S: IntoIterator<Item = u64>> Check<S> {
@@ -82,6 +99,7 @@ impl<S: IntoIterator<Item = u64>> Check<S> {
         Self {
             seeds,
             must: Vec::new(),
+            shrink_for: SHRINK,
         }
     }
 
@@ -91,6 +109,18 @@ impl<S: IntoIterator<Item = u64>> Check<S> {
     /// See [`Check`] for an example.
     pub fn must(mut self, name: &'static str) -> Self {
         self.must.push(name);
+        self
+    }
+
+    /// For how long a failing world is made smaller, if `MILLPOND_SHRINK` does not say so; two seconds by
+    /// default.
+    ///
+    /// ```
+    /// # use millpond_sim::Check;
+    /// let check = Check::new(0..100).shrink_for(std::time::Duration::from_secs(10));
+    /// ```
+    pub fn shrink_for(mut self, time: Duration) -> Self {
+        self.shrink_for = time;
         self
     }
 
@@ -105,9 +135,9 @@ impl<S: IntoIterator<Item = u64>> Check<S> {
     ///
     /// See [`Check`].
     pub fn run(self, test: impl FnMut(Sim)) -> Report {
-        let mut worlds = Worlds::new(test);
+        let mut worlds = Worlds::new(test, self.shrink_for);
         let began = Instant::now();
-        if let Some(source) = failure::chosen() {
+        if let Some(source) = chosen() {
             worlds.run(source);
             return worlds.report(began);
         }
@@ -140,29 +170,65 @@ impl<S: IntoIterator<Item = u64>> Check<S> {
 /// The worlds of one check.
 struct Worlds<T> {
     test: T,
-    many: Arc<Many>,
+    listener: Arc<Listener>,
     tally: Rc<RefCell<Tally>>,
+    shrink_for: Duration,
 }
 
 impl<T: FnMut(Sim)> Worlds<T> {
-    fn new(test: T) -> Self {
+    fn new(test: T, shrink_for: Duration) -> Self {
         Self {
             test,
-            many: Arc::default(),
+            listener: Arc::default(),
             tally: Rc::default(),
+            shrink_for,
         }
     }
 
     fn run(&mut self, source: Source) {
         self.tally.borrow_mut().begin_world(&source);
         let counting = Counting::begin(Some(self.tally.clone()));
-        let origin = Origin::of_many(source, &self.many);
-        let unreported = UnreportedFailure(&origin);
-        (self.test)(Sim::of(origin.clone()));
-        drop((unreported, counting));
-        if let Some(watched) = &*self.many.last() {
-            let mut tally = self.tally.borrow_mut();
-            tally.add_faults(watched.asked, &watched.struck);
+        let origin = Origin::of_many(source, &self.listener);
+        let result = catch_unwind(AssertUnwindSafe(|| (self.test)(Sim::of(origin.clone()))));
+        drop(counting);
+        match (result, self.listener.take()) {
+            (Ok(()), Over::Passed(history)) => {
+                let mut tally = self.tally.borrow_mut();
+                tally.add_faults(history.asked, &history.struck);
+            }
+            (Ok(()), Over::Failed(history)) => origin.report(&history), // the test has caught it
+            (Ok(()), Over::Not) => {}
+            (Err(payload), over) => {
+                self.report_failure(&origin, over, &*payload);
+                resume_unwind(payload);
+            }
+        }
+    }
+
+    /// Prints what happened in a world that failed, or in the smallest that fails like it.
+    fn report_failure(&mut self, origin: &Origin, over: Over, payload: &(dyn Any + Send)) {
+        origin.report_command();
+        let history = match over {
+            Over::Passed(history) | Over::Failed(history) => Some(history),
+            Over::Not => None,
+        };
+        let limit = time_limit(self.shrink_for);
+        let shrunk = match &origin.source {
+            Source::Tape(_) => Shrunk::Not,
+            _ if limit.is_zero() => Shrunk::Not,
+            source => shrink(&mut self.test, source, limit),
+        };
+        if let Some(history) = &history {
+            history.save(&origin.name());
+        }
+        match (shrunk, history) {
+            (Shrunk::Smaller(world), _) => world.report(&mut self.test, &quiet::message(payload)),
+            (Shrunk::Differs, history) => {
+                history.inspect(History::print);
+                eprintln!("it passes when it is run again, so it is not deterministic\n");
+            }
+            (Shrunk::Not, Some(history)) => history.print(),
+            (Shrunk::Not, None) => {}
         }
     }
 

@@ -1,6 +1,8 @@
-//! Where random choices come from: a seed, or a fuzzer's bytes.
+//! Where random choices come from: a seed, a fuzzer's bytes, or a world that failed.
 
 use std::fmt::Write as _;
+
+use crate::tape::{Playing, Recorder, Subject, Tape};
 
 /// Where choices come from.
 #[derive(Clone, Debug)]
@@ -9,6 +11,8 @@ pub(crate) enum Source {
     Seed(u64),
     /// What a fuzzer gives. When it is used up, the simplest choice is taken.
     Bytes(Vec<u8>),
+    /// A world that was made small.
+    Tape(Tape),
 }
 
 impl Source {
@@ -17,10 +21,19 @@ impl Source {
         match self {
             Self::Seed(seed) => seed.to_string(),
             Self::Bytes(bytes) => format!("{BYTES}{}", hex(bytes)),
+            Self::Tape(tape) if *tape == Tape::default() => CALM.to_owned(),
+            Self::Tape(tape) => format!("{CALM}+{}", tape.text()),
         }
     }
 
     pub(crate) fn parse(variable: &str) -> Option<Self> {
+        if let Some(tape) = variable.strip_prefix(CALM) {
+            let tape = match tape.strip_prefix('+') {
+                Some(numbers) => Tape::parse(numbers)?,
+                None => tape.is_empty().then(Tape::default)?,
+            };
+            return Some(Self::Tape(tape));
+        }
         let Some(digits) = variable.strip_prefix(BYTES) else {
             return variable.parse().ok().map(Self::Seed);
         };
@@ -39,12 +52,16 @@ impl Source {
         match self {
             Self::Seed(seed) => format!("Sim::new({seed})"),
             Self::Bytes(bytes) => format!("Sim::from_bytes({bytes:?})"),
+            Self::Tape(_) => self.variable(), // only a check has one
         }
     }
 }
 
 /// The prefix of bytes in hexadecimal digits.
 const BYTES: &str = "bytes:";
+
+/// What a world is called in which every choice is the calm one, and the prefix of those that are not.
+const CALM: &str = "calm";
 
 /// In lower-case hexadecimal digits.
 pub(crate) fn hex(data: &[u8]) -> String {
@@ -56,52 +73,60 @@ pub(crate) fn hex(data: &[u8]) -> String {
 
 #[derive(Debug)]
 pub(crate) struct Choices {
-    source: Source,
-    /// How many bytes are used up.
-    used: usize,
+    drawing: Drawing,
     /// What [`fill`](Self::fill) goes on from. Its numbers decide nothing, and so use up none that do.
     #[cfg(feature = "__tls")]
     noise: u64,
 }
 
+#[derive(Debug)]
+enum Drawing {
+    /// The state of SplitMix64.
+    Seed(u64),
+    /// And how many of them are used up.
+    Bytes(Vec<u8>, usize),
+    Tape(Playing),
+    /// By another one.
+    Recorded(Box<Self>, Recorder),
+}
+
 impl Choices {
-    pub(crate) fn new(source: Source) -> Self {
+    pub(crate) fn new(source: Source, recorder: Option<Recorder>) -> Self {
+        #[cfg(feature = "__tls")]
+        let noise = match source {
+            Source::Seed(seed) => !seed,
+            Source::Bytes(_) | Source::Tape(_) => 0,
+        };
+        let drawing = match source {
+            Source::Seed(seed) => Drawing::Seed(seed),
+            Source::Bytes(bytes) => Drawing::Bytes(bytes, 0),
+            Source::Tape(tape) => Drawing::Tape(Playing::new(tape)),
+        };
         Self {
-            #[cfg(feature = "__tls")]
-            noise: match source {
-                Source::Seed(seed) => !seed,
-                Source::Bytes(_) => 0,
+            drawing: match recorder {
+                Some(recorder) => Drawing::Recorded(Box::new(drawing), recorder),
+                None => drawing,
             },
-            source,
-            used: 0,
+            #[cfg(feature = "__tls")]
+            noise,
         }
     }
 
     /// Less than `n`; 0 is the simplest.
-    pub(crate) fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, subject: Subject, n: u64) -> u64 {
         if n <= 1 {
             return 0; // no choice
         }
-        match &mut self.source {
-            Source::Seed(state) => scale(split_mix(state), n),
-            Source::Bytes(bytes) => {
-                let wanted = usize::try_from((n - 1).ilog2() / 8 + 1).unwrap_or(8);
-                let from = self.used.min(bytes.len());
-                let to = (from + wanted).min(bytes.len());
-                self.used = to;
-                let number = |sum: u64, byte: &u8| (sum << 8) | u64::from(*byte);
-                bytes[from..to].iter().fold(0, number) % n
-            }
-        }
+        self.drawing.below(subject, n)
     }
 
-    pub(crate) fn index(&mut self, len: usize) -> usize {
-        usize::try_from(self.below(len as u64)).unwrap_or(0)
+    pub(crate) fn index(&mut self, subject: Subject, len: usize) -> usize {
+        usize::try_from(self.below(subject, len as u64)).unwrap_or(0)
     }
 
     /// True once in `n` times; never if that is 0.
-    pub(crate) fn one_in(&mut self, n: u32) -> bool {
-        n > 0 && self.below(n.into()) == u64::from(n) - 1
+    pub(crate) fn one_in(&mut self, subject: Subject, n: u32) -> bool {
+        n > 0 && self.below(subject, n.into()) == u64::from(n) - 1
     }
 
     /// Bytes that look random.
@@ -114,8 +139,30 @@ impl Choices {
     }
 
     /// At least 1 and at most `max`, which is the simplest; 0 if that is 0.
-    pub(crate) fn up_to(&mut self, max: usize) -> usize {
-        max - self.index(max)
+    pub(crate) fn up_to(&mut self, subject: Subject, max: usize) -> usize {
+        max - self.index(subject, max)
+    }
+}
+
+impl Drawing {
+    fn below(&mut self, subject: Subject, n: u64) -> u64 {
+        match self {
+            Self::Seed(state) => scale(split_mix(state), n),
+            Self::Bytes(bytes, used) => {
+                let wanted = usize::try_from((n - 1).ilog2() / 8 + 1).unwrap_or(8);
+                let from = (*used).min(bytes.len());
+                let to = (from + wanted).min(bytes.len());
+                *used = to;
+                let number = |sum: u64, byte: &u8| (sum << 8) | u64::from(*byte);
+                bytes[from..to].iter().fold(0, number) % n
+            }
+            Self::Tape(playing) => playing.below(n),
+            Self::Recorded(drawing, recorder) => {
+                let number = drawing.below(subject, n);
+                recorder.add(subject, number);
+                number
+            }
+        }
     }
 }
 
@@ -136,6 +183,8 @@ fn scale(number: u64, n: u64) -> u64 {
 mod tests {
     use super::*;
 
+    const ANY: Subject = Subject::Program;
+
     #[test]
     fn a_source_is_printed_as_it_is_parsed() {
         for source in [
@@ -143,12 +192,16 @@ mod tests {
             Source::Seed(u64::MAX),
             Source::Bytes(Vec::new()),
             Source::Bytes(vec![0, 1, 254, 255]),
+            Source::Tape(Tape::default()),
+            Source::Tape(Tape::parse("3:1,5:9").unwrap()),
         ] {
             let text = source.variable();
             let again = Source::parse(&text).map(|source| source.variable());
             assert_eq!(again, Some(text));
         }
-        for text in ["", "-1", "x", "bytes:x", "bytes:0", "bytes:+1", "bytes:é"] {
+        for text in [
+            "", "-1", "x", "bytes:x", "bytes:0", "bytes:+1", "bytes:é", "calm+", "calm1:1",
+        ] {
             assert!(Source::parse(text).is_none(), "{text}");
         }
     }
@@ -168,25 +221,25 @@ mod tests {
 
     #[test]
     fn choices_stay_in_their_range_and_reach_all_of_it() {
-        let mut choices = Choices::new(Source::Seed(1));
+        let mut choices = Choices::new(Source::Seed(1), None);
         let mut seen = [0; 7];
         for _ in 0..1000 {
-            seen[choices.index(7)] += 1;
-            assert!((1..=3).contains(&choices.up_to(3)));
+            seen[choices.index(ANY, 7)] += 1;
+            assert!((1..=3).contains(&choices.up_to(ANY, 3)));
         }
         assert!(seen.iter().all(|times| *times > 100), "{seen:?}");
-        assert!(!(0..1000).any(|_| choices.one_in(0)));
-        assert!((0..10).all(|_| choices.one_in(1)));
+        assert!(!(0..1000).any(|_| choices.one_in(ANY, 0)));
+        assert!((0..10).all(|_| choices.one_in(ANY, 1)));
     }
 
     #[test]
     fn bytes_that_are_used_up_leave_the_simplest_choice() {
-        let mut choices = Choices::new(Source::Bytes(vec![5, 1, 0]));
-        assert_eq!(choices.below(256), 5);
-        assert_eq!(choices.below(1), 0);
-        assert_eq!(choices.below(300), 256);
-        assert_eq!(choices.below(9), 0);
-        assert!(!choices.one_in(2));
-        assert_eq!(choices.up_to(9), 9);
+        let mut choices = Choices::new(Source::Bytes(vec![5, 1, 0]), None);
+        assert_eq!(choices.below(ANY, 256), 5);
+        assert_eq!(choices.below(ANY, 1), 0);
+        assert_eq!(choices.below(ANY, 300), 256);
+        assert_eq!(choices.below(ANY, 9), 0);
+        assert!(!choices.one_in(ANY, 2));
+        assert_eq!(choices.up_to(ANY, 9), 9);
     }
 }

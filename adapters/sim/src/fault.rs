@@ -219,6 +219,26 @@ impl Fault {
         Self::new(kind).connection(number).after(direction, after)
     }
 
+    /// As a program has it.
+    pub(crate) fn source(&self) -> String {
+        let made = match self.kind {
+            Kind::Refuse => "refuse()".to_owned(),
+            Kind::BlackHole => "black_hole()".to_owned(),
+            Kind::Stream(StreamFault::Reset) => "reset()".to_owned(),
+            Kind::Stream(StreamFault::Eof) => "eof()".to_owned(),
+            Kind::Stream(StreamFault::Stall(None)) => "stall_forever()".to_owned(),
+            Kind::Stream(StreamFault::Stall(Some(time))) => {
+                format!("stall(Duration::from_nanos({}))", time.as_nanos())
+            }
+        };
+        let number = self.connection.map(|it| format!(".connection({it})"));
+        let moment = match self.kind {
+            Kind::Stream(_) => format!(".after(Direction::{:?}, {})", self.direction, self.after),
+            Kind::Refuse | Kind::BlackHole => String::new(),
+        };
+        format!("Fault::{made}{}{moment}", number.unwrap_or_default())
+    }
+
     /// Whether it applies to that connection and no other.
     pub(crate) fn is_only_for(&self, number: u32) -> bool {
         self.connection == Some(number)

@@ -118,15 +118,29 @@
 //! });
 //! ```
 //!
-//! The first failure ends it. The last events are printed, and the command that repeats it:
+//! The first failure ends it. Its world is then made smaller, for two seconds at most: all that chance has
+//! decided and that does not matter is made calm, as long as the test fails at the same place. Of the
+//! smallest world the faults and the last events are printed, and how to repeat it:
 //!
 //! ```text
-//!      0.184211 s  the server of connection 1 reads 3 bytes
-//!      0.184211 s  the server of connection 1 waits to read
-//!      0.251530 s  the main task runs
+//! to repeat it: MILLPOND_SEED=137 cargo test orders -- --exact
 //!
-//! to repeat it: MILLPOND_SEED=137 cargo test a_line_is_echoed -- --exact
+//! the smallest world that fails like it, of 213 tried in 67.21ms: 4 choices are not calm
+//! the faults in a world that failed:
+//!     connection 1: end of the stream after 1 byte to the server, at 0.002000 s
+//! the last of 48 events in a world that failed:
+//!      0.002000 s  the client of connection 1 writes 4 bytes
+//!      0.002000 s  fault on connection 1: end of the stream
+//!      0.003000 s  the server of connection 1 reads 1 byte
+//!      0.003000 s  the server of connection 1 reads the end
+//!
+//! to repeat the smallest: MILLPOND_SEED=calm+15:3,17:1,18:1,20:3 cargo test orders -- --exact
+//! or with its faults alone: Sim::new(0).in_order(true).fault(Fault::eof().connection(1).after(Direction::ToServer, 1))
 //! ```
+//!
+//! The last line is there if these faults are enough: a test with that world, in place of the one that
+//! [`check`] gives, does not depend on the numbers of choices, which change when the program does. Since the
+//! test is run again and again, it must not depend on how often that was.
 //!
 //! With `MILLPOND_TRACES=some/directory` beside it, all that happens until the failure is saved there:
 //! every event, and what each end of each connection has received, as traces that
@@ -260,9 +274,11 @@ mod fault;
 mod host;
 mod run;
 mod settings;
+mod shrink;
 mod sim;
 mod struck;
 mod tally;
+mod tape;
 mod time;
 mod trace;
 mod world;

@@ -17,11 +17,7 @@ use crate::{
     settings::Settings,
     struck::Cause,
     time::nanos,
-    trace::{
-        event::Event,
-        failure::{Origin, Watched},
-        trace::Trace,
-    },
+    trace::{event::Event, origin::Origin, trace::Trace, watched::Watched},
     world::{
         clock::Due,
         shared::Shared,
@@ -30,6 +26,15 @@ use crate::{
         task::{ROOT, Ready, Slot},
     },
 };
+
+/// How the message of a world begins in which nothing can happen.
+pub(crate) const STUCK: &str = "nothing can ever happen any more";
+
+/// How that of a world begins in which something happens for ever.
+pub(crate) const ENDLESS: &str = "there is no end";
+
+/// How that of a world begins whose server's handler has panicked.
+pub(crate) const CAUGHT: &str = "a server has caught a panic";
 
 /// The outcome of a world, from [`Sim::record`](crate::Sim::record).
 ///
@@ -135,7 +140,10 @@ pub(crate) fn run<F: Future>(
     future: Pin<&mut F>,
 ) -> Run<F::Output> {
     let ready = Arc::new(Ready::new(settings.other_threads.is_some()));
-    let max_polls = settings.max_polls;
+    let mut max_polls = settings.max_polls;
+    if let Some(again) = &origin.again {
+        max_polls = max_polls.min(again.max_polls);
+    }
     let mut state = State::new(settings, origin);
     let root = Slot::new(&ready, ROOT, 0, 0, None);
     root.waker.wake_task();
@@ -182,8 +190,8 @@ impl Executor {
             output,
             elapsed: Duration::from_nanos(now),
             polls: self.polls,
-            faults: watched.trace.faults(),
-            trace: watched.trace.clone(),
+            faults: watched.trace().faults(),
+            trace: watched.trace().clone(),
             leaks,
             _watched: watched,
         };
@@ -221,9 +229,9 @@ impl Executor {
             match self.step(&mut poll_root) {
                 Step::Done => {}
                 Step::Idle if self.wait_for_other_threads() => {}
-                Step::Idle => return Err(self.stuck("nothing can ever happen any more")),
+                Step::Idle => return Err(self.stuck(STUCK)),
                 Step::TooMuch => {
-                    return Err(self.stuck(&format!("there is no end after {} polls", self.polls)));
+                    return Err(self.stuck(&format!("{ENDLESS} after {} polls", self.polls)));
                 }
             }
             if let Some(output) = output.take() {
@@ -265,7 +273,7 @@ impl Executor {
                     });
                 }
             }
-            Next::Panic(message) => panic!("a server has caught a panic: {message}"),
+            Next::Panic(message) => panic!("{CAUGHT}: {message}"),
             Next::Nothing => return Step::Idle,
             Next::TooMuch => return Step::TooMuch,
         }

@@ -9,8 +9,11 @@ use crate::{
     run::{self, Action, Run},
     settings::Settings,
     time::nanos,
-    trace::failure::Origin,
+    trace::origin::Origin,
 };
+
+/// How the message of a world begins that has left something.
+pub(crate) const LEFT: &str = "something is left";
 
 /// A deterministic world that a program is to be run in.
 ///
@@ -97,7 +100,7 @@ impl Sim {
         };
         assert!(
             !no_leaks || run.leaks.is_empty(),
-            "something is left: {}",
+            "{LEFT}: {}",
             run.leaks.join("; ")
         );
         output

@@ -135,7 +135,7 @@ impl Struck {
         let what = match &self.what {
             What::Connection(fault) => fault.to_string(),
             What::AcceptErrors(kind, times) => {
-                format!("accepting fails by {kind:?}, {times} times")
+                format!("accepting fails {times} times with {kind:?}")
             }
             What::Partition(a, b) => format!("{} and {} are partitioned", on(*a), on(*b)),
             What::Healed(a, b) => format!("{} and {} are connected again", on(*a), on(*b)),

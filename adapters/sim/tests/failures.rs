@@ -1,40 +1,18 @@
 //! What a failure reports and saves, so that it can be repeated.
 
+#[path = "support/alone.rs"]
+mod alone;
+
 use std::{
-    env, fs, io,
+    fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    process::Command,
     sync::Mutex,
 };
 
+use alone::failing_alone;
 use millpond_conformance::trace::{Kind, Line, Trace};
 use millpond_sim::{Direction, Fault, Sim, check, open_connection, start_server, world};
-
-/// Set where the test that this program runs is to fail.
-const CHILD: &str = "MILLPOND_TEST_CHILD";
-
-/// What a failing test prints, alone in a process of its own.
-fn report(test: &str, variables: &[(&str, &str)], fails: impl FnOnce()) -> String {
-    if env::var_os(CHILD).is_some() {
-        fails();
-        unreachable!("it does not fail");
-    }
-    let output = Command::new(env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture"])
-        .env_remove("RUST_TEST_THREADS")
-        .env_remove("MILLPOND_SEED")
-        .env_remove("MILLPOND_TRACES")
-        .env("RUST_BACKTRACE", "0")
-        .env(CHILD, "1")
-        .envs(variables.iter().copied())
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success(), "{text}");
-    assert!(!text.contains("it does not fail"), "{text}");
-    text
-}
 
 #[track_caller]
 fn assert_reports(text: &str, parts: &[&str]) {
@@ -67,14 +45,14 @@ fn a_failure_in_one_of_many_worlds_reports_its_seed_and_the_last_events() {
             sim.run(flaky());
         });
     };
-    let text = report(test, &[], fails);
+    let text = failing_alone(test, &[], fails);
     let seed = seed_in(&text);
     let command = format!("to repeat it: MILLPOND_SEED={seed} cargo test {test} -- --exact\n");
     let parts = ["bad luck", "the last of", "reads 5 bytes", &command];
     assert_reports(&text, &parts);
 
     // That repeats it.
-    let again = report(test, &[("MILLPOND_SEED", &seed.to_string())], fails);
+    let again = failing_alone(test, &[("MILLPOND_SEED", &seed.to_string())], fails);
     assert_reports(&again, &parts);
 }
 
@@ -89,11 +67,11 @@ fn a_seed_in_the_environment_runs_no_other_world() {
         });
         panic!("worlds: {}", SEEN.lock().unwrap().join(" and "));
     };
-    let text = report(test, &[("MILLPOND_SEED", "77")], fails);
+    let text = failing_alone(test, &[("MILLPOND_SEED", "77")], fails);
     assert_reports(&text, &["worlds: Sim", "Seed(77)"]);
-    let text = report(test, &[("MILLPOND_SEED", "bytes:01ff")], fails);
+    let text = failing_alone(test, &[("MILLPOND_SEED", "bytes:01ff")], fails);
     assert_reports(&text, &["worlds: Sim", "Bytes([1, 255])"]);
-    let text = report(test, &[("MILLPOND_SEED", "lucky")], fails);
+    let text = failing_alone(test, &[("MILLPOND_SEED", "lucky")], fails);
     assert_reports(
         &text,
         &["MILLPOND_SEED is a number, or bytes:", "\"lucky\""],
@@ -103,7 +81,7 @@ fn a_seed_in_the_environment_runs_no_other_world() {
 #[test]
 fn a_failed_assertion_about_a_run_reports_its_seed_and_the_last_events() {
     let test = "a_failed_assertion_about_a_run_reports_its_seed_and_the_last_events";
-    let text = report(test, &[], || {
+    let text = failing_alone(test, &[], || {
         check(0..10, |sim| {
             let run = sim.record(flaky());
             assert!(run.output.is_err(), "it ended");
@@ -119,7 +97,7 @@ fn a_failed_assertion_about_a_run_reports_its_seed_and_the_last_events() {
 #[test]
 fn a_failure_after_a_world_reports_its_seed() {
     let test = "a_failure_after_a_world_reports_its_seed";
-    let text = report(test, &[], || {
+    let text = failing_alone(test, &[], || {
         check(5..10, |sim| {
             let polls = sim.record(flaky()).polls;
             assert_eq!(polls, 0);
@@ -132,7 +110,7 @@ fn a_failure_after_a_world_reports_its_seed() {
 #[test]
 fn a_failure_that_was_caught_does_not_hide_the_next_one() {
     let test = "a_failure_that_was_caught_does_not_hide_the_next_one";
-    let text = report(test, &[], || {
+    let text = failing_alone(test, &[], || {
         let mut first = true;
         check(5..7, |sim| {
             assert!(first, "not caught");
@@ -150,7 +128,7 @@ fn a_failure_that_was_caught_does_not_hide_the_next_one() {
 #[test]
 fn a_world_of_the_program_is_repeated_by_its_constructor() {
     let test = "a_world_of_the_program_is_repeated_by_its_constructor";
-    let text = report(test, &[], || {
+    let text = failing_alone(test, &[], || {
         let number = |sim: Sim| sim.run(async { world().choose(1000) });
         assert_eq!(number(Sim::new(1)), number(Sim::new(1)));
         Sim::from_bytes([1, 2]).run(async { panic!("bad luck") });
@@ -165,7 +143,7 @@ fn a_world_of_the_program_is_repeated_by_its_constructor() {
 #[test]
 fn a_world_that_is_stuck_reports_its_seed() {
     let test = "a_world_that_is_stuck_reports_its_seed";
-    let text = report(test, &[], || Sim::new(31).run(std::future::pending()));
+    let text = failing_alone(test, &[], || Sim::new(31).run(std::future::pending()));
     let parts = ["nothing can ever happen", "to repeat it: Sim::new(31)\n"];
     assert_reports(&text, &parts);
 }
@@ -173,7 +151,7 @@ fn a_world_that_is_stuck_reports_its_seed() {
 #[test]
 fn a_leak_reports_its_seed() {
     let test = "a_leak_reports_its_seed";
-    let text = report(test, &[], || {
+    let text = failing_alone(test, &[], || {
         Sim::new(31).no_leaks().run(async {
             world().spawn(std::future::pending());
         });
@@ -201,7 +179,7 @@ fn a_failure_is_saved_with_every_event_and_what_each_end_has_received() {
     fs::write(&old, "of a failure before this one").unwrap();
     fs::write(&other, "of another program").unwrap();
     let variable = ("MILLPOND_TRACES", parent.path().to_str().unwrap());
-    let text = report(test, &[variable], || {
+    let text = failing_alone(test, &[variable], || {
         let reset = Fault::reset().connection(2).after(Direction::ToServer, 6);
         Sim::new(3).kept_events(2).fault(reset).run(async {
             let server = start_server("127.0.0.1:7", async |mut reader, mut writer| {
@@ -252,7 +230,7 @@ fn what_succeeds_is_not_saved() {
 #[test]
 fn a_directory_that_cannot_be_made_is_reported() {
     let test = "a_directory_that_cannot_be_made_is_reported";
-    let text = report(test, &[], || {
+    let text = failing_alone(test, &[], || {
         let file = tempfile::NamedTempFile::new().unwrap();
         let sim = Sim::new(1).save_failures_in(file.path());
         sim.run(async { panic!("bad luck") });

@@ -216,7 +216,7 @@ fn a_failure_says_which_faults_there_were_above_its_last_events() {
     connection 2: stall of 1s after 2 bytes to the server, at 1.000000 s, as planned
     connection 2: end of the stream after 1 byte to the client, at 2.000000 s, as planned
     connection 3: stall of 1s after 2 bytes to the server, at 2.000000 s, as planned
-    accepting fails by OutOfMemory, 3 times, at 3.000000 s, as planned
+    accepting fails 3 times with OutOfMemory, at 3.000000 s, as planned
 the last ";
     assert!(text.contains(faults), "{text}");
 }

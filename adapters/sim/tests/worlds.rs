@@ -23,7 +23,7 @@ use std::{
 use echo::echo;
 use millpond::adapter::{ConnectOptions, ListenOptions};
 use millpond_sim::{
-    Address, Fault, ReadError, Sim, StreamOptions, StreamReader, StreamWriter, check,
+    Address, Check, Fault, ReadError, Sim, StreamOptions, StreamReader, StreamWriter, check,
     open_connection, start_server, timeout, world,
 };
 use yield_now::yield_now;
@@ -285,7 +285,7 @@ fn a_task_that_panics_fails_the_run() {
 fn a_failure_stops_a_check_at_its_seed() {
     let mut tried = Vec::new();
     let checked = catch_unwind(AssertUnwindSafe(|| {
-        check(5.., |sim| {
+        Check::new(5..).shrink_for(Duration::ZERO).run(|sim| {
             tried.push(tried.len());
             sim.run(async { assert!(world().choose(10) != 3, "three") });
         });

@@ -23,6 +23,7 @@ use crate::{
         socket::SimSocket,
     },
     struck::Cause,
+    tape::Subject,
     time::nanos,
     trace::event::End,
     world::{backlog::File, flight::pair, shared::Shared},
@@ -507,7 +508,7 @@ impl World {
     /// ```
     pub fn choose(&self, n: usize) -> usize {
         assert!(n > 0, "there is no number below 0");
-        self.shared.lock().choices.index(n)
+        self.shared.lock().choices.index(Subject::Program, n)
     }
 
     /// How many tasks have not ended, without the one that [`Sim::run`](crate::Sim::run) was given.
@@ -544,7 +545,7 @@ impl World {
     /// Sim::new(1).run(async { println!("{:016x}", world().trace_hash()) });
     /// ```
     pub fn trace_hash(&self) -> u64 {
-        self.shared.lock().watched.trace.hash()
+        self.shared.lock().watched.trace().hash()
     }
 }
 

@@ -77,7 +77,7 @@ impl Trace {
         self.faults
     }
 
-    pub(super) fn hosts(&self) -> &[String] {
+    pub(crate) fn hosts(&self) -> &[String] {
         &self.hosts
     }
 

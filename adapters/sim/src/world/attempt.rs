@@ -13,6 +13,7 @@ use millpond::{
 use crate::{
     fault::Kind,
     struck::{Cause, What},
+    tape::Subject,
     trace::event::{End, Event},
     world::{
         backlog::{File, Port},
@@ -214,7 +215,7 @@ impl State {
             port.host == host && port.address == *address && port.backlog.is_some()
         });
         let shared: Vec<_> = places.map(|(id, _)| *id).collect();
-        Some(shared[self.choices.index(shared.len())])
+        Some(shared[self.choices.index(Subject::Port, shared.len())])
     }
 
     /// Of those that are `wanted`, the one with this address, or else one with the unspecified address.

@@ -5,6 +5,7 @@ use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 use crate::{
     fault::{Direction, Fault, Kind, StreamFault},
     struck::{Cause, What},
+    tape::Subject,
     trace::event::{End, Event},
     world::{
         clock::Due,
@@ -35,19 +36,20 @@ enum Moment {
 impl State {
     /// Once in as many times as the program has set; always a new draw.
     fn draw_fault(&mut self) -> bool {
-        self.choices.one_in(self.settings.random_faults)
+        self.choices
+            .one_in(Subject::Fault, self.settings.random_faults)
     }
 
     /// Half as often.
     fn draw_rarer_fault(&mut self) -> bool {
         let one_in = self.settings.random_faults.saturating_mul(2);
-        self.choices.one_in(one_in)
+        self.choices.one_in(Subject::Fault, one_in)
     }
 
     /// A number below 2 to the power of this; small ones are as likely as large ones.
     fn draw_magnitude(&mut self, bits: u32) -> u64 {
-        let magnitude = self.choices.below(u64::from(bits) + 1);
-        self.choices.below(1 << magnitude)
+        let magnitude = self.choices.below(Subject::Fault, u64::from(bits) + 1);
+        self.choices.below(Subject::Fault, 1 << magnitude)
     }
 
     fn draw_time(&mut self) -> u64 {
@@ -57,7 +59,9 @@ impl State {
     /// How long something takes from one end to the other.
     pub(crate) fn draw_latency(&mut self) -> u64 {
         let (min, max) = self.settings.latency;
-        min + self.choices.below((max - min).saturating_add(1))
+        min + self
+            .choices
+            .below(Subject::Latency, (max - min).saturating_add(1))
     }
 
     /// Once in a while, a fault of a new connection.
@@ -65,20 +69,22 @@ impl State {
         if !self.draw_fault() {
             return None;
         }
-        let moment = match self.choices.below(2) {
+        let moment = match self.choices.below(Subject::Fault, 2) {
             0 => Moment::Written(self.draw_magnitude(REACH)),
             _ => Moment::Passed(self.draw_time()),
         };
-        let direction = match self.choices.below(2) {
+        let direction = match self.choices.below(Subject::Fault, 2) {
             0 => Direction::ToServer,
             _ => Direction::ToClient,
         };
-        let fault = match self.choices.below(8) {
+        let fault = match self.choices.below(Subject::Fault, 8) {
             0..3 => StreamFault::Reset,
             3..6 => StreamFault::Eof,
             6 => StreamFault::Stall(None),
             _ => {
-                let micros = self.choices.below(MAX_STALL.as_micros() as u64);
+                let micros = self
+                    .choices
+                    .below(Subject::Fault, MAX_STALL.as_micros() as u64);
                 StreamFault::Stall(Some(Duration::from_micros(micros)))
             }
         };
@@ -90,7 +96,7 @@ impl State {
         if !self.draw_rarer_fault() {
             return None;
         }
-        match self.choices.below(2) {
+        match self.choices.below(Subject::Fault, 2) {
             0 => Some(Kind::Refuse),
             _ => Some(Kind::BlackHole),
         }
@@ -101,11 +107,11 @@ impl State {
         if !self.draw_rarer_fault() {
             return None;
         }
-        let kind = match self.choices.below(2) {
+        let kind = match self.choices.below(Subject::Fault, 2) {
             0 => ErrorKind::ConnectionAborted,
             _ => ErrorKind::OutOfMemory,
         };
-        Some((kind, self.choices.index(3) + 1))
+        Some((kind, self.choices.index(Subject::Fault, 3) + 1))
     }
 
     /// Once in a while, plans a partition of two hosts.
@@ -123,8 +129,8 @@ impl State {
     /// Once in a while, lets the clock jump.
     pub(crate) fn draw_jump(&mut self) {
         let (one_in, longest) = self.settings.random_jumps;
-        if self.choices.one_in(one_in) {
-            let time = self.choices.below(longest.saturating_add(1));
+        if self.choices.one_in(Subject::Jump, one_in) {
+            let time = self.choices.below(Subject::Jump, longest.saturating_add(1));
             self.jump(time, Cause::Chance);
         }
     }

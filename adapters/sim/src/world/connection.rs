@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    tape::Subject,
     trace::{
         digest::digest,
         event::{End, Event},
@@ -38,7 +39,9 @@ impl State {
 
     /// Now and then an operation is pending for no reason, and its task is woken at once.
     pub(super) fn is_spuriously_pending(&mut self, cx: &Context<'_>) -> bool {
-        let pending = self.choices.one_in(self.settings.spurious_pending);
+        let pending = self
+            .choices
+            .one_in(Subject::Pending, self.settings.spurious_pending);
         if pending {
             self.deferred.wake(Some(cx.waker().clone()));
         }
@@ -64,7 +67,7 @@ impl State {
         let mut n = pipe.arrived.min(buf.len()).min(READ_MAX);
         if n > 0 {
             if partial {
-                n = self.choices.up_to(n);
+                n = self.choices.up_to(Subject::Amount, n);
             }
             pipe.take(&mut buf[..n]);
             self.deferred.wake(peer.writer.take());
@@ -133,7 +136,7 @@ impl State {
             return Poll::Pending;
         }
         if partial && !whole {
-            n = self.choices.up_to(n);
+            n = self.choices.up_to(Subject::Amount, n);
         }
         let written = first(bufs, n);
         self.note(Event::Wrote(at, n, digest(written.clone())));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use millpond::adapter::BoxFuture;
 
 use crate::{
+    tape::Subject,
     trace::event::Event,
     world::{
         state::{Phase, State},
@@ -42,7 +43,7 @@ impl State {
         let mut queue = ready.queue();
         let index = match self.settings.in_order {
             true => 0,
-            false => self.choices.index(queue.len()),
+            false => self.choices.index(Subject::Order, queue.len()),
         };
         // The first one has waited longest, so no task waits for ever when there are no choices left.
         let task = queue.swap_remove_front(index);
@@ -55,8 +56,11 @@ impl State {
 
     /// Now and then, wakes a task for no reason.
     pub(crate) fn wake_spuriously(&mut self) {
-        if self.choices.one_in(self.settings.spurious_wakeups) {
-            let index = self.choices.index(self.tasks.len());
+        if self
+            .choices
+            .one_in(Subject::WakeUp, self.settings.spurious_wakeups)
+        {
+            let index = self.choices.index(Subject::WakeUp, self.tasks.len());
             let slot = &self.tasks[index];
             if slot.alive {
                 slot.waker.wake_task();

@@ -12,10 +12,7 @@ use crate::{
     fault::Fault,
     settings::Settings,
     struck::{Cause, Struck, What},
-    trace::{
-        event::Event,
-        failure::{Origin, Watched},
-    },
+    trace::{event::Event, origin::Origin, watched::Watched},
     world::{
         backlog::{File, Port},
         clock::Clock,
@@ -79,7 +76,8 @@ pub(crate) struct HostState {
 
 impl State {
     pub(crate) fn new(mut settings: Settings, origin: Origin) -> Self {
-        let choices = Choices::new(origin.source.clone());
+        let recorder = origin.again.as_ref().map(|again| again.recorder.clone());
+        let choices = Choices::new(origin.source.clone(), recorder);
         let watched = Watched::new(&settings, origin);
         let hosts = mem::take(&mut settings.hosts).into_iter();
         let hosts = hosts.map(|(name, addresses)| HostState {
@@ -119,6 +117,6 @@ impl State {
     /// A fault happens.
     pub(super) fn strike(&mut self, cause: Cause, what: What) {
         let at = self.clock.now;
-        self.watched.struck.push(Struck { at, cause, what });
+        self.watched.strike(Struck { at, cause, what });
     }
 }
