@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     cell::RefCell,
+    env,
     io::{IsTerminal, stderr},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     rc::Rc,
@@ -11,17 +12,13 @@ use std::{
 };
 
 use crate::{
+    again::quiet,
     choice::Source,
-    shrink::{
-        quiet,
-        smallest::{Shrunk, shrink, time_limit},
-    },
+    shrink::smallest::{Shrunk, shrink, time_limit},
     sim::Sim,
     tally::{Counting, report::Report, tally::Tally},
-    trace::{
-        history::History,
-        origin::{Listener, Origin, Over, chosen},
-    },
+    trace::origin::{Listener, Origin, Over, chosen},
+    twice::{self, FirstRun},
 };
 
 /// How often the progress is printed.
@@ -29,6 +26,36 @@ const PROGRESS: Duration = Duration::from_secs(1);
 
 /// How long a failing world is made smaller.
 const SHRINK: Duration = Duration::from_secs(2);
+
+/// One in how many worlds is run twice, if the environment says so.
+const TWICE: &str = "MILLPOND_TWICE";
+
+/// Which worlds are run twice, to see whether they are the same again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Twice {
+    /// One in 64. The first that differs is printed.
+    Now,
+    /// One in so many. One that differs fails.
+    Asked(u64),
+    Never,
+}
+
+impl Twice {
+    fn includes(self, world: u64) -> bool {
+        match self {
+            Self::Now => world % 64 == 0,
+            Self::Asked(one_in) => world % one_in == 0,
+            Self::Never => false,
+        }
+    }
+
+    fn asked(one_in: u64) -> Self {
+        match one_in {
+            0 => Self::Never,
+            one_in => Self::Asked(one_in),
+        }
+    }
+}
 
 /// Calls `test` with the world of each seed, until one fails.
 ///
@@ -39,7 +66,12 @@ const SHRINK: Duration = Duration::from_secs(2);
 /// Then the world is made smaller: `test` is called with calmer worlds, without printing their panics,
 /// until none fails any more at the same place; or for two seconds at most, or as many as
 /// `MILLPOND_SHRINK` says, of which 0 is none. The faults and the last events of the smallest are printed.
-/// So `test` must not depend on how often it was called. [`Sim::save_failures_in`] saves more of a failure.
+/// [`Sim::save_failures_in`] saves more of a failure.
+///
+/// A world that fails, and one in 64 that do not, is run twice: if it is another one then, something in
+/// it is not decided by the seed, such as a clock or the order of a `HashMap`, and the first event that
+/// differs is printed. With `MILLPOND_TWICE=1` that is so for every world, of 5 for one in 5, and the test
+/// fails for it. Because of all this `test` must not depend on how often it was called.
 ///
 /// A run that takes longer than a second prints its progress on standard error, and each its
 /// [`Report`] at the end. [`Check`] has more settings.
@@ -89,6 +121,7 @@ pub struct Check<S> {
     seeds: S,
     must: Vec<&'static str>,
     shrink_for: Duration,
+    twice: Twice,
 }
 
 impl<S: IntoIterator<Item = u64>> Check<S> {
@@ -100,6 +133,7 @@ impl<S: IntoIterator<Item = u64>> Check<S> {
             seeds,
             must: Vec::new(),
             shrink_for: SHRINK,
+            twice: Twice::Now,
         }
     }
 
@@ -124,6 +158,27 @@ impl<S: IntoIterator<Item = u64>> Check<S> {
         self
     }
 
+    /// One in this many worlds is run twice, and fails if it is not the same again. By default one in 64 is,
+    /// and the first that differs is printed; 0 is none, not even of those that fail. Worlds of programs
+    /// with [other threads](Sim::other_threads) never are.
+    ///
+    /// ```should_panic
+    /// use std::time::SystemTime;
+    ///
+    /// use millpond_sim::{Check, StreamOptions, world};
+    ///
+    /// Check::new(0..100).run_twice(1).run(|sim| {
+    ///     sim.run(async {
+    ///         let ((_reader, mut writer), _peer) = world().connection(&StreamOptions::new());
+    ///         writer.write(format!("date: {:?}", SystemTime::now())).unwrap();
+    ///     })
+    /// });
+    /// ```
+    pub fn run_twice(mut self, one_in: u64) -> Self {
+        self.twice = Twice::asked(one_in);
+        self
+    }
+
     /// Calls `test` with each world, until one fails, and prints and returns a report. With
     /// `MILLPOND_SEED` there is one world, and nothing has to be true in it.
     ///
@@ -135,7 +190,14 @@ impl<S: IntoIterator<Item = u64>> Check<S> {
     ///
     /// See [`Check`].
     pub fn run(self, test: impl FnMut(Sim)) -> Report {
-        let mut worlds = Worlds::new(test, self.shrink_for);
+        let twice = match env::var(TWICE) {
+            Ok(text) => match text.parse() {
+                Ok(one_in) => Twice::asked(one_in),
+                Err(_) => panic!("{TWICE} is a number of worlds, not {text:?}"),
+            },
+            Err(_) => self.twice,
+        };
+        let mut worlds = Worlds::new(test, self.shrink_for, twice);
         let began = Instant::now();
         if let Some(source) = chosen() {
             worlds.run(source);
@@ -173,15 +235,20 @@ struct Worlds<T> {
     listener: Arc<Listener>,
     tally: Rc<RefCell<Tally>>,
     shrink_for: Duration,
+    twice: Twice,
+    /// The last world that was run twice within one second of the wall clock.
+    waiting: Option<FirstRun>,
 }
 
 impl<T: FnMut(Sim)> Worlds<T> {
-    fn new(test: T, shrink_for: Duration) -> Self {
+    fn new(test: T, shrink_for: Duration, twice: Twice) -> Self {
         Self {
             test,
             listener: Arc::default(),
             tally: Rc::default(),
             shrink_for,
+            twice,
+            waiting: None,
         }
     }
 
@@ -195,6 +262,11 @@ impl<T: FnMut(Sim)> Worlds<T> {
             (Ok(()), Over::Passed(history)) => {
                 let mut tally = self.tally.borrow_mut();
                 tally.add_faults(history.asked, &history.struck);
+                let worlds = tally.worlds();
+                drop(tally);
+                if self.twice.includes(worlds) && !history.has_other_threads {
+                    self.run_twice(FirstRun::new(&origin.source, &history, false), &origin);
+                }
             }
             (Ok(()), Over::Failed(history)) => origin.report(&history), // the test has caught it
             (Ok(()), Over::Not) => {}
@@ -205,6 +277,29 @@ impl<T: FnMut(Sim)> Worlds<T> {
         }
     }
 
+    /// Runs a world again, and once more when the wall clock has gone on.
+    fn run_twice(&mut self, first: FirstRun, origin: &Origin) {
+        let mut difference = first.compare(&mut self.test);
+        match &self.waiting {
+            Some(waiting) if waiting.second == twice::second() => {}
+            Some(waiting) => {
+                difference = difference.or_else(|| waiting.compare(&mut self.test));
+                self.waiting = Some(first);
+            }
+            None => self.waiting = Some(first),
+        }
+        let Some(difference) = difference else {
+            return;
+        };
+        let command = origin.command();
+        let text = format!("it is not deterministic: {difference}\nto repeat it: {command}");
+        match self.twice {
+            Twice::Asked(_) => panic!("{text}"),
+            Twice::Now | Twice::Never => eprintln!("{text}\n"),
+        }
+        self.twice = Twice::Never; // once is enough
+    }
+
     /// Prints what happened in a world that failed, or in the smallest that fails like it.
     fn report_failure(&mut self, origin: &Origin, over: Over, payload: &(dyn Any + Send)) {
         origin.report_command();
@@ -212,23 +307,33 @@ impl<T: FnMut(Sim)> Worlds<T> {
             Over::Passed(history) | Over::Failed(history) => Some(history),
             Over::Not => None,
         };
+        let first = match &history {
+            Some(history) if !history.has_other_threads => {
+                Some(FirstRun::new(&origin.source, history, true))
+            }
+            _ => None,
+        };
         let limit = time_limit(self.shrink_for);
         let shrunk = match &origin.source {
-            Source::Tape(_) => Shrunk::Not,
-            _ if limit.is_zero() => Shrunk::Not,
-            source => shrink(&mut self.test, source, limit),
+            source @ (Source::Seed(_) | Source::Bytes(_)) if !limit.is_zero() => {
+                shrink(&mut self.test, source, limit)
+            }
+            Source::Seed(_) | Source::Bytes(_) | Source::Tape(_) => Shrunk::Not,
         };
         if let Some(history) = &history {
             history.save(&origin.name());
         }
         match (shrunk, history) {
             (Shrunk::Smaller(world), _) => world.report(&mut self.test, &quiet::message(payload)),
-            (Shrunk::Differs, history) => {
-                history.inspect(History::print);
-                eprintln!("it passes when it is run again, so it is not deterministic\n");
+            (Shrunk::Differs | Shrunk::Not, Some(history)) => history.print(),
+            (Shrunk::Differs | Shrunk::Not, None) => {}
+        }
+        let first = first.filter(|_| self.twice != Twice::Never && !limit.is_zero());
+        if let Some(first) = first {
+            twice::wait_for_second_after(first.second);
+            if let Some(difference) = first.compare(&mut self.test) {
+                eprintln!("it is not deterministic: {difference}\n");
             }
-            (Shrunk::Not, Some(history)) => history.print(),
-            (Shrunk::Not, None) => {}
         }
     }
 

@@ -117,6 +117,9 @@ impl Choices {
         if n <= 1 {
             return 0; // no choice
         }
+        if let Drawing::Seed(state) = &mut self.drawing {
+            return scale(split_mix(state), n); // nearly always, so it is to be inlined
+        }
         self.drawing.below(subject, n)
     }
 

@@ -11,6 +11,7 @@
 //! | a client, a server or both, with timeouts | [`Sim::run`] |
 //! | what they do when the network is slow, partial or reordered | [`Sim::rough`], [`Sim::latency`], in [`check`] |
 //! | what they do when it fails | [`Sim::fault`], [`Sim::random_faults`], [`World::inject`] |
+//! | what they do when it fails at any byte, or they are given up at any poll | [`Sweep`] |
 //! | all of that, driven by a fuzzer | [`Sim::from_bytes`] |
 //!
 //! It is for tests, and so it belongs to these:
@@ -176,6 +177,57 @@
 //!   sometimes "it tries again" in 27 worlds, first 1
 //! ```
 //!
+//! # Is it the same again?
+//!
+//! The same program and seed give the same events in the same order, byte by byte, on every machine. A
+//! program that asks for the real time, iterates over a `HashMap`, draws random numbers, or has threads of
+//! its own, makes choices that the seed does not decide, and its failures may not come again. [`check`] looks
+//! for that: it runs worlds twice, those that fail and one in 64 that do not, and shows the first event that
+//! differs, with its bytes. [`Check::run_twice`] and `MILLPOND_TWICE=1` make that a failure.
+//!
+//! | crate | what the seed does not decide | instead |
+//! |---|---|---|
+//! | hyper | the header `Date`, in HTTP/1 and HTTP/2 | `auto_date_header(false)` of the server's builder |
+//! | hyper | time limits, which are off without a timer | a `hyper::rt::Timer` that sleeps by [`World::sleep`] |
+//! | h2 | for how long it knows streams that were reset | a long `reset_stream_duration` of its builder |
+//! | tonic | time limits, which need tokio's timer | [`timeout`] around the call |
+//! | tungstenite | the masks and the key of a client | frames without masks, as `accept_unmasked_frames` allows |
+//! | rustls | keys and random numbers of sessions | the module `tls` |
+//! | any | `HashMap` with std's hasher | `BTreeMap`, or a hasher with a fixed key |
+//!
+//! # Every byte, every poll
+//!
+//! Random faults meet the byte that matters with luck. A [`Sweep`] meets every one: it runs a
+//! conversation without a fault, counts its bytes, and then cuts it at each, by each fault, in a world of its
+//! own; or it gives up a future at each poll at which it is pending.
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use millpond_sim::{Fault, Sweep, open_connection, start_server, timeout};
+//! async fn ask() -> Option<Vec<u8>> {
+//!     let (mut reader, mut writer) = open_connection("127.0.0.1:7").await.ok()?;
+//!     writer.write(b"hello\n").ok()?;
+//!     Some(reader.read_until(b"\n").await.ok()?.to_vec())
+//! }
+//!
+//! let faults = [Fault::reset(), Fault::eof(), Fault::stall_forever()];
+//! let summary = Sweep::every_byte(faults).run(|sim, cut| {
+//!     sim.run(async {
+//!         let server = start_server("127.0.0.1:7", async |mut reader, mut writer| {
+//!             let line = timeout(Duration::from_secs(60), reader.read_until(b"\n")).await??;
+//!             writer.write_all(&line).await?;
+//!             Ok::<_, std::io::Error>(())
+//!         });
+//!         let _server = server.on_handler_error(|_| {}).await.unwrap();
+//!         match timeout(Duration::from_secs(300), ask()).await {
+//!             Ok(Some(answer)) => assert!(answer == b"hello\n" && cut.is_none()),
+//!             Ok(None) | Err(_) => {} // an error, or given up
+//!         }
+//!     });
+//! });
+//! assert_eq!(summary.worlds(), 3 * 12);
+//! ```
+//!
 //! # Faults
 //!
 //! A fault happens at a moment that does not depend on which tasks wait for what. Planned by hand, it
@@ -260,14 +312,11 @@
 //! sent during a partition arrives as soon as it ends. A connection whose peer cannot be reached does
 //! not fail by itself, which takes Linux a quarter of an hour, or two hours of `keep_alive`: that is
 //! accepted and does nothing. Unix sockets have no delay. A read gives 2 KiB at the most.
-//!
-//! The same program and seed give the same events in the same order, byte by byte. A program that
-//! asks for the real time, or iterates over a `HashMap`, or has threads of its own, makes choices that
-//! the seed does not decide.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod again;
 mod check;
 mod choice;
 mod fault;
@@ -277,10 +326,12 @@ mod settings;
 mod shrink;
 mod sim;
 mod struck;
+mod sweep;
 mod tally;
 mod tape;
 mod time;
 mod trace;
+mod twice;
 mod world;
 
 pub use millpond::adapter::front::*;
@@ -302,6 +353,12 @@ pub use crate::{
     },
     run::{Run, Stuck},
     sim::Sim,
+    sweep::{
+        Sweep,
+        bytes::{Cut, EveryByte},
+        polls::{EveryPoll, GiveUp},
+        summary::Summary,
+    },
     tally::report::Report,
     trace::trace::Trace,
 };

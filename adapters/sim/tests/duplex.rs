@@ -14,7 +14,7 @@ mod size;
 use std::time::Duration;
 
 use duplex::{Place, Talk};
-use millpond_sim::check;
+use millpond_sim::{Check, reachable};
 
 const WORLDS: u64 = 300;
 
@@ -44,14 +44,15 @@ fn long() -> Talk {
 /// How many conversations came to their end.
 fn talk(place: Place, faults: u32) -> u64 {
     let talk = long();
-    let mut complete = 0;
-    check(0..worlds(), |sim| {
+    let report = Check::new(0..worlds()).run(|sim| {
         let latency = Duration::ZERO..=Duration::from_millis(5);
         let sim = sim.rough().latency(latency).buffers(500, 200);
         let (_, all) = talk.run(sim.random_faults(faults), place, faults > 0);
-        complete += u64::from(all);
+        if all {
+            reachable!("the end");
+        }
     });
-    complete
+    report.count("the end")
 }
 
 #[test]

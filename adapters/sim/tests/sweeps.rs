@@ -15,10 +15,10 @@ use std::{
     time::Duration,
 };
 
-use cancel::{CancelOne, cancel_after};
+use cancel::cancel_after;
 use millpond_sim::{
-    Bytes, Direction, Fault, ReadError, Sim, StreamReader, StreamWriter, TlsAcceptor, TlsConnector,
-    open_connection, start_server, timeout, tls, world,
+    Bytes, Cut, Direction, Fault, GiveUp, ReadError, Sim, StreamReader, StreamWriter, Sweep,
+    TlsAcceptor, TlsConnector, open_connection, start_server, timeout, tls, world,
 };
 use yield_now::yield_now;
 
@@ -72,17 +72,25 @@ const UPGRADE: Conversation = Conversation {
 
 const ALL: [Conversation; 3] = [ECHO, LOOKUP, UPGRADE];
 
-/// What is cancelled, and after how many polls that were pending; 0 is never.
-#[derive(Clone, Copy, Debug)]
+/// What is cancelled, and when.
+#[derive(Clone, Debug)]
 enum Cancel {
     Nothing,
-    /// Each read of the client, again and again.
+    /// Each read of the client, again and again, after so many polls that were pending.
     EachRead(usize),
     /// One of all that the client waits for.
-    One(usize),
-    Client(usize),
+    One(GiveUp),
+    Client(GiveUp),
     /// The handler of the server.
-    Handler(usize),
+    Handler(GiveUp),
+}
+
+/// `None` if it is given up.
+async fn unless<F: Future>(give_up: Option<&GiveUp>, future: F) -> Option<F::Output> {
+    match give_up {
+        Some(give_up) => give_up.around(future).await,
+        None => Some(future.await),
+    }
 }
 
 /// What one side has got, and how it ended.
@@ -109,8 +117,6 @@ enum Ended {
 struct Outcome {
     server: Seen,
     client: Seen,
-    /// Whether anything was cancelled.
-    cancelled: bool,
 }
 
 type Shared = Arc<Mutex<Outcome>>;
@@ -226,26 +232,22 @@ impl Conversation {
         cancel: Cancel,
         shared: &Shared,
     ) -> io::Result<()> {
-        let (each_read, one) = match cancel {
-            Cancel::EachRead(polls) => (polls, 0),
-            Cancel::One(polls) => (0, polls),
-            Cancel::Nothing | Cancel::Client(_) | Cancel::Handler(_) => (0, 0),
+        let (each_read, one) = match &cancel {
+            Cancel::EachRead(polls) => (*polls, None),
+            Cancel::One(give_up) => (0, Some(give_up)),
+            Cancel::Nothing | Cancel::Client(_) | Cancel::Handler(_) => (0, None),
         };
-        let mut once = CancelOne::new(one);
         let mut upgrades = self.upgrades;
         for request in self.requests {
             writer.write(request)?;
-            while once.run(writer.drain()).await.transpose()?.is_none() {
-                lock(shared).cancelled = true;
-            }
+            while unless(one, writer.drain()).await.transpose()?.is_none() {}
             let len = (self.answer)(request).len();
             let answer = loop {
                 let read = timeout(TIME_LIMIT, reader.read_exactly(len));
                 let read = cancel_after(each_read, read);
-                if let Some(answer) = once.run(read).await.flatten() {
+                if let Some(answer) = unless(one, read).await.flatten() {
                     break answer?;
                 }
-                lock(shared).cancelled = true;
                 assert!(reader.buffered().len() < len);
                 yield_now().await;
             };
@@ -261,25 +263,21 @@ impl Conversation {
         let shared = Shared::default();
         let (connector, acceptor) = tls::localhost();
         let for_server = shared.clone();
-        let (client, handler) = match cancel {
-            Cancel::Client(polls) => (polls, 0),
-            Cancel::Handler(polls) => (0, polls),
-            Cancel::Nothing | Cancel::EachRead(_) | Cancel::One(_) => (0, 0),
+        let (client, handler) = match cancel.clone() {
+            Cancel::Client(give_up) => (Some(give_up), None),
+            Cancel::Handler(give_up) => (None, Some(give_up)),
+            Cancel::Nothing | Cancel::EachRead(_) | Cancel::One(_) => (None, None),
         };
         let server = start_server("localhost:7", move |reader, writer| {
             let serving = self.serve((reader, writer), acceptor.clone(), for_server.clone());
-            let shared = for_server.clone();
+            let handler = handler.clone();
             async move {
-                if cancel_after(handler, serving).await.is_none() {
-                    lock(&shared).cancelled = true;
-                }
+                let _given_up = unless(handler.as_ref(), serving).await;
             }
         });
         let server = server.await.unwrap();
         let calling = self.call(connector, cancel, shared.clone());
-        if cancel_after(client, calling).await.is_none() {
-            lock(&shared).cancelled = true;
-        }
+        let _given_up = unless(client.as_ref(), calling).await;
         world().sleep(STALL).await; // the server notices, too
         server.close();
         server.wait_closed().await;
@@ -301,48 +299,31 @@ impl Conversation {
         }
         outcome
     }
-
-    /// How many bytes it sends.
-    fn sent(self, direction: Direction) -> u64 {
-        let side = match direction {
-            Direction::ToServer => "the client of connection 1 writes ",
-            Direction::ToClient => "the server of connection 1 writes ",
-        };
-        let sim = Sim::new(0).kept_events(usize::MAX);
-        let trace = sim.record(self.play(Cancel::Nothing)).trace.to_string();
-        let writes = trace.lines().filter_map(|line| line.split_once(side));
-        let lengths = writes.map(|(_, rest)| rest.split_once(' ').unwrap().0);
-        lengths.map(|len| len.parse::<u64>().unwrap()).sum()
-    }
 }
 
 fn count() -> u64 {
     size::of("MILLPOND_SWEEPS", WORLDS)
 }
 
-fn sim(seed: u64) -> Sim {
-    match seed {
-        0 => Sim::new(0),
-        _ => Sim::new(seed)
-            .rough()
-            .latency(Duration::ZERO..=Duration::from_millis(5)),
-    }
+/// In a calm world it is smooth all the same.
+fn rough(sim: Sim) -> Sim {
+    sim.rough()
+        .latency(Duration::ZERO..=Duration::from_millis(5))
 }
 
-/// A conversation with a fault in one direction, after some bytes.
+/// What a conversation with a fault has come to.
 #[derive(Debug)]
-struct Cut {
+struct Ending {
     conversation: Conversation,
-    direction: Direction,
-    after: u64,
+    cut: Cut,
     outcome: Outcome,
 }
 
-impl Cut {
+impl Ending {
     /// The side that reads the direction, and the one that writes it.
     fn sides(&self) -> [&Seen; 2] {
-        let Outcome { server, client, .. } = &self.outcome;
-        match self.direction {
+        let Outcome { server, client } = &self.outcome;
+        match self.cut.direction {
             Direction::ToServer => [server, client],
             Direction::ToClient => [client, server],
         }
@@ -351,8 +332,8 @@ impl Cut {
     /// Without TLS the reader gets exactly what was sent until then, and with TLS no proper end.
     #[track_caller]
     fn assert_cut(&self) {
-        let said = self.conversation.said(self.direction);
-        let after = usize::try_from(self.after).unwrap();
+        let said = self.conversation.said(self.cut.direction);
+        let after = usize::try_from(self.cut.after).unwrap();
         let [reader, _] = self.sides();
         if !self.conversation.upgrades {
             assert_eq!(reader.data, said[..after], "{self:?}");
@@ -373,74 +354,84 @@ impl Cut {
     }
 }
 
-fn cut_at_every_byte(fault: fn() -> Fault, check: fn(&Cut)) {
+fn cut_at_every_byte(fault: Fault, check: fn(&Ending)) {
     for conversation in ALL {
-        for direction in [Direction::ToServer, Direction::ToClient] {
-            for after in 0..conversation.sent(direction) {
-                for seed in 0..count() {
-                    let fault = fault().after(direction, after);
-                    check(&Cut {
-                        conversation,
-                        direction,
-                        after,
-                        outcome: conversation.run(sim(seed).fault(fault), Cancel::Nothing),
-                    });
-                }
+        let sweep = Sweep::every_byte([fault]).seeds(1..count());
+        let summary = sweep.run(|sim, cut| {
+            let outcome = conversation.run(rough(sim), Cancel::Nothing);
+            let ended = outcome.client.ended;
+            match cut {
+                Some(cut) => check(&Ending {
+                    conversation,
+                    cut,
+                    outcome,
+                }),
+                None => assert_eq!(ended, Ended::Well),
             }
-        }
+            ended
+        });
+        let said = [Direction::ToServer, Direction::ToClient].map(|it| conversation.said(it).len());
+        let cuts = summary.worlds() / count();
+        let plain = said.iter().sum::<usize>() as u64;
+        assert!(
+            cuts == plain || conversation.upgrades && cuts > plain,
+            "{summary}"
+        );
     }
 }
 
 #[test]
 fn a_reset_at_any_byte_is_a_reset_for_both() {
-    cut_at_every_byte(Fault::reset, |cut| {
-        cut.assert_cut();
-        let kinds: &[_] = match cut.conversation.upgrades {
+    cut_at_every_byte(Fault::reset(), |ending| {
+        ending.assert_cut();
+        let kinds: &[_] = match ending.conversation.upgrades {
             true => &GONE, // TLS knows only that it was cut off
             false => &[ErrorKind::ConnectionReset],
         };
-        for side in cut.sides() {
-            cut.assert_failed(side, kinds);
+        for side in ending.sides() {
+            ending.assert_failed(side, kinds);
         }
     });
 }
 
 #[test]
 fn an_end_at_any_byte_is_an_early_end_for_the_reader_and_a_reset_for_the_writer() {
-    cut_at_every_byte(Fault::eof, |cut| {
-        cut.assert_cut();
-        let [reader, writer] = cut.sides();
-        cut.assert_failed(reader, &[ErrorKind::UnexpectedEof, ErrorKind::BrokenPipe]);
-        let kinds: &[_] = match cut.conversation.upgrades {
+    cut_at_every_byte(Fault::eof(), |ending| {
+        ending.assert_cut();
+        let [reader, writer] = ending.sides();
+        ending.assert_failed(reader, &[ErrorKind::UnexpectedEof, ErrorKind::BrokenPipe]);
+        let kinds: &[_] = match ending.conversation.upgrades {
             true => &GONE,
             false => &[ErrorKind::ConnectionReset],
         };
-        cut.assert_failed(writer, kinds);
+        ending.assert_failed(writer, kinds);
     });
 }
 
 #[test]
 fn a_stall_at_any_byte_changes_nothing() {
-    let stall = || Fault::stall(STALL);
-    cut_at_every_byte(stall, |cut| {
-        let Outcome { server, client, .. } = &cut.outcome;
-        assert_eq!(client.ended, Ended::Well, "{cut:?}");
+    cut_at_every_byte(Fault::stall(STALL), |ending| {
+        let Outcome { server, client } = &ending.outcome;
+        assert_eq!(client.ended, Ended::Well, "{ending:?}");
         assert_eq!(
             server.ended,
             Ended::Failed(ErrorKind::UnexpectedEof),
-            "{cut:?}"
+            "{ending:?}"
         );
     });
 }
 
 #[test]
 fn a_stall_for_ever_at_any_byte_is_a_timeout() {
-    cut_at_every_byte(Fault::stall_forever, |cut| {
-        let Outcome { server, client, .. } = &cut.outcome;
+    cut_at_every_byte(Fault::stall_forever(), |ending| {
+        let Outcome { server, client } = &ending.outcome;
         let timed_out = |side: &Seen| side.ended.by(&[ErrorKind::TimedOut]);
         // A handshake may time out on either side first, and then the connection is gone.
-        let handshake = cut.conversation.upgrades && timed_out(server) && client.ended.by(&GONE);
-        assert!(handshake || timed_out(client) || cut.is_late(), "{cut:?}");
+        let handshake = ending.conversation.upgrades && timed_out(server) && client.ended.by(&GONE);
+        assert!(
+            handshake || timed_out(client) || ending.is_late(),
+            "{ending:?}"
+        );
     });
 }
 
@@ -449,22 +440,27 @@ fn reads_that_are_cancelled_after_any_number_of_polls_lose_nothing() {
     for conversation in ALL {
         for each_read in 1..40 {
             for seed in 0..count() {
-                let outcome = conversation.run(sim(seed), Cancel::EachRead(each_read));
+                let sim = match seed {
+                    0 => Sim::new(0),
+                    _ => rough(Sim::new(seed)),
+                };
+                let outcome = conversation.run(sim, Cancel::EachRead(each_read));
                 assert_eq!(outcome.client.ended, Ended::Well, "{outcome:?}");
             }
         }
     }
 }
 
-/// After any number of polls, until it ends before.
-fn cancel_at_every_poll(cancel: fn(usize) -> Cancel, check: fn(&Outcome)) {
+fn cancel_at_every_poll(cancel: fn(GiveUp) -> Cancel, check: fn(&Outcome)) {
     for conversation in ALL {
-        for seed in 0..count() {
-            let run = |polls| conversation.run(sim(seed), cancel(polls));
-            let outcomes = (1..).map(run).take_while(|outcome| outcome.cancelled);
-            let polls = outcomes.inspect(check).count();
-            assert!(polls >= conversation.requests.len(), "{polls}");
-        }
+        let sweep = Sweep::every_poll().seeds(1..count());
+        let summary = sweep.run(|sim, give_up| {
+            let outcome = conversation.run(rough(sim), cancel(give_up));
+            check(&outcome);
+            outcome.client.ended
+        });
+        let least = conversation.requests.len() as u64 * count();
+        assert!(summary.worlds() >= least, "{summary}");
     }
 }
 

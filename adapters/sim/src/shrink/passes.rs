@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use crate::{
+    again::outcome::{Failure, Outcome, Test, run_again},
     choice::Source,
-    shrink::outcome::{Failure, Outcome, Test, run_again},
     struck::{Cause, Struck},
     tape::{Subject, Tape},
 };

@@ -6,12 +6,9 @@ use std::{
 };
 
 use crate::{
+    again::outcome::{Test, run_again, run_for_report},
     choice::Source,
-    shrink::{
-        outcome::{Test, run_again, run_for_report},
-        passes::Shrinker,
-        plan::Plan,
-    },
+    shrink::{passes::Shrinker, plan::Plan},
     tape::Tape,
 };
 

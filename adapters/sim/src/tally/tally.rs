@@ -43,6 +43,10 @@ impl Tally {
         self.current = Some(source.clone());
     }
 
+    pub(crate) fn worlds(&self) -> u64 {
+        self.worlds
+    }
+
     pub(crate) fn add_faults(&mut self, asked: Asked, struck: &[Struck]) {
         for kind in asked.kinds() {
             self.faults.entry(kind).or_default();

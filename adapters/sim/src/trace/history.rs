@@ -9,6 +9,7 @@ use crate::{
         event::{End, Event},
         record::Record,
         trace::Trace,
+        transcript::Transcript,
     },
 };
 
@@ -21,32 +22,55 @@ pub(crate) struct History {
     pub(crate) trace: Trace,
     pub(crate) struck: Vec<Struck>,
     pub(crate) asked: Asked,
+    /// Whether threads of the program may do what the seed does not decide.
+    pub(crate) has_other_threads: bool,
+    /// If the world is to be compared with another run.
+    pub(crate) transcript: Option<Box<Transcript>>,
     /// Everything, if it is to be saved when the world fails.
     record: Option<Box<Record>>,
 }
 
+/// What is kept beside the last events.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Keep {
+    /// Everything, if the program or the environment names a directory to save it in.
+    ToSave,
+    Nothing,
+    ToCompare,
+}
+
 impl History {
-    /// One that can be saved, if the program or the environment names a directory.
-    pub(super) fn new(settings: &Settings, can_be_saved: bool) -> Self {
+    pub(super) fn new(settings: &Settings, keep: Keep) -> Self {
         let hosts = match &settings.hosts[..] {
             [_] => Vec::new(),
             hosts => hosts.iter().map(|(name, _)| name.clone()).collect(),
         };
         let parent = settings.saved.clone();
         let parent = parent.or_else(|| env::var_os(TRACES).map(PathBuf::from));
-        let parent = parent.filter(|_| can_be_saved);
+        let parent = parent.filter(|_| keep == Keep::ToSave);
         Self {
             trace: Trace::new(settings.kept_events, hosts),
             struck: Vec::new(),
             asked: Asked::by(settings),
+            has_other_threads: settings.other_threads.is_some(),
+            transcript: (keep == Keep::ToCompare).then(Box::default),
             record: parent.map(|parent| Box::new(Record::new(parent))),
         }
     }
 
     pub(super) fn add(&mut self, now: u64, event: Event) {
         self.trace.add(now, event);
+        if let Some(transcript) = &mut self.transcript {
+            transcript.add(now, event);
+        }
         if let Some(record) = &mut self.record {
             record.event(now, event);
+        }
+    }
+
+    pub(super) fn wrote<'a>(&mut self, bufs: impl Iterator<Item = &'a [u8]>) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.wrote(bufs);
         }
     }
 
@@ -62,6 +86,8 @@ impl History {
             trace: self.trace.without_events(),
             struck: Vec::new(),
             asked: Asked::default(),
+            has_other_threads: self.has_other_threads,
+            transcript: None,
             record: None,
         };
         mem::replace(self, rest)

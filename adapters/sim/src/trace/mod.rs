@@ -10,4 +10,5 @@ pub(crate) mod record;
     reason = "the room is named after its public type"
 )]
 pub(crate) mod trace;
+pub(crate) mod transcript;
 pub(crate) mod watched;

@@ -9,7 +9,10 @@ use std::{
 use crate::{
     choice::Source,
     tape::Recorder,
-    trace::{digest::digest, history::History},
+    trace::{
+        digest::digest,
+        history::{History, Keep},
+    },
 };
 
 /// Names one world that is to be run instead of all.
@@ -28,6 +31,7 @@ pub(crate) struct Origin {
 pub(crate) struct Again {
     pub(crate) recorder: Recorder,
     pub(crate) max_polls: u64,
+    pub(crate) keep: Keep,
 }
 
 /// What a check is told of one of its worlds. Otherwise a failure is printed at once.
@@ -69,6 +73,11 @@ impl Origin {
             again: Some(again),
             ..Self::of_many(source, listener)
         }
+    }
+
+    /// What is kept of the world beside its last events.
+    pub(super) fn keep(&self) -> Keep {
+        self.again.as_ref().map_or(Keep::ToSave, |again| again.keep)
     }
 
     /// Prints what happened in a world that failed, and how to repeat it.

@@ -24,7 +24,7 @@ pub(crate) struct Watched {
 impl Watched {
     pub(crate) fn new(settings: &Settings, origin: Origin) -> Self {
         Self {
-            history: History::new(settings, origin.again.is_none()),
+            history: History::new(settings, origin.keep()),
             origin: Some(origin),
         }
     }
@@ -39,6 +39,11 @@ impl Watched {
 
     pub(crate) fn strike(&mut self, struck: Struck) {
         self.history.struck.push(struck);
+    }
+
+    /// What an end has written.
+    pub(crate) fn wrote<'a>(&mut self, bufs: impl Iterator<Item = &'a [u8]>) {
+        self.history.wrote(bufs);
     }
 
     /// What a read has returned at an end.

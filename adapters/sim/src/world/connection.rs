@@ -140,6 +140,7 @@ impl State {
         }
         let written = first(bufs, n);
         self.note(Event::Wrote(at, n, digest(written.clone())));
+        self.watched.wrote(written.clone());
         self.send_data(at, written, n);
         Poll::Ready(Ok(n))
     }

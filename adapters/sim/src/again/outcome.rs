@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::{
+    again::quiet::{Panic, run_quietly},
     choice::Source,
     run::{CAUGHT, ENDLESS, STUCK},
-    shrink::quiet::{Panic, run_quietly},
     sim::{LEFT, Sim},
     tally::Counting,
     tape::{Drawn, Recorder},
     trace::{
-        history::History,
+        history::{History, Keep},
         origin::{Again, Listener, Origin, Over},
     },
 };
@@ -21,9 +21,9 @@ pub(crate) type Test<'a> = &'a mut dyn FnMut(Sim);
 /// How one more world has ended.
 pub(crate) struct Outcome {
     pub(crate) failure: Option<Failure>,
-    pub(super) history: Option<History>,
+    pub(crate) history: Option<History>,
     /// Its choices that were not calm.
-    pub(super) drawn: Vec<Drawn>,
+    pub(crate) drawn: Vec<Drawn>,
 }
 
 /// How a test has failed. Two are equal if they seem to have one cause, whatever their messages are.
@@ -35,7 +35,7 @@ pub(crate) struct Failure {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+enum Kind {
     Panic,
     Stuck,
     Endless,
@@ -74,13 +74,13 @@ impl Failure {
     }
 
     /// Whether it shows only after very many polls.
-    pub(super) fn is_endless(&self) -> bool {
+    pub(crate) fn is_endless(&self) -> bool {
         self.kind == Kind::Endless
     }
 }
 
 /// Runs the test in the world of a source, which `change` changes, without counting or printing anything.
-pub(super) fn run_again(
+pub(crate) fn run_again(
     test: Test<'_>,
     source: Source,
     max_polls: u64,
@@ -89,7 +89,27 @@ pub(super) fn run_again(
     let again = Again {
         recorder: Recorder::default(),
         max_polls,
+        keep: Keep::Nothing,
     };
+    run_as(again, test, source, change)
+}
+
+/// The same, and keeps every event with its bytes.
+pub(crate) fn run_with_transcript(test: Test<'_>, source: Source) -> Outcome {
+    let again = Again {
+        recorder: Recorder::default(),
+        max_polls: u64::MAX,
+        keep: Keep::ToCompare,
+    };
+    run_as(again, test, source, |sim| sim)
+}
+
+fn run_as(
+    again: Again,
+    test: Test<'_>,
+    source: Source,
+    change: impl FnOnce(Sim) -> Sim,
+) -> Outcome {
     let listener = Arc::new(Listener::default());
     let origin = Origin::of_many_again(source, &listener, again.clone());
     let (failure, history) = run(test, change(Sim::of(origin)), &listener);
@@ -101,7 +121,7 @@ pub(super) fn run_again(
 }
 
 /// Runs the test in a world that can be printed and saved.
-pub(super) fn run_for_report(test: Test<'_>, source: Source) -> (Origin, Option<History>) {
+pub(crate) fn run_for_report(test: Test<'_>, source: Source) -> (Origin, Option<History>) {
     let listener = Arc::new(Listener::default());
     let origin = Origin::of_many(source, &listener);
     let (_, history) = run(test, Sim::of(origin.clone()), &listener);

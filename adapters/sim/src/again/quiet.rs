@@ -14,14 +14,14 @@ thread_local! {
 
 /// A panic that was not printed.
 #[derive(Clone, Debug)]
-pub(super) struct Panic {
+pub(crate) struct Panic {
     /// The file and the line.
-    pub(super) place: String,
-    pub(super) message: String,
+    pub(crate) place: String,
+    pub(crate) message: String,
 }
 
 /// Whether it ended by a panic, and all panics on the way.
-pub(super) fn run_quietly(run: impl FnOnce()) -> (bool, Vec<Panic>) {
+pub(crate) fn run_quietly(run: impl FnOnce()) -> (bool, Vec<Panic>) {
     install();
     let before = PANICS.replace(Some(Vec::new()));
     let failed = catch_unwind(AssertUnwindSafe(run)).is_err();
