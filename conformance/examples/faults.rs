@@ -1,8 +1,8 @@
 //! Plants each fault of `conformance/faults` and shows which test catches it. To be called by
 //! `conformance/faults/run`.
 //!
-//! It works on a copy of the sources in `target/faults`, so the checkout is not touched, whatever
-//! happens. What it builds stays there for the next time.
+//! It works on a copy of the sources in `target/faults`, or where `CARGO_TARGET_DIR` says, so the checkout is
+//! not touched, whatever happens. What it builds stays there for the next time.
 
 use std::{
     collections::BTreeSet,
@@ -134,7 +134,8 @@ impl Copy {
     /// What git knows of, and what it does not ignore. Every file gets the time of now, so that nothing
     /// built of an earlier fault is taken for up to date.
     fn new(root: &Path) -> Self {
-        let place = root.join("target/faults");
+        let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+        let place = root.join(target).join("faults");
         let (tree, build) = (place.join("tree"), place.join("build"));
         if tree.exists() {
             fs::remove_dir_all(&tree).unwrap();

@@ -557,10 +557,8 @@ impl Plan {
     /// free, a socket that was given only once.
     pub(crate) async fn bind(&self) -> Result<Server, OpenError> {
         self.check()?;
-        let tls = match &self.tls {
-            Some(acceptor) => Some(acceptor.handshake()?),
-            None => None,
-        };
+        let tls = self.tls.as_ref().map(|acceptor| acceptor.handshake());
+        let tls = tls.transpose()?;
         let query = Query {
             family: self.family,
             flags: self.flags,
