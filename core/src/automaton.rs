@@ -15,30 +15,30 @@ pub(crate) struct State(u32);
 impl State {
     /// Nothing that has been seen can be the beginning of a match.
     pub(crate) const ROOT: Self = Self(0);
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
-pub(crate) enum Step {
-    /// A needle of `len` bytes ends at `end`.
-    Match { end: usize, len: usize },
-    /// No needle has ended. Go on from here.
-    More(State),
-}
-
-/// Invariant: no needle contains another one, so at most one needle ends at any byte, and no
-/// failure link of an inner node leads to the end of a needle.
+/// Of needles that end together it finds the shortest.
 pub(crate) struct Automaton {
     nodes: Box<[Node]>,
     /// All nodes' edges, each node's sorted by byte.
     edges: Box<[Edge]>,
     /// The bytes that lead away from the root.
     first: ByteSet,
+    /// Length of the longest needle.
+    longest: usize,
 }
 
 struct Node {
     /// The node for the longest proper suffix of this one that is in the trie.
     fail: State,
-    /// Length of the needle that ends here, or 0.
+    /// Length of the shortest needle that ends here, or 0.
     needle_len: u32,
+    /// How many bytes lead here from the root.
+    depth: u32,
     first_edge: u32,
     edge_count: u32,
 }
@@ -53,48 +53,63 @@ impl Automaton {
     /// Panics if the needles are too long for 32-bit node numbers, 4 GiB in all.
     pub(crate) fn new(needles: &[Box<[u8]>]) -> Self {
         let trie = Trie::new(needles);
-        let fail = trie.failure_links();
-        let mut nodes = Vec::with_capacity(trie.children.len());
-        let mut edges = Vec::with_capacity(trie.children.len() - 1);
-        for (children, (fail, needle_len)) in
-            trie.children.iter().zip(fail.iter().zip(&trie.needle_len))
-        {
+        let links = trie.links();
+        let mut nodes = Vec::with_capacity(trie.nodes.len());
+        let mut edges = Vec::with_capacity(trie.nodes.len() - 1);
+        for (node, Link { fail, needle_len }) in trie.nodes.iter().zip(links) {
             nodes.push(Node {
-                fail: *fail,
-                needle_len: *needle_len,
+                fail,
+                needle_len,
+                depth: node.depth,
                 first_edge: to_u32(edges.len()),
-                edge_count: to_u32(children.len()),
+                edge_count: to_u32(node.children.len()),
             });
-            edges.extend_from_slice(children);
+            edges.extend_from_slice(&node.children);
         }
-        let first = trie.children[0].iter().map(|edge| edge.byte);
+        let first = trie.nodes[0].children.iter().map(|edge| edge.byte);
         Self {
             first: ByteSet::new(first),
+            longest: needles.iter().map(|needle| needle.len()).max().unwrap_or(0),
             nodes: nodes.into(),
             edges: edges.into(),
         }
     }
 
-    /// Reads `data` from `at` on, in the given state, up to the first match.
-    pub(crate) fn scan(&self, data: &[u8], mut at: usize, mut state: State) -> Step {
-        while at < data.len() {
-            if state == State::ROOT {
-                match self.first.find(&data[at..]) {
-                    Some(skipped) => at += skipped,
-                    None => return Step::More(State::ROOT),
+    /// Length of the longest needle.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Reads `data` from `at` on, in the given state, up to the first match. Of that it does not read the
+    /// last byte, so that it finds it again; returns its length.
+    pub(crate) fn scan(&self, data: &[u8], at: &mut usize, state: &mut State) -> Option<usize> {
+        while *at < data.len() {
+            if *state == State::ROOT {
+                match self.first.find(&data[*at..]) {
+                    Some(skipped) => *at += skipped,
+                    None => {
+                        *at = data.len();
+                        return None;
+                    }
                 }
             }
-            state = self.next(state, data[at]);
-            at += 1;
-            let needle_len = self.node(state).needle_len as usize;
+            let next = self.next(*state, data[*at]);
+            let needle_len = self.node(next).needle_len as usize;
             if needle_len > 0 {
-                return Step::Match {
-                    end: at,
-                    len: needle_len,
-                };
+                return Some(needle_len);
             }
+            *state = next;
+            *at += 1;
         }
-        Step::More(state)
+        None
+    }
+
+    /// The state of one that has read no more than the last `len` bytes.
+    pub(crate) fn shortened(&self, mut state: State, len: usize) -> State {
+        while self.node(state).depth as usize > len {
+            state = self.node(state).fail;
+        }
+        state
     }
 
     /// Every failure link shortens what is matched and every byte lengthens it by at most one, so
@@ -112,7 +127,7 @@ impl Automaton {
     }
 
     fn node(&self, state: State) -> &Node {
-        &self.nodes[state.0 as usize]
+        &self.nodes[state.index()]
     }
 
     fn edges_of(&self, state: State) -> &[Edge] {
@@ -122,63 +137,98 @@ impl Automaton {
     }
 }
 
+#[derive(Default)]
 struct Trie {
-    /// Each node's edges, sorted by byte.
-    children: Vec<Vec<Edge>>,
-    /// For each node the length of the needle that ends there, or 0.
-    needle_len: Vec<u32>,
+    /// The first is the root.
+    nodes: Vec<TrieNode>,
+}
+
+#[derive(Default)]
+struct TrieNode {
+    /// Sorted by byte.
+    children: Vec<Edge>,
+    /// Length of the needle that ends here, or 0.
+    needle_len: u32,
+    depth: u32,
+}
+
+/// What is known of a node when all are there.
+#[derive(Clone, Copy)]
+struct Link {
+    /// The node for its longest proper suffix that is in the trie.
+    fail: State,
+    /// Length of the shortest needle that ends here, or 0.
+    needle_len: u32,
 }
 
 impl Trie {
     fn new(needles: &[Box<[u8]>]) -> Self {
-        let mut trie = Self {
-            children: vec![Vec::new()],
-            needle_len: vec![0],
-        };
+        let mut trie = Self::default();
+        trie.nodes.push(TrieNode::default());
         for needle in needles {
             let mut state = State::ROOT;
             for &byte in needle {
                 state = trie.child_or_insert(state, byte);
             }
-            trie.needle_len[state.0 as usize] = to_u32(needle.len());
+            trie.nodes[state.index()].needle_len = to_u32(needle.len());
         }
         trie
     }
 
     fn child_or_insert(&mut self, state: State, byte: u8) -> State {
-        let new = State(to_u32(self.children.len()));
-        let edges = &mut self.children[state.0 as usize];
-        match edges.binary_search_by_key(&byte, |edge| edge.byte) {
-            Ok(at) => edges[at].to,
+        let new = State(to_u32(self.nodes.len()));
+        let node = &mut self.nodes[state.index()];
+        match node.children.binary_search_by_key(&byte, |edge| edge.byte) {
+            Ok(at) => node.children[at].to,
             Err(at) => {
-                edges.insert(at, Edge { byte, to: new });
-                self.children.push(Vec::new());
-                self.needle_len.push(0);
+                node.children.insert(at, Edge { byte, to: new });
+                let depth = node.depth + 1;
+                self.nodes.push(TrieNode {
+                    depth,
+                    ..TrieNode::default()
+                });
                 new
             }
         }
     }
 
     /// Breadth first, so that the links of all shorter prefixes are known.
-    fn failure_links(&self) -> Vec<State> {
-        let mut fail = vec![State::ROOT; self.children.len()];
-        let mut queue: VecDeque<State> = self.children[0].iter().map(|edge| edge.to).collect();
+    fn links(&self) -> Vec<Link> {
+        let nothing = Link {
+            fail: State::ROOT,
+            needle_len: 0,
+        };
+        let mut links = vec![nothing; self.nodes.len()];
+        let mut queue: VecDeque<State> = VecDeque::from([State::ROOT]);
         while let Some(state) = queue.pop_front() {
-            for edge in &self.children[state.0 as usize] {
-                let mut suffix = fail[state.0 as usize];
-                fail[edge.to.0 as usize] = loop {
-                    if let Some(to) = child(&self.children[suffix.0 as usize], edge.byte) {
-                        break to;
-                    }
-                    if suffix == State::ROOT {
-                        break State::ROOT;
-                    }
-                    suffix = fail[suffix.0 as usize];
-                };
+            let node = &self.nodes[state.index()];
+            let suffix = links[state.index()].fail;
+            // A suffix is shorter, and what ends there ends here, too.
+            links[state.index()].needle_len = match links[suffix.index()].needle_len {
+                0 => node.needle_len,
+                shorter => shorter,
+            };
+            for edge in &node.children {
+                if state != State::ROOT {
+                    links[edge.to.index()].fail = self.longest_suffix(&links, suffix, edge.byte);
+                }
                 queue.push_back(edge.to);
             }
         }
-        fail
+        links
+    }
+
+    /// The node for the longest of the suffixes, `suffix` or one of its own, that goes on with `byte`.
+    fn longest_suffix(&self, links: &[Link], mut suffix: State, byte: u8) -> State {
+        loop {
+            if let Some(to) = child(&self.nodes[suffix.index()].children, byte) {
+                return to;
+            }
+            if suffix == State::ROOT {
+                return State::ROOT;
+            }
+            suffix = links[suffix.index()].fail;
+        }
     }
 }
 

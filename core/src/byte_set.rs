@@ -29,6 +29,12 @@ impl ByteSet {
         }
     }
 
+    /// Whether it is searched for many bytes at a time.
+    pub(crate) fn is_small(&self) -> bool {
+        !matches!(self, Self::Many(_))
+    }
+
+    #[inline]
     pub(crate) fn find(&self, data: &[u8]) -> Option<usize> {
         match self {
             Self::One(a) => memchr::memchr(*a, data),

@@ -69,6 +69,7 @@ mod queue;
 mod reader;
 mod search;
 mod separator;
+mod short;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod writer;

@@ -343,8 +343,9 @@ impl Reader {
     ///
     /// # Complexity
     ///
-    /// However the input is cut and however often a request is repeated, at most two bytes are
-    /// looked at for each byte that arrives, as long as the separator stays the same.
+    /// However the input is cut and however often requests are repeated, at most two looks are taken at
+    /// each byte that arrives: one for the last byte of a separator, and one for what is before it. So it
+    /// is as long as no more than two separators take turns.
     ///
     /// # Examples
     ///
@@ -975,32 +976,34 @@ impl Reader {
 
     #[inline]
     fn line(&mut self, place: Place) -> Result<Status<usize>, ReadError> {
-        match self.find(place, &Separator::NEWLINE) {
-            Some(found) if found.start <= self.limit => Ok(Status::Ready(found.end)),
-            found => self.no_line_within_limit(place, found),
+        let window = self.window(&Separator::NEWLINE).min(self.len(place));
+        let found = match place {
+            Place::Front => self.search.find_line_feed(&self.buffer.data()[..window]),
+            Place::Behind(_) => {
+                let found = self.find(place, &Separator::NEWLINE);
+                found.map(|found| found.start)
+            }
+        };
+        match found {
+            Some(at) => Ok(Status::Ready(at + 1)),
+            None => self.no_line_within_limit(place),
         }
     }
 
     #[inline(never)]
-    fn no_line_within_limit(
-        &mut self,
-        place: Place,
-        found: Option<Match>,
-    ) -> Result<Status<usize>, ReadError> {
+    fn no_line_within_limit(&mut self, place: Place) -> Result<Status<usize>, ReadError> {
         let len = self.len(place);
-        match found {
-            None if len < self.window(&Separator::NEWLINE) => match &self.end {
-                End::Open => Ok(Status::NeedData),
-                End::Eof => Ok(Status::Ready(len)),
-                End::Failed(error) => Err(error.into()),
-            },
-            Some(_) | None => {
-                if let Place::Front = place {
-                    self.skip_line();
-                    self.removed(len - self.buffer.len());
-                }
-                Err(self.overrun())
+        if len > self.limit {
+            if let Place::Front = place {
+                self.skip_line();
+                self.removed(len - self.buffer.len());
             }
+            return Err(self.overrun());
+        }
+        match &self.end {
+            End::Open => Ok(Status::NeedData),
+            End::Eof => Ok(Status::Ready(len)),
+            End::Failed(error) => Err(error.into()),
         }
     }
 

@@ -1,18 +1,20 @@
 //! What ends a message: one needle, or the first of several.
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec, vec::Vec};
 use core::{fmt, slice};
 
-use memchr::memmem::Finder;
-
-use crate::{automaton::Automaton, byte_set::ByteSet};
+use crate::{
+    automaton::Automaton,
+    byte_set::ByteSet,
+    short::{self, Few, Short},
+};
 
 /// What [`Request::Until`](crate::Request::Until) reads up to: one sequence of bytes, or the first
 /// of several.
 ///
 /// Of several, the one that ends first wins; of two that end together, the shorter one. It is
-/// built once and reused: a single byte costs nothing to build, a longer needle an allocation and
-/// some precomputing. A clone shares what was computed.
+/// built once and reused: one of up to 14 bytes costs nothing to build, a longer one or a set some
+/// allocations and time in proportion to its bytes. A clone shares what was computed.
 ///
 /// `As in asyncio:` the rules are those of `readuntil` with a tuple of separators (CPython 3.13).
 ///
@@ -29,12 +31,14 @@ use crate::{automaton::Automaton, byte_set::ByteSet};
 /// assert_eq!(reader.poll(Request::Until(&end_of_line))?, Status::Ready(4));
 /// # Ok::<(), millpond_core::ReadError>(())
 /// ```
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone)]
 pub struct Separator(Kind);
 
 #[derive(Clone)]
 enum Kind {
     Byte(u8),
+    /// Invariant: two bytes or more.
+    Short(Short),
     Pattern(Arc<Pattern>),
 }
 
@@ -46,21 +50,22 @@ struct Pattern {
     matcher: Matcher,
 }
 
-/// How to search for a separator.
+/// How to search for a separator that is not short.
 pub(crate) enum Matcher {
     /// Single bytes.
     Bytes(ByteSet),
-    /// Two bytes: look for the second, check the first.
-    Pair([u8; 2]),
-    /// A longer needle: in bulk by the finder, byte by byte by the automaton.
-    Needle(Box<Finder<'static>>, Automaton),
-    /// Several needles, of which none contains another.
+    /// Some short needles.
+    Few(Few),
+    /// A long needle: its last bytes, and all of it.
+    Long(Short, Automaton),
+    /// Any needles.
     Set(Automaton),
 }
 
 /// A borrowed view of a separator for the search.
 pub(crate) enum MatcherRef<'a> {
     Byte(u8),
+    Short(&'a Short),
     Pattern(&'a Matcher),
 }
 
@@ -121,7 +126,14 @@ impl Separator {
     /// assert!(Separator::try_new("").is_err());
     /// ```
     pub fn try_new(needle: impl AsRef<[u8]>) -> Result<Self, EmptySeparator> {
-        Self::try_any([needle])
+        match needle.as_ref() {
+            [] => Err(EmptySeparator),
+            [byte] => Ok(Self::byte(*byte)),
+            needle => Ok(match Short::new(needle) {
+                Some(short) => Self(Kind::Short(short)),
+                None => Self::pattern(vec![needle.into()]),
+            }),
+        }
     }
 
     /// Whichever of several sequences of bytes ends first.
@@ -168,13 +180,18 @@ impl Separator {
         match &needles[..] {
             [] => Err(EmptySeparator),
             [shortest, ..] if shortest.is_empty() => Err(EmptySeparator),
-            [only] if only.len() == 1 => Ok(Self::byte(only[0])),
-            [.., longest] => Ok(Self(Kind::Pattern(Arc::new(Pattern {
-                longest: longest.len(),
-                matcher: Matcher::new(&needles),
-                needles: needles.into(),
-            })))),
+            [only] => Self::try_new(only),
+            _ => Ok(Self::pattern(needles)),
         }
+    }
+
+    /// Of needles sorted by length.
+    fn pattern(needles: Vec<Box<[u8]>>) -> Self {
+        Self(Kind::Pattern(Arc::new(Pattern {
+            longest: needles.last().map_or(0, |longest| longest.len()),
+            matcher: Matcher::new(&needles),
+            needles: needles.into(),
+        })))
     }
 
     /// Length of the longest sequence, in bytes.
@@ -188,6 +205,7 @@ impl Separator {
     pub fn longest(&self) -> usize {
         match &self.0 {
             Kind::Byte(_) => 1,
+            Kind::Short(short) => short.len(),
             Kind::Pattern(pattern) => pattern.longest,
         }
     }
@@ -201,56 +219,52 @@ impl Separator {
     /// assert!(separator.needles().eq([&b"\n"[..], b"\r\n"]));
     /// ```
     pub fn needles(&self) -> impl Iterator<Item = &[u8]> {
-        let (byte, several) = match &self.0 {
+        let (one, several) = match &self.0 {
             Kind::Byte(byte) => (Some(slice::from_ref(byte)), &[][..]),
+            Kind::Short(short) => (Some(short.as_slice()), &[][..]),
             Kind::Pattern(pattern) => (None, &pattern.needles[..]),
         };
-        byte.into_iter()
+        one.into_iter()
             .chain(several.iter().map(|needle| &**needle))
+    }
+
+    /// Whether they are equal and were not built apart: in constant time.
+    #[inline]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Kind::Byte(a), Kind::Byte(b)) => a == b,
+            (Kind::Short(a), Kind::Short(b)) => a == b,
+            (Kind::Pattern(a), Kind::Pattern(b)) => Arc::ptr_eq(a, b),
+            (Kind::Byte(_) | Kind::Short(_) | Kind::Pattern(_), _) => false,
+        }
     }
 
     #[inline]
     pub(crate) fn matcher(&self) -> MatcherRef<'_> {
         match &self.0 {
             Kind::Byte(byte) => MatcherRef::Byte(*byte),
+            Kind::Short(short) => MatcherRef::Short(short),
             Kind::Pattern(pattern) => MatcherRef::Pattern(&pattern.matcher),
         }
     }
 }
 
 impl Matcher {
+    /// Of needles sorted by length.
     fn new(needles: &[Box<[u8]>]) -> Self {
-        let needles = without_containing(needles);
-        match &needles[..] {
-            [.., longest] if longest.len() == 1 => {
-                Self::Bytes(ByteSet::new(needles.iter().map(|needle| needle[0])))
-            }
-            [only] => match only[..] {
-                [first, last] => Self::Pair([first, last]),
-                _ => Self::Needle(
-                    Box::new(Finder::new(only).into_owned()),
-                    Automaton::new(&needles),
-                ),
-            },
-            _ => Self::Set(Automaton::new(&needles)),
+        if let [only] = needles {
+            let (_, tail) = only.split_at(only.len().saturating_sub(short::MAX));
+            let tail = Short::new(tail).expect("a separator holds at least one byte");
+            return Self::Long(tail, Automaton::new(needles));
+        }
+        if needles.iter().all(|needle| needle.len() == 1) {
+            return Self::Bytes(ByteSet::new(needles.iter().map(|needle| needle[0])));
+        }
+        match Few::new(needles) {
+            Some(few) => Self::Few(few),
+            None => Self::Set(Automaton::new(needles)),
         }
     }
-}
-
-/// Leaves out each needle that contains another one, because that other one ends no later and is
-/// shorter. Of the rest, the one that starts first ends first, and no two end together.
-fn without_containing(needles: &[Box<[u8]>]) -> Vec<Box<[u8]>> {
-    let mut kept: Vec<Box<[u8]>> = Vec::new();
-    // Sorted by length, so a needle can only contain one that came before it.
-    for needle in needles {
-        if !kept
-            .iter()
-            .any(|shorter| memchr::memmem::find(needle, shorter).is_some())
-        {
-            kept.push(needle.clone());
-        }
-    }
-    kept
 }
 
 impl From<u8> for Separator {
@@ -293,36 +307,20 @@ impl From<&str> for Separator {
     }
 }
 
-impl PartialEq for Kind {
-    #[inline]
+impl PartialEq for Separator {
     fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Byte(a), Self::Byte(b)) => a == b,
-            (Self::Pattern(a), Self::Pattern(b)) => Arc::ptr_eq(a, b) || same_needles(a, b),
-            (Self::Byte(_), Self::Pattern(_)) | (Self::Pattern(_), Self::Byte(_)) => false,
-        }
+        self.is_same(other) || self.needles().eq(other.needles())
     }
 }
 
-impl Eq for Kind {}
-
-#[inline(never)]
-fn same_needles(a: &Pattern, b: &Pattern) -> bool {
-    a.needles == b.needles
-}
+impl Eq for Separator {}
 
 impl fmt::Debug for Separator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut tuple = f.debug_tuple("Separator");
-        match &self.0 {
-            Kind::Byte(byte) => tuple.field(&Escaped(&[*byte])),
-            Kind::Pattern(pattern) => {
-                for needle in &pattern.needles {
-                    tuple.field(&Escaped(needle));
-                }
-                &mut tuple
-            }
-        };
+        for needle in self.needles() {
+            tuple.field(&Escaped(needle));
+        }
         tuple.finish()
     }
 }

@@ -2,6 +2,7 @@
 //! kept beside this. See the README.
 
 mod exact;
+mod growth;
 mod lines;
 mod memory;
 mod table;
@@ -22,6 +23,7 @@ fn rows() -> Vec<Row> {
     let mut rows = lines::rows();
     rows.extend(exact::rows());
     rows.extend(writes::rows());
+    rows.extend(growth::rows());
     rows
 }
 

@@ -35,10 +35,13 @@ impl Row {
     }
 }
 
+/// Where the text lies decides how it is copied, and is not to depend on what else there is.
+const ALIGN: usize = 64;
+
 /// Records of one text, which arrive in pieces.
 #[derive(Clone)]
 pub(crate) struct Source {
-    text: Arc<[u8]>,
+    text: Arc<Vec<u8>>,
     at: usize,
     piece: usize,
     pauses: Pauses,
@@ -54,9 +57,14 @@ enum Pauses {
 
 impl Source {
     pub(crate) fn new(record: &[u8], records: u64, piece: usize) -> Self {
+        let records = record.repeat(records as usize);
+        let mut text: Vec<u8> = Vec::with_capacity(ALIGN + records.len());
+        let start = text.as_ptr().align_offset(ALIGN);
+        text.resize(start, 0);
+        text.extend_from_slice(&records);
         Self {
-            text: record.repeat(records as usize).into(),
-            at: 0,
+            text: Arc::new(text),
+            at: start,
             piece,
             pauses: Pauses::Never,
         }
