@@ -21,6 +21,7 @@ mod tcp_proxy;
 mod tls_echo_server;
 #[cfg(unix)]
 mod unix_server;
+mod websocket_chat;
 
 #[test]
 fn lines_come_back() {
