@@ -52,7 +52,10 @@ impl Part {
             (b'+' | b'(', text) => Value::Text(text.to_owned()),
             (b'-', text) => Value::Error(text.to_owned()),
             (b':', text) => Value::Integer(number(text)?),
-            (b',', text) => Value::Double(number(text)?),
+            (b',', text) => {
+                let _: f64 = number(text)?;
+                Value::Double(text.to_owned())
+            }
             (b'#', "t") => Value::Boolean(true),
             (b'#', "f") => Value::Boolean(false),
             (b'_', "") | (b'$' | b'*', "-1") => Value::Null,

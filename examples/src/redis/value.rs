@@ -5,7 +5,7 @@ use std::io;
 use bytes::Bytes;
 
 /// A value of RESP, the protocol of Redis, version 2 or 3.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
     /// There is none.
@@ -26,8 +26,8 @@ pub enum Value {
     Push(Vec<Self>),
     /// True or false.
     Boolean(bool),
-    /// A number with a fraction.
-    Double(f64),
+    /// A number with a fraction, as it is written.
+    Double(String),
 }
 
 impl Value {

@@ -16,6 +16,7 @@ mod hyper_server;
 #[cfg(unix)]
 mod pipe_filter;
 mod program;
+mod redis_client;
 mod smtp;
 mod tcp_proxy;
 mod tls_echo_server;

@@ -65,6 +65,15 @@ impl Program {
         assert!(sent.unwrap().success());
     }
 
+    /// `None` when it has ended.
+    pub(crate) fn next_line(&self) -> Option<String> {
+        match self.lines.recv_timeout(TIME_LIMIT) {
+            Ok(line) => Some(line),
+            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("it says nothing for a long time"),
+        }
+    }
+
     /// Its output, when it has ended well.
     pub(crate) fn output(mut self) -> Vec<String> {
         let mut lines = Vec::new();

@@ -18,7 +18,7 @@ const SENT: [&str; 5] = [
     "*3\r\n$3\r\nfoo\r\n*2\r\n:1\r\n$-1\r\n*0\r\n",
     "-ERR no\r\n",
     "%1\r\n$1\r\nk\r\n#t\r\n",
-    ">2\r\n_\r\n,1.5\r\n",
+    ">2\r\n_\r\n,nan\r\n",
 ];
 
 fn values() -> Vec<Value> {
@@ -31,7 +31,7 @@ fn values() -> Vec<Value> {
         ]),
         Value::Error("ERR no".to_owned()),
         Value::Map(vec![(bulk("k"), Value::Boolean(true))]),
-        Value::Push(vec![Value::Null, Value::Double(1.5)]),
+        Value::Push(vec![Value::Null, Value::Double("nan".to_owned())]),
     ]
 }
 
