@@ -180,6 +180,35 @@ impl TransportError {
 
 #[cfg(feature = "std")]
 impl ReadError {
+    /// The one that is inside an I/O error, as crates give it that read a stream through a trait, or `?`
+    /// in a function that returns [`std::io::Result`]: with what had come before the end.
+    ///
+    /// It is found as the inner error and among its sources.
+    ///
+    /// ```
+    /// use std::io;
+    ///
+    /// use millpond_core::{ReadError, Reader, Request};
+    ///
+    /// fn header(reader: &mut Reader) -> io::Result<()> {
+    ///     reader.poll(Request::Exactly(8))?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"half");
+    /// reader.feed_eof();
+    /// let error = header(&mut reader).unwrap_err();
+    /// match ReadError::from_io(&error) {
+    ///     Some(ReadError::Incomplete { partial, .. }) => assert_eq!(partial, "half"),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// ```
+    #[doc(alias = "downcast_ref")]
+    pub fn from_io(error: &std::io::Error) -> Option<&Self> {
+        inside(error)
+    }
+
     /// The kind that it has as an I/O error.
     ///
     /// ```
@@ -202,6 +231,20 @@ impl ReadError {
 
 #[cfg(feature = "std")]
 impl WriteError {
+    /// The one that is inside an I/O error, as crates give it that write to a stream through a trait.
+    ///
+    /// ```
+    /// use std::io;
+    ///
+    /// use millpond_core::WriteError;
+    ///
+    /// let error = io::Error::from(WriteError::Finished);
+    /// assert_eq!(WriteError::from_io(&error), Some(&WriteError::Finished));
+    /// ```
+    pub fn from_io(error: &std::io::Error) -> Option<&Self> {
+        inside(error)
+    }
+
     /// The kind that it has as an I/O error.
     ///
     /// ```
@@ -214,6 +257,22 @@ impl WriteError {
             Self::CapExceeded { .. } => std::io::ErrorKind::InvalidData,
             Self::Transport(error) => error.kind(),
         }
+    }
+}
+
+/// The first of its type inside an I/O error. One that is inside another is reached, too: `source` goes on
+/// behind it.
+#[cfg(feature = "std")]
+fn inside<E: Error + 'static>(error: &std::io::Error) -> Option<&E> {
+    let mut next: &(dyn Error + 'static) = error.get_ref()?;
+    loop {
+        if let Some(found) = next.downcast_ref() {
+            return Some(found);
+        }
+        next = match next.downcast_ref::<std::io::Error>() {
+            Some(error) => error.get_ref()?,
+            None => next.source()?,
+        };
     }
 }
 

@@ -13,7 +13,7 @@ use super::{Stream, StreamReader, StreamWriter, slices::Slices};
 
 /// For every crate that reads from a futures-io stream. Calls of the trait and the reader's own can be
 /// mixed in any order: both see the same bytes. Errors are those of [`read`](Self::read), as
-/// [`io::Error`]; [`ReadError`](crate::ReadError) can be got back from it.
+/// [`io::Error`]; [`ReadError::from_io`](crate::ReadError::from_io) gets them back.
 ///
 /// ```
 /// use futures_util::AsyncReadExt;
