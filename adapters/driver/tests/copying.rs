@@ -209,8 +209,46 @@ fn a_copy_that_is_given_up_leaves_no_waker_with_the_streams() {
                 assert!(copying.as_mut().poll(&mut cx).is_pending());
             }
             // Here are two, and each reader that has asked its socket keeps the last one that it had.
-            let with_the_writers = std::sync::Arc::strong_count(&alarm) - 2 - 2 * usize::from(both);
+            let with_the_writers = std::sync::Arc::strong_count(&alarm) - 3 - usize::from(both);
             assert_eq!(with_the_writers, 0, "both ways: {both}");
         }
+    });
+}
+
+#[test]
+fn a_reset_ends_a_copy_whose_other_side_takes_nothing() {
+    // As much as the other side holds, its high watermark, and the rest up to the limit.
+    for len in [20_000, 40_000, 60_000] {
+        block_on(async {
+            let ((_client_reader, mut client), mut left) = wire(1 << 20);
+            let ((mut server_reader, _server), mut right) = wire(1_000);
+            client.write(vec![0; len]).unwrap();
+            let mut copying = Box::pin(copy_bidirectional(&mut left, &mut right));
+            assert!(poll_once(copying.as_mut()).await.is_none());
+            client.write(b"!").unwrap(); // what comes meanwhile is no failure
+            assert!(poll_once(copying.as_mut()).await.is_none());
+            let (copied, ()) = futures_util::future::join(copying, async { client.abort() }).await;
+            let error = copied.unwrap_err();
+            assert!(matches!(error.cause, CopyErrorCause::Read(_)), "{error}");
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{len}");
+            assert!(server_reader.read_to_eof().await.is_err());
+        });
+    }
+}
+
+#[test]
+fn an_end_does_not_end_a_copy_whose_other_side_takes_nothing_yet() {
+    block_on(async {
+        let ((_client_reader, mut client), mut left) = wire(1 << 20);
+        let ((mut server_reader, mut server), mut right) = wire(1_000);
+        client.write(vec![7; 40_000]).unwrap();
+        client.write_eof().unwrap();
+        server.write_eof().unwrap();
+        let mut copying = Box::pin(copy_bidirectional(&mut left, &mut right));
+        assert!(poll_once(copying.as_mut()).await.is_none());
+        assert!(poll_once(copying.as_mut()).await.is_none());
+        let both = futures_util::future::join(copying, server_reader.read_to_eof()).await;
+        assert_eq!(both.0.unwrap(), (40_000, 0));
+        assert_eq!(both.1.unwrap(), vec![7; 40_000]);
     });
 }

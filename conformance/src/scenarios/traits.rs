@@ -1,7 +1,7 @@
 //! Streams by the traits of futures-io, and copying between streams.
 
 use futures_util::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
-use millpond::{Stream as Joined, copy, copy_bidirectional};
+use millpond::{Stream as Joined, copy, copy_bidirectional, error::CopyErrorCause};
 
 use crate::{
     data,
@@ -130,6 +130,25 @@ pub(crate) async fn a_proxy_never_passes_on_a_failure_as_an_end(mut setup: Setup
     let error = proxy.await.unwrap_err();
     assert_eq!(error.copied, 11);
     assert!(reader.read(1).await.is_err());
+}
+
+pub(crate) async fn a_reset_ends_a_proxy_whose_other_side_takes_nothing(mut setup: Setup) {
+    let (client, left) = setup.connect().await;
+    let (right, server) = setup.connect_with(setup.tight()).await;
+    let (right_reader, mut right_writer) = right;
+    if setup.place.ending_of_abort() == Ending::Eof {
+        return; // no reset
+    }
+    setup.fill(&mut right_writer);
+    let (mut left, mut right) = (joined(left), joined((right_reader, right_writer)));
+    let proxy = setup.spawn(async move { copy_bidirectional(&mut left, &mut right).await });
+    let (reader, mut writer) = client;
+    writer.write("half a questi").unwrap();
+    setup.sleep(5).await;
+    writer.abort();
+    let error = proxy.await.unwrap_err();
+    assert!(matches!(error.cause, CopyErrorCause::Read(_)), "{error}");
+    drop((reader, server));
 }
 
 pub(crate) async fn a_copy_that_is_given_up_can_be_begun_again(mut setup: Setup) {

@@ -66,8 +66,9 @@ pub async fn copy(from: &mut StreamReader, to: &mut StreamWriter) -> Result<u64,
 /// [`idle_timeout`](crate::StreamOptions::idle_timeout), both are aborted, so that nobody takes a part for
 /// the whole.
 ///
-/// While one stream takes nothing, the other is not read, so that its reset is not noticed: set an
-/// `idle_timeout` on both, which bounds how long two silent peers are held. It is off by default.
+/// While one stream takes nothing, the other is read up to its limit, so that its reset ends both. A reset
+/// behind more than that is noticed when there is room again: an `idle_timeout` on both, which is off by
+/// default, bounds how long that can take, and how long two silent peers are held.
 ///
 /// # Errors
 ///
@@ -221,11 +222,35 @@ fn poll_pieces(
         if there == 0 {
             return Poll::Ready(Ok(()));
         }
-        let room = ready!(to.poll_room(cx, there)).map_err(CopyErrorCause::Write)?;
+        let Poll::Ready(room) = to.poll_room(cx, there) else {
+            return poll_failure(cx, from).map(|error| Err(CopyErrorCause::Read(error)));
+        };
+        let room = room.map_err(CopyErrorCause::Write)?;
         let piece = &from.buffered()[..room];
         to.write(piece).map_err(CopyErrorCause::Write)?;
         from.consume(room);
         copied(room as u64);
+    }
+}
+
+/// Waits for a failure of `from` while there is no room for what it has: reads on, up to the limit.
+fn poll_failure(cx: &Context<'_>, from: &mut StreamReader) -> Poll<ReadError> {
+    let most = from.core.cap().unwrap_or(usize::MAX).min(from.limit());
+    loop {
+        let more = from.buffered().len() + 1;
+        if more > most {
+            return Poll::Pending;
+        }
+        match ready!(from.poll_request(cx, Request::Peek(more))) {
+            Ok(there) if there == more => {}
+            // The end of the stream, which is passed on behind the rest.
+            Ok(_) => {
+                return from
+                    .error()
+                    .map_or(Poll::Pending, |error| Poll::Ready(error.into()));
+            }
+            Err(error) => return Poll::Ready(error),
+        }
     }
 }
 
