@@ -450,3 +450,136 @@ fn a_stream_of_two_halves_reads_the_one_and_flushes_the_other() {
         assert_eq!(stream.read_line().await.unwrap(), "");
     });
 }
+
+/// A stream that is always ready, both ways.
+struct Endless;
+
+impl futures_io::AsyncRead for Endless {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<std::io::Result<usize>> {
+        buf.fill(b'.');
+        Poll::Ready(Ok(buf.len()))
+    }
+}
+
+impl futures_io::AsyncWrite for Endless {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// More than is ever buffered: reading what is there already is bounded, and need not yield.
+const ALL: usize = 256 * 1024;
+
+type Call = fn(Pin<&mut Stream>, &mut Context<'_>) -> Poll<std::io::Result<()>>;
+
+#[test]
+fn a_loop_over_any_call_of_a_trait_lets_others_run() {
+    let calls: &[(&str, Call)] = &[
+        ("futures read", |stream, cx| {
+            futures_io::AsyncRead::poll_read(stream, cx, &mut vec![0; ALL]).map_ok(drop)
+        }),
+        ("futures fill", |mut stream, cx| {
+            let filled = futures_io::AsyncBufRead::poll_fill_buf(stream.as_mut(), cx);
+            let filled = filled.map_ok(<[u8]>::len);
+            filled.map_ok(|n| futures_io::AsyncBufRead::consume(stream, n))
+        }),
+        ("futures write", |stream, cx| {
+            futures_io::AsyncWrite::poll_write(stream, cx, b"some").map_ok(drop)
+        }),
+        ("futures write vectored", |stream, cx| {
+            let some = [IoSlice::new(b"some"), IoSlice::new(b"more")];
+            futures_io::AsyncWrite::poll_write_vectored(stream, cx, &some).map_ok(drop)
+        }),
+        ("futures flush", futures_io::AsyncWrite::poll_flush),
+        #[cfg(feature = "tokio")]
+        ("tokio read", |stream, cx| {
+            let mut buf = vec![0; ALL];
+            let mut buf = tokio::io::ReadBuf::new(&mut buf);
+            tokio::io::AsyncRead::poll_read(stream, cx, &mut buf)
+        }),
+        #[cfg(feature = "tokio")]
+        ("tokio fill", |mut stream, cx| {
+            let filled = tokio::io::AsyncBufRead::poll_fill_buf(stream.as_mut(), cx);
+            let filled = filled.map_ok(<[u8]>::len);
+            filled.map_ok(|n| tokio::io::AsyncBufRead::consume(stream, n))
+        }),
+        #[cfg(feature = "tokio")]
+        ("tokio write", |stream, cx| {
+            tokio::io::AsyncWrite::poll_write(stream, cx, b"some").map_ok(drop)
+        }),
+        #[cfg(feature = "tokio")]
+        ("tokio flush", tokio::io::AsyncWrite::poll_flush),
+    ];
+    for &(name, call) in calls {
+        let endless = millpond::types::FuturesIo::new(Endless);
+        let halves = StreamOptions::new().open(Box::new(endless), Arc::new(no_spawning));
+        let mut stream = support::whole(halves);
+        let alarm = Arc::new(support::Alarm::default());
+        let waker = Waker::from(alarm.clone());
+        let mut yields = 0;
+        for _ in 0..1_000 {
+            let cx = &mut Context::from_waker(&waker);
+            match call(Pin::new(&mut stream), cx) {
+                Poll::Ready(done) => done.unwrap(),
+                Poll::Pending => {
+                    assert!(alarm.has_rung(), "{name} waits for nothing");
+                    alarm.reset();
+                    yields += 1;
+                }
+            }
+        }
+        assert!(
+            (5..20).contains(&yields),
+            "{name} has yielded {yields} times"
+        );
+    }
+}
+
+#[test]
+fn an_error_of_ours_is_got_back_from_that_of_a_trait() {
+    block_on(async {
+        let failing = Scripted::new([fails(ErrorKind::ConnectionReset)], []);
+        let (mut reader, _writer) = failing.open(no_spawning);
+        let error = AsyncReadExt::read(&mut reader, &mut [0; 10])
+            .await
+            .unwrap_err();
+        let ours = ReadError::from_io(&error).unwrap();
+        assert!(matches!(ours, ReadError::Transport(_)), "{ours:?}");
+        assert_eq!(ours.kind(), ErrorKind::ConnectionReset);
+
+        let ((_, mut writer), (mut reader, _)) = millpond::pair();
+        writer.write(b"half").unwrap();
+        writer.write_eof().unwrap();
+        let error = std::io::Error::from(reader.read_exactly(8).await.unwrap_err());
+        // As others wrap it.
+        let wrapped = std::io::Error::other(std::io::Error::other(error));
+        match ReadError::from_io(&wrapped) {
+            Some(ReadError::Incomplete { partial, expected }) => {
+                assert_eq!((&partial[..], *expected), (&b"half"[..], Some(8)));
+            }
+            other => panic!("{other:?}"),
+        }
+        let error = AsyncWriteExt::write(&mut writer, b"late")
+            .await
+            .unwrap_err();
+        assert_eq!(WriteError::from_io(&error), Some(&WriteError::Finished));
+        assert!(ReadError::from_io(&error).is_none());
+        assert!(ReadError::from_io(&ErrorKind::UnexpectedEof.into()).is_none());
+    });
+}

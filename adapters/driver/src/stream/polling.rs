@@ -103,6 +103,7 @@ impl StreamWriter {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub fn poll_flush(&mut self, cx: &Context<'_>) -> Poll<Result<(), WriteError>> {
+        ready!(self.budget.poll_proceed(cx));
         self.connection.check_direction()?;
         self.connection.send_held_back();
         let flushed = self.connection.poll_flushed(&mut self.ticket, cx);
