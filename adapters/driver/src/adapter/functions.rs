@@ -72,10 +72,42 @@ macro_rules! __functions {
             handler: H,
         ) -> $crate::types::StartServer
         where
-            H: Fn($crate::StreamReader, $crate::StreamWriter) -> F + Send + Sync + 'static,
+            H: Fn($crate::StreamReader, $crate::StreamWriter) -> F // `start_server_with` takes what it captures
+                + Send
+                + Sync
+                + 'static,
             F: Future<Output: $crate::types::HandlerOutput> + Send + 'static,
         {
             $crate::start_server($runtime, target, handler)
+        }
+
+        /// [`millpond::start_server_with`] on this crate's runtime.
+        ///
+        $($(#[doc = $panics])+)?
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # async fn example() -> std::io::Result<()> {
+        /// let motd: std::sync::Arc<str> = "be excellent to each other\n".into();
+        #[doc = concat!("let server = ", $name, "::start_server_with(motd, \"127.0.0.1:17\", async |motd, _, mut writer| {")]
+        ///     writer.write(motd.as_bytes())
+        /// })
+        /// .await?;
+        /// # Ok(()) }
+        /// ```
+        #[track_caller]
+        pub fn start_server_with<S, H, F>(
+            state: S,
+            target: impl Into<$crate::Target>,
+            handler: H,
+        ) -> $crate::types::StartServer
+        where
+            S: Clone + Send + Sync + 'static,
+            H: Fn(S, $crate::StreamReader, $crate::StreamWriter) -> F + Send + Sync + 'static,
+            F: Future<Output: $crate::types::HandlerOutput> + Send + 'static,
+        {
+            $crate::start_server_with($runtime, state, target, handler)
         }
 
         /// [`millpond::listen`] on this crate's runtime.

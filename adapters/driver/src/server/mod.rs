@@ -19,7 +19,7 @@ pub use self::{
     handler_error::{BoxError, HandlerError, HandlerErrorCause},
     incoming::Incoming,
     shutdown::Shutdown,
-    start::{HandlerOutput, StartServer, listen, start_server},
+    start::{HandlerOutput, StartServer, listen, start_server, start_server_with},
     stream_server::StreamServer,
 };
 #[cfg(unix)]

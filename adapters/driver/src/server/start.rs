@@ -136,33 +136,59 @@ impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
 /// }
 /// ```
 ///
-/// With something that all handlers share:
-///
-/// ```no_run
-/// # use std::{io, sync::Arc};
-/// # use millpond::{OpenError, Runtime, Server, StreamReader, StreamWriter};
-/// struct Motd(String);
-///
-/// async fn send(motd: Arc<Motd>, mut writer: StreamWriter) -> io::Result<()> {
-///     writer.write(motd.0.as_bytes())?;
-///     Ok(())
-/// }
-///
-/// async fn serve(runtime: Arc<dyn Runtime>, motd: Arc<Motd>) -> Result<Server, OpenError> {
-///     let handler = move |_, writer| send(motd.clone(), writer);
-///     millpond::start_server(runtime, "127.0.0.1:17", handler).await
-/// }
-/// ```
+/// What all handlers share is given to [`start_server_with`].
 pub fn start_server<H, F>(
     runtime: Arc<dyn Runtime>,
     target: impl Into<Target>,
     handler: H,
 ) -> StartServer
 where
-    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    // A compiler shows these lines to those whose async closure captures something.
+    H: Fn(StreamReader, StreamWriter) -> F // `start_server_with` takes what it captures
+        + Send
+        + Sync
+        + 'static,
     F: Future<Output: HandlerOutput> + Send + 'static,
 {
     StartServer::new(runtime, target.into(), boxed(handler))
+}
+
+/// [`start_server`] for handlers that share something: each is given a clone of `state`, an `Arc` for
+/// instance.
+///
+/// The closure that is the handler captures nothing then, and can be an async one.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::{io, sync::Arc};
+///
+/// use millpond::{OpenError, Runtime, Server, StreamReader, StreamWriter};
+///
+/// struct Motd(String);
+///
+/// async fn send(motd: Arc<Motd>, _: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+///     writer.write(&motd.0)?;
+///     Ok(())
+/// }
+///
+/// async fn serve(runtime: Arc<dyn Runtime>, motd: Motd) -> Result<Server, OpenError> {
+///     millpond::start_server_with(runtime, Arc::new(motd), "127.0.0.1:17", send).await
+/// }
+/// ```
+pub fn start_server_with<S, H, F>(
+    runtime: Arc<dyn Runtime>,
+    state: S,
+    target: impl Into<Target>,
+    handler: H,
+) -> StartServer
+where
+    S: Clone + Send + Sync + 'static,
+    H: Fn(S, StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    let handler = move |reader, writer| handler(state.clone(), reader, writer);
+    start_server(runtime, target, handler)
 }
 
 /// Listens on a host and port, an address, a path or a socket, and lets the program take the connections:

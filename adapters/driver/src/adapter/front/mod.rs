@@ -14,7 +14,7 @@ pub use crate::client::{
 };
 pub use crate::open_error::OpenError;
 pub use crate::runtime::{Runtime, timeout};
-pub use crate::server::{Server, StreamServer, listen, start_server};
+pub use crate::server::{Server, StreamServer, listen, start_server, start_server_with};
 #[cfg(unix)]
 pub use crate::server::{UnixStreamServer, start_unix_server};
 pub use crate::socket::{Address, StreamMode};
