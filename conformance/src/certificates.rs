@@ -35,7 +35,7 @@ static MADE: LazyLock<Made> = LazyLock::new(Made::new);
 impl Made {
     fn new() -> Self {
         let ours = Authority::new("an authority that is trusted");
-        let other = Authority::new("an authority that nobody trusts");
+        let other = Authority::new("an authority that is not trusted");
         let today = |_: &mut CertificateParams| {};
         let long_ago = |params: &mut CertificateParams| {
             params.not_before = date_time_ymd(1999, 1, 1);
@@ -127,7 +127,7 @@ pub(crate) fn authority() -> CertificateDer<'static> {
     MADE.authority.clone()
 }
 
-/// A client's side that trusts whom it should.
+/// A client's side that trusts the right authority.
 pub(crate) fn connector() -> TlsConnector {
     static CONNECTOR: LazyLock<TlsConnector> =
         LazyLock::new(|| TlsConnector::with_roots([authority()]));

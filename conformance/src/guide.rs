@@ -1,6 +1,6 @@
 //! Guides.
 //!
-//! | guide | for whom |
+//! | guide | for |
 //! |---|---|
 //! | [`adapters`] | authors of adapters: an adapter to start from, what it must do, the traps, and what a failure means |
 

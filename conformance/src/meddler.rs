@@ -11,7 +11,7 @@ use millpond::{adapter::Socket, types::ExtraInfo};
 
 type Deed = Box<dyn FnOnce() + Send>;
 
-/// Does something once, when a read has just found nothing, and has not yet said so: on a thread of its
+/// Does something once, when a read has just found nothing, and has not yet returned: on a thread of its
 /// own, as it would come from elsewhere.
 pub(crate) struct Meddler {
     inner: Box<dyn Socket>,

@@ -46,7 +46,7 @@ pub(crate) async fn count_polls(future: impl Future<Output = ()>) -> usize {
     polls
 }
 
-/// Polls `future` once, with a waker that wakes nobody, and drops it.
+/// Polls `future` once, with a waker that does nothing, and drops it.
 pub(crate) fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }

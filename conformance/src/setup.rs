@@ -410,7 +410,7 @@ impl Setup {
         address
     }
 
-    /// An address that nobody listens on, and that nobody else gets: it is taken.
+    /// An address on which no server listens, and that no other process gets: it is taken.
     pub(crate) fn unused_address(&mut self) -> SocketAddr {
         let any_port = Address::from((Ipv4Addr::LOCALHOST, 0));
         let bound = self.runtime.bind(&any_port, &ListenOptions::default());
@@ -475,7 +475,7 @@ impl Setup {
     }
 
     /// Writes far more than a transport with [`tight`](Self::tight) settings takes, so that more than
-    /// half of it stays queued, however long nobody reads. Returns what was written.
+    /// half of it stays queued, however long it is not read. Returns what was written.
     pub(crate) fn fill(&self, writer: &mut StreamWriter) -> Vec<u8> {
         let written = data::bytes(7, self.place.plenty());
         for block in written.chunks(self.place.unit()) {

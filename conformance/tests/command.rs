@@ -98,7 +98,7 @@ fn answers_of_cpython_may_differ_on_purpose() {
 
 #[test]
 fn invalid_arguments_are_reported() {
-    for (arguments, input, said) in [
+    for (arguments, input, expected) in [
         (
             &["replay", "-"][..],
             "{",
@@ -114,7 +114,7 @@ fn invalid_arguments_are_reported() {
     ] {
         let output = run(arguments, input);
         let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(complaint.starts_with(said), "{complaint}");
+        assert!(complaint.starts_with(expected), "{complaint}");
         assert_eq!(output.status.code(), Some(2));
     }
 }
@@ -146,7 +146,7 @@ fn a_timeline_shows_levels_pauses_and_answers() {
 }
 
 #[test]
-fn a_page_needs_nothing_beside_it_and_trusts_nobody() {
+fn a_page_needs_no_other_file_and_runs_nothing_from_a_trace() {
     let directory = tempfile::tempdir().unwrap();
     let page = directory.path().join("page.html");
     let path = page.to_str().unwrap();

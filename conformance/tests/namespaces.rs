@@ -119,7 +119,7 @@ fn a_program_whose_name_hangs() {
     silent.recv_from(&mut [0; 512]).unwrap();
 }
 
-/// Nobody listens, and the ports from which connections begin are few.
+/// No server listens, and the ports from which connections begin are few.
 #[test]
 fn no_connection_is_made_to_itself() {
     let setup = "echo 40000 40009 > /proc/sys/net/ipv4/ip_local_port_range";
@@ -129,11 +129,11 @@ fn no_connection_is_made_to_itself() {
 #[test]
 #[ignore = "it is part of another test"]
 fn a_program_that_tries_again_and_again() {
-    let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 40000));
+    let silent = SocketAddr::from((Ipv4Addr::LOCALHOST, 40000));
     let mut to_itself = 0;
     run(async |runtime: Arc<dyn Runtime>| {
         for _ in 0..500 {
-            match open_connection(runtime.clone(), nobody).await {
+            match open_connection(runtime.clone(), silent).await {
                 Err(OpenError::Connect { attempts }) => {
                     let error = &attempts[0].1;
                     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused, "{error}");
@@ -144,7 +144,7 @@ fn a_program_that_tries_again_and_again() {
         }
     });
     assert!(to_itself > 0, "the system has not tried");
-    TcpListener::bind(nobody).unwrap();
+    TcpListener::bind(silent).unwrap();
 }
 
 /// An address of the local link is one only together with its zone.

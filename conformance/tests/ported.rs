@@ -247,8 +247,8 @@ mod reader {
     #[test]
     fn invalid_limit() {
         let panic = catch_unwind(|| Reader::with_limit(0)).unwrap_err();
-        let said = panic.downcast_ref::<&str>();
-        assert_eq!(said, Some(&"the limit of a reader is at least 1 byte"));
+        let message = panic.downcast_ref::<&str>();
+        assert_eq!(message, Some(&"the limit of a reader is at least 1 byte"));
         assert!(catch_unwind(|| StreamOptions::new().limit(0).fed()).is_err());
     }
 
@@ -601,7 +601,7 @@ mod withdrawn {
             let (reader, writer) = stream.split();
             ask_for_the_page(reader, writer).await?;
             drop(stream);
-            // The server waits for its handler, and that for nobody.
+            // The server waits for its handler, and that for no task.
             server.close();
             server.wait_closed().await;
             Ok(())

@@ -75,16 +75,16 @@ fn a_line_that_comes_after_the_stream_was_dropped_is_left() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut said = BufReader::new(program.stderr.take().unwrap()).lines();
-        assert_eq!(said.next().unwrap().unwrap(), "given up");
+        let mut printed = BufReader::new(program.stderr.take().unwrap()).lines();
+        assert_eq!(printed.next().unwrap().unwrap(), "given up");
         let mut input = program.stdin.take().unwrap();
         input.write_all(b"one\ntwo\n").unwrap();
-        assert_eq!(said.next().unwrap().unwrap(), "one");
+        assert_eq!(printed.next().unwrap().unwrap(), "one");
         assert!(program.wait().unwrap().success());
     }
 }
 
-/// Somebody else may have made them so.
+/// Another process may have made them so.
 #[test]
 fn standard_streams_that_do_not_block_are_waited_for() {
     for runtime in RUNTIMES {

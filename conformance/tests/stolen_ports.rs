@@ -111,7 +111,7 @@ impl Runtime for Robbed {
         let address = bound.local_addr()?.tcp();
         Ok(Box::new(Victim {
             socket: Some(bound),
-            // A port that is asked for so that nobody can share it is given up on purpose.
+            // A port that is asked for so that no other process can share it is given up on purpose.
             address: address.filter(|_| options.reuse_address),
         }))
     }

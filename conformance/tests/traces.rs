@@ -97,7 +97,7 @@ proptest! {
 #[test]
 fn an_error_has_the_number_of_its_line() {
     let head = r#"{"trace":1,"limit":3}"#;
-    for (text, said) in [
+    for (text, expected) in [
         ("", "line 1: expected one trace, found 0"),
         ("[]", "line 1: expected a JSON object, found []"),
         (
@@ -187,7 +187,7 @@ fn an_error_has_the_number_of_its_line() {
         ),
     ] {
         let error = text.parse::<Trace>().unwrap_err();
-        assert_eq!(error.to_string(), said, "{text}");
+        assert_eq!(error.to_string(), expected, "{text}");
     }
     let error = format!("{head}\nhello").parse::<Trace>().unwrap_err();
     assert!(

@@ -3,7 +3,7 @@
 use alloc::{vec, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
 
-/// How long an attempt has for itself before the next one starts beside it, unless said otherwise:
+/// How long an attempt has for itself before the next one starts beside it, unless set otherwise:
 /// 250 ms, as RFC 8305 recommends in section 8.
 pub const CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 

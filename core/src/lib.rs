@@ -37,7 +37,7 @@
 //! arrived, then the limit, then the end of the stream), so the answers do not depend on how the
 //! input was cut.
 //!
-//! # What goes wrong, and how it is said
+//! # What goes wrong, and how it is reported
 //!
 //! Bytes from the peer never panic; they give a [`ReadError`]. A program's own mistakes panic with a
 //! sentence: an empty [`Separator`] ([`try_new`](Separator::try_new) if it comes from outside), a

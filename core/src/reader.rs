@@ -13,7 +13,7 @@ use crate::{
     separator::Separator,
 };
 
-/// How many bytes there may be before a separator, unless said otherwise: 64 KiB, as in asyncio
+/// How many bytes there may be before a separator, unless set otherwise: 64 KiB, as in asyncio
 /// (`_DEFAULT_LIMIT` in CPython's `asyncio/streams.py`).
 pub const DEFAULT_LIMIT: usize = 64 * 1024;
 

@@ -100,7 +100,7 @@ impl Search {
     }
 
     /// The first match within `data`, which begins with the bytes it began with last time unless
-    /// [`removed`](Self::removed) said otherwise.
+    /// [`removed`](Self::removed) reported otherwise.
     #[inline]
     pub(crate) fn find(&mut self, data: &[u8], separator: &Separator) -> Option<Match> {
         if !self.recent[0].separator.is_same(separator) {
@@ -294,7 +294,7 @@ mod tests {
 
     use super::*;
 
-    /// Earliest end, then shortest: the rule said plainly.
+    /// Earliest end, then shortest: the rule in plain words.
     fn naive(data: &[u8], needles: &[Vec<u8>]) -> Option<Match> {
         (1..=data.len()).find_map(|end| {
             needles

@@ -10,7 +10,7 @@ use crate::{
     queue::{Queue, Spent},
 };
 
-/// Above how many queued bytes writing pauses, unless said otherwise: 64 KiB, as in asyncio
+/// Above how many queued bytes writing pauses, unless set otherwise: 64 KiB, as in asyncio
 /// (`_set_write_buffer_limits` in CPython's `asyncio/transports.py`).
 pub const DEFAULT_HIGH_WATER: usize = 64 * 1024;
 
@@ -734,7 +734,7 @@ impl Writer {
 /// How much is queued, how much may be, and how the stream stands.
 impl Writer {
     /// What is printed of the writer, to be printed later: an error and a formatter may be the
-    /// program's and do anything, which nobody wants under a lock.
+    /// program's and do anything, which must not happen under a lock.
     ///
     /// ```
     /// # use millpond_core::Writer;

@@ -1,4 +1,4 @@
-//! What the programs with TLS share: whom to trust, and a certificate that is made on the spot.
+//! What the programs with TLS share: the trusted roots, and a certificate that is made on the spot.
 
 use std::{fs, io, path::Path};
 

@@ -54,7 +54,7 @@
 //! * Both halves work at once from two tasks, without a lock between them.
 //! * No stream starves other tasks: after 128 operations that did not wait, it yields.
 //!
-//! # What goes wrong, and how it is said
+//! # What goes wrong, and how it is reported
 //!
 //! | what | how |
 //! |---|---|

@@ -35,7 +35,7 @@ pub enum OpenError {
     Resolve {
         /// The host, as it was given.
         host: String,
-        /// What the resolver said.
+        /// The error of the resolver.
         source: io::Error,
     },
     /// Every attempt to connect failed.

@@ -32,7 +32,7 @@ const UNIX_PATH_MAX: usize = if cfg!(any(target_os = "linux", target_os = "andro
 /// | `("example.org", 80)`, `"example.org:80"` | a host, all of whose addresses count |
 /// | `(Ipv4Addr, u16)`, `(Ipv6Addr, u16)`, `(IpAddr, u16)`, [`SocketAddr`] | one address |
 /// | `Vec<SocketAddr>`, `&[SocketAddr]` | several |
-/// | `&Address`, `&Path` | what a server said it listens on, the path of a unix socket |
+/// | `&Address`, `&Path` | what a server listens on, the path of a unix socket |
 /// | a path that begins with a NUL, `Path::new("\0name")` | on Linux, an abstract address: one that is in no directory |
 /// | `(["localhost", "example.org"], 80)`, `(Vec<String>, u16)` | several hosts, all of whose addresses count |
 /// | a socket of the standard library, connected for [`open_connection`](crate::open_connection) and listening for [`start_server`](crate::start_server), a [`StdSocket`], a [`StdListener`], or a `Box<dyn` [`Socket`]`>` | that socket |

@@ -69,7 +69,7 @@ fn accepting_pauses_for_longer_after_each_error_and_each_streak_is_reported_once
     }
 }
 
-/// What accept(2) of Linux says to go on after as if nobody had called.
+/// What accept(2) of Linux says to go on after as if no client had called.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_error_of_one_connection_neither_pauses_nor_is_reported_and_every_other_does() {
@@ -242,7 +242,7 @@ fn call_slowly(world: &World) -> Peer {
     peer
 }
 
-/// Sends more than anybody takes in this test.
+/// Sends more than is taken in this test.
 fn greeting(world: &World) -> StartServer {
     start_server(world.runtime(), address(1), async |_, mut writer| {
         writer.write(b"hello, and welcome")

@@ -348,7 +348,7 @@ fn an_ipv6_address_may_be_in_brackets_and_keeps_its_scope() {
     assert_eq!(runtime.resolved(), ["fe80::1%eth0"]);
 }
 
-/// It is found, as no certificate has a zone, and then nobody answers.
+/// It is found, as no certificate has a zone, and then no answer comes.
 #[cfg(feature = "__tls")]
 #[test]
 fn an_address_with_a_zone_is_a_name_for_tls_without_it() {

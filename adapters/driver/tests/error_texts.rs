@@ -1,4 +1,4 @@
-//! What errors say: what has happened, with whom, and what to do; each cause once.
+//! The texts of errors: what has happened, with which peer, and what to do; each cause once.
 //!
 //! A program prints an error's text, or returns it from `main`, which prints its `Debug`. Both stand
 //! here, for errors as programs meet them.
@@ -38,15 +38,15 @@ type Row = (io::Error, ErrorKind, &'static str, &'static str);
 fn check(rows: impl IntoIterator<Item = Row>) {
     let mut wrong = Vec::new();
     for (error, kind, variant, text) in rows {
-        let said = error.to_string();
+        let printed = error.to_string();
         // What `main` prints; bytes may follow.
         let debug = format!("{error:?}");
         let expected = format!("Custom {{ kind: {kind:?}, error: {variant}({text}");
-        if said != text || !debug.starts_with(&expected) {
-            wrong.push(format!("{said}\n{debug}"));
+        if printed != text || !debug.starts_with(&expected) {
+            wrong.push(format!("{printed}\n{debug}"));
         }
         assert_no_text_twice(&error);
-        assert!(!said.ends_with('.') && !said.contains(char::is_control));
+        assert!(!printed.ends_with('.') && !printed.contains(char::is_control));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -376,10 +376,10 @@ fn shake(connector: TlsConnector, acceptor: TlsAcceptor, name: &str) -> [Option<
 }
 
 /// The error of a client that receives this and nothing else.
-fn client_receives(said: &[u8], end: bool) -> io::Error {
+fn client_receives(bytes: &[u8], end: bool) -> io::Error {
     let scene = Scene::new();
     let (mut client, _server) = scene.streams();
-    scene.wire.say(Way::ToClient, said);
+    scene.wire.say(Way::ToClient, bytes);
     if end {
         scene.wire.end(Way::ToClient);
     }
@@ -475,10 +475,10 @@ fn handshakes_that_fail() {
 /// The same on a connection that is opened with TLS.
 #[test]
 fn connections_whose_handshake_fails() {
-    let open = |said: &'static [u8]| {
+    let open = |bytes: &'static [u8]| {
         let scene = Scene::new();
         let [client, _server] = scene.wire.ends();
-        scene.wire.say(Way::ToClient, said);
+        scene.wire.say(Way::ToClient, bytes);
         let connecting = connect(scene.world.connecting_to(client), SERVER)
             .tls(connector())
             .connect_timeout(SECOND);

@@ -323,7 +323,7 @@ impl Model {
             End::Open => Ok(()),
             End::Eof => Err(WriteError::Finished),
             End::Failed => Err(WriteError::Transport(self.failure.clone())),
-            End::Dropped => unreachable!("nobody is left to feed"),
+            End::Dropped => unreachable!("the reader is gone"),
         };
         assert_eq!(result, expected);
         if result.is_err() {
@@ -550,7 +550,7 @@ fn a_read_of_more_than_the_pause_level_takes_what_it_needs() {
 fn a_feeder_reports_that_the_reader_was_dropped() {
     for ended in [false, true] {
         let (mut feeder, reader) = StreamOptions::new().limit(1).fed();
-        feeder.feed(b"nobody wants it").unwrap();
+        feeder.feed(b"it is not taken").unwrap();
         if ended {
             feeder.feed_eof();
         }

@@ -57,7 +57,7 @@ fn each_direction_keeps_it_alive() {
     peer.send(b"unread");
     assert!(!peer.was_reset());
     world.advance(SECOND);
-    assert!(peer.was_reset(), "what nobody reads does not count");
+    assert!(peer.was_reset(), "what is not read does not count");
 }
 
 #[test]

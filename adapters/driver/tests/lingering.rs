@@ -145,7 +145,7 @@ fn without_descriptors_lingering_sockets_close_and_accepting_goes_on() {
     assert_eq!(
         reports.load(Ordering::Relaxed),
         1,
-        "nobody was left to leave"
+        "no socket was left to close"
     );
 }
 

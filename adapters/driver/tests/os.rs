@@ -163,7 +163,7 @@ fn a_descriptor_becomes_a_socket_if_it_is_one_of_a_stream() {
 fn a_local_port_that_is_given_serves_several_connections() {
     let (first, first_address) = listener();
     let (second, second_address) = listener();
-    // Bound and nothing more: connections may begin there, and nobody else gets the port.
+    // Bound and nothing more: connections may begin there, and no other process gets the port.
     let holder = bind(&any_port(), &ListenOptions::default()).unwrap();
     let local = holder.local_addr().unwrap().tcp().unwrap();
     let mut options = ConnectOptions::default();
@@ -270,9 +270,9 @@ fn a_protocol_that_is_none_is_refused() {
 
 #[test]
 fn a_refused_connection_is_reported_at_once_or_by_connected() {
-    // Bound and nothing more, so that nobody else gets the port.
-    let nobody = bind(&any_port(), &ListenOptions::default()).unwrap();
-    let address = nobody.local_addr().unwrap();
+    // Bound and nothing more, so that no other process gets the port.
+    let silent = bind(&any_port(), &ListenOptions::default()).unwrap();
+    let address = silent.local_addr().unwrap();
     let refused = match os::connect(&address, &ConnectOptions::default()) {
         Err(error) => error,
         Ok(socket) => {
@@ -454,7 +454,7 @@ mod abstract_names {
 
     use super::*;
 
-    /// A name that nobody else has.
+    /// A name that no other process has.
     fn name(end: &[u8]) -> Vec<u8> {
         let id = std::process::id();
         [format!("millpond-{id}-").as_bytes(), end].concat()

@@ -56,7 +56,7 @@ impl Wire {
         change(&mut self.0.lock().unwrap())
     }
 
-    /// Without waking anybody.
+    /// Without waking a task.
     fn put(&self, data: &[u8]) {
         self.change(|state| state.incoming.extend(data));
     }
@@ -120,7 +120,7 @@ impl Drop for Near {
     }
 }
 
-/// Somebody with a waker of its own.
+/// A task with a waker of its own.
 #[derive(Default)]
 struct Task(Arc<Alarm>);
 
@@ -240,7 +240,7 @@ fn each_waiting_task_is_woken_whatever_the_others_do() {
     }
 }
 
-/// So that nobody depends on the socket's waking.
+/// So that no task depends on the socket's waking.
 #[test]
 fn a_task_that_meets_the_end_wakes_the_others() {
     for is_reset in [false, true] {

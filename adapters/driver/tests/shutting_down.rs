@@ -209,7 +209,7 @@ fn what_had_come_before_a_shutdown_is_answered_and_then_the_handler_ends() {
     );
     let server = world.serve(server);
     let peer = world.call();
-    // Nobody has polled the handler since.
+    // The handler was not polled since.
     peer.send(b"one\ntwo\n");
     assert_eq!(shut_down(&world, &server), (Duration::ZERO, [0, 0, 0]));
     assert_eq!(peer.received(), b"one\ntwo\n");
@@ -256,7 +256,7 @@ fn a_handler_that_never_waits_is_left_behind_in_bounded_time() {
     let world = World::default();
     let (server, reports) = serve(&world);
     let peer = call(&world, b"");
-    // The accepting task has ended, but nobody gets to the handler.
+    // The accepting task has ended, but the handler is not polled.
     server.close();
     world.settle();
     world.freeze();

@@ -190,7 +190,7 @@ fn a_cut_fails_a_close_that_has_something_to_deliver() {
     }
 }
 
-/// What the socket below keeps back is flushed by nobody but TLS.
+/// What the socket below keeps back is flushed by TLS alone.
 #[test]
 fn close_notify_arrives_through_a_socket_that_buffers_writes() {
     for version in VERSIONS {
@@ -253,7 +253,7 @@ impl Socket for KeepsBack {
     }
 }
 
-/// The goodbye needs nobody to take it, but what was written does.
+/// The peer need not take the goodbye, but what was written.
 #[test]
 fn a_close_fails_if_what_was_written_cannot_leave() {
     for version in VERSIONS {

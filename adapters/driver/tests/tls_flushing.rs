@@ -189,14 +189,14 @@ fn new_keys_after_the_end_of_this_direction_are_no_failure() {
     scene.run(client.wait_closed()).unwrap();
 }
 
-const NOBODYS: &[u8] = b"\x17\x03\x03\x00\x20this is no ciphertext of anybody";
+const NO_CIPHERTEXT: &[u8] = b"\x17\x03\x03\x00\x20this is no ciphertext of the key";
 
 #[test]
 fn what_is_no_tls_after_the_end_of_this_direction_is_a_failure_and_no_panic() {
     let scene = Scene::new();
     let (mut client, _raw, _server) = half_closing_against_raw(&scene);
     client.write_eof().unwrap();
-    scene.wire.say(Way::ToClient, NOBODYS);
+    scene.wire.say(Way::ToClient, NO_CIPHERTEXT);
     let error = scene.run(client.read(1)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
 }
@@ -211,7 +211,7 @@ fn what_is_no_tls_after_a_close_is_no_panic() {
         scene.run(client.wait_closed()).unwrap();
         scene.world.settle();
         let before = scene.wire.taken(Way::ToClient);
-        scene.wire.say(Way::ToClient, NOBODYS);
+        scene.wire.say(Way::ToClient, NO_CIPHERTEXT);
         scene.world.settle();
         assert!(scene.wire.taken(Way::ToClient) > before, "{version:?}");
     }
@@ -224,7 +224,7 @@ fn nothing_follows_the_alert_though_there_is_something_to_be_read() {
         let (mut client, mut raw, _server) = against_raw(&scene, version);
         raw.session.writer().write_all(b"before").unwrap();
         raw.speak();
-        scene.wire.say(Way::ToClient, NOBODYS);
+        scene.wire.say(Way::ToClient, NO_CIPHERTEXT);
         assert_eq!(scene.run(client.read(3)).unwrap(), "bef");
         let sent = scene.wire.sent_len(Way::ToServer);
         let error = client.write(b"after").unwrap_err();
@@ -241,7 +241,7 @@ fn an_alert_for_what_is_no_tls_is_sent_without_a_write() {
         let scene = Scene::new();
         let (mut client, _raw, _server) = against_raw(&scene, version);
         let before = scene.wire.sent_len(Way::ToServer);
-        scene.wire.say(Way::ToClient, NOBODYS);
+        scene.wire.say(Way::ToClient, NO_CIPHERTEXT);
         let error = scene.run(client.read(1)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
         let sent = scene.wire.sent(Way::ToServer);

@@ -94,8 +94,8 @@ fn fails(version: Version, pieces: &[&[u8]]) -> TlsError {
     error
 }
 
-/// That was an endless loop once, elsewhere. It may be waited whether something follows, since anybody
-/// can say that in the clear.
+/// That was an endless loop once, elsewhere. It may be waited whether something follows, since any peer
+/// can send that in the clear.
 #[test]
 fn a_close_notify_in_the_middle_of_a_handshake_does_not_spin() {
     for version in VERSIONS {
@@ -160,7 +160,7 @@ fn why_a_handshake_failed_is_reported_though_the_alert_is_never_sent() {
     }
 }
 
-/// A certificate that a trusted authority has signed can have names that nobody has looked at.
+/// A certificate that a trusted authority has signed can have names that were not checked.
 #[test]
 fn the_names_of_a_certificate_are_printed_as_plain_text() {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();

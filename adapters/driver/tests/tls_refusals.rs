@@ -68,7 +68,7 @@ fn assert_alert(case: &str, answer: Result<(), WriteError>, alert: &str) {
 
 /// Takes nothing more: it says by an alert that what it has got is no record of this session.
 fn refuse(raw: &mut Raw) {
-    let mut nonsense = &b"\x17\x03\x03\x00\x20this is no ciphertext of anybody"[..];
+    let mut nonsense = &b"\x17\x03\x03\x00\x20this is no ciphertext of the key"[..];
     raw.session.read_tls(&mut nonsense).unwrap();
     raw.session.process_new_packets().unwrap_err();
     raw.speak();
@@ -88,7 +88,7 @@ fn a_writer_that_never_reads_gets_an_alert_at_any_time() {
                 }
                 refuse(&mut raw);
                 assert_alert(&case, scene.run(ask(&mut writer)), "BadRecordMac");
-                // It stays so, for everybody.
+                // It stays so, for every call.
                 for (name, ask) in ASKS {
                     let case = format!("{case}, then {name}");
                     assert_alert(&case, scene.run(ask(&mut writer)), "BadRecordMac");

@@ -89,7 +89,7 @@ fn a_handshake_that_may_take_no_time_is_refused() {
     assert_eq!(name, "handshake_timeout");
 }
 
-/// Neither is lost silently: the one says whom to trust, and so does the other.
+/// Neither is lost silently: each says which peers are trusted.
 #[test]
 fn settings_of_a_whole_configuration_are_not_set_beside_it() {
     let (certificate, key) = identity();

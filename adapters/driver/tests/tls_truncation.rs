@@ -12,13 +12,13 @@ use futures_util::future::join;
 use millpond::{ReadError, Stream, TlsConnector, error::TlsError, types::TlsSide};
 use support::tls::{Cut, NAME, Scene, VERSIONS, Version, WAYS, Way, Wire, poll_on, records, tls};
 
-/// What one side has said, and where its ciphertext ends on the wire.
+/// What one side has sent, and where its ciphertext ends on the wire.
 #[derive(Debug, Default)]
-struct Said {
+struct Sent {
     plaintext: Vec<u8>,
     /// Behind how many bytes of ciphertext how many of plaintext are complete.
     marks: Vec<(usize, usize)>,
-    /// Behind how many it has said that this is all.
+    /// Behind how many its goodbye stands.
     goodbye: Option<usize>,
 }
 
@@ -35,7 +35,7 @@ struct Side {
     tls: TlsSide,
     speaks: Way,
     wire: Wire,
-    said: Said,
+    sent: Sent,
     received: Received,
 }
 
@@ -46,16 +46,16 @@ impl Side {
             tls: tls.into(),
             speaks,
             wire: wire.clone(),
-            said: Said::default(),
+            sent: Sent::default(),
             received: Received::default(),
         }
     }
 
     fn say(&mut self, data: &[u8]) {
         if self.stream.write(data).is_ok() {
-            self.said.plaintext.extend(data);
+            self.sent.plaintext.extend(data);
             let at = self.wire.sent_len(self.speaks);
-            self.said.marks.push((at, self.said.plaintext.len()));
+            self.sent.marks.push((at, self.sent.plaintext.len()));
         }
     }
 
@@ -74,7 +74,7 @@ impl Side {
         let healthy = !self.stream.is_closing();
         self.stream.close();
         if healthy {
-            self.said.goodbye = Some(self.wire.sent_len(self.speaks));
+            self.sent.goodbye = Some(self.wire.sent_len(self.speaks));
         }
     }
 
@@ -89,7 +89,7 @@ impl Side {
     }
 
     /// The client speaks first, and both end what they have to say, under TLS 1.2 `ender` first.
-    async fn talk(mut self, ender: Way) -> (Said, Received) {
+    async fn talk(mut self, ender: Way) -> (Sent, Received) {
         if self.shake().await {
             if self.speaks == Way::ToServer {
                 self.say(b"one");
@@ -105,7 +105,7 @@ impl Side {
             let can_be_read_after_it = self.stream.can_write_eof();
             if can_be_read_after_it {
                 if self.stream.write_eof().is_ok() {
-                    self.said.goodbye = Some(self.wire.sent_len(self.speaks));
+                    self.sent.goodbye = Some(self.wire.sent_len(self.speaks));
                 }
                 self.receive(1).await;
             } else if self.speaks == ender {
@@ -115,7 +115,7 @@ impl Side {
                 self.goodbye();
             }
         }
-        (self.said, self.received)
+        (self.sent, self.received)
     }
 }
 
@@ -130,41 +130,41 @@ fn sweep(version: Version, way: Way, cut: Cut) -> usize {
         let shaken = it.cut_off().1.handshake.is_none();
         assert!(shaken || !ever_shaken, "{case}: less was enough");
         ever_shaken = shaken;
-        let (said, received) = it.cut_off();
-        check(&case, said, received, at, Some(cut));
-        let (said, received) = it.other();
-        check(&case, said, received, usize::MAX, None);
+        let (sent, received) = it.cut_off();
+        check(&case, sent, received, at, Some(cut));
+        let (sent, received) = it.other();
+        check(&case, sent, received, usize::MAX, None);
     }
-    let (said, received) = whole.cut_off();
+    let (sent, received) = whole.cut_off();
     assert_eq!(received.end, Some(Ok(())));
-    assert_eq!(received.plaintext, said.plaintext);
+    assert_eq!(received.plaintext, sent.plaintext);
     len
 }
 
-/// A conversation, and what each side has said and the other one received.
+/// A conversation, and what each side has sent and the other one received.
 struct Conversation {
-    to_server: (Said, Received),
-    to_client: (Said, Received),
+    to_server: (Sent, Received),
+    to_client: (Sent, Received),
     way: Way,
     wire: Wire,
 }
 
 impl Conversation {
     /// In the direction that was cut.
-    fn cut_off(&self) -> (&Said, &Received) {
-        let (said, received) = match self.way {
+    fn cut_off(&self) -> (&Sent, &Received) {
+        let (sent, received) = match self.way {
             Way::ToServer => &self.to_server,
             Way::ToClient => &self.to_client,
         };
-        (said, received)
+        (sent, received)
     }
 
-    fn other(&self) -> (&Said, &Received) {
-        let (said, received) = match self.way {
+    fn other(&self) -> (&Sent, &Received) {
+        let (sent, received) = match self.way {
             Way::ToServer => &self.to_client,
             Way::ToClient => &self.to_server,
         };
-        (said, received)
+        (sent, received)
     }
 }
 
@@ -182,7 +182,7 @@ fn converse(version: Version, way: Way, at: usize, cut: Cut) -> Conversation {
         (None, Cut::Fin | Cut::Reset) => {
             panic!("{version:?} {way:?} {cut:?} behind {at}: it hangs")
         }
-        // What says that more is to come is waited for, until somebody has enough of it.
+        // What says that more is to come is waited for, until one side gives up.
         (None, Cut::Flip(_)) => {
             WAYS.iter().for_each(|way| scene.wire.end(*way));
             scene.run(talking)
@@ -197,7 +197,7 @@ fn converse(version: Version, way: Way, at: usize, cut: Cut) -> Conversation {
 }
 
 /// `at` is how much of the ciphertext has arrived at most.
-fn check(case: &str, said: &Said, received: &Received, at: usize, cut: Option<Cut>) {
+fn check(case: &str, sent: &Sent, received: &Received, at: usize, cut: Option<Cut>) {
     if let Some(error) = &received.handshake {
         // Of the first byte that is changed there is one.
         let silent = at == 0 && cut.is_none_or(|cut| !matches!(cut, Cut::Flip(_)));
@@ -219,7 +219,7 @@ fn check(case: &str, said: &Said, received: &Received, at: usize, cut: Option<Cu
             );
         }
     }
-    let complete = said.marks.iter().take_while(|(end, _)| *end <= at).last();
+    let complete = sent.marks.iter().take_while(|(end, _)| *end <= at).last();
     let complete = complete.map_or(0, |(_, n)| *n);
     let over = received.handshake.is_some() || received.end.is_some();
     if let (Some(_), Some(Cut::Flip(_))) = (&received.handshake, cut) {
@@ -228,13 +228,13 @@ fn check(case: &str, said: &Said, received: &Received, at: usize, cut: Option<Cu
     } else if over {
         assert_eq!(
             received.plaintext.escape_ascii().to_string(),
-            said.plaintext[..complete].escape_ascii().to_string(),
-            "{case}: {received:?} of {said:?}"
+            sent.plaintext[..complete].escape_ascii().to_string(),
+            "{case}: {received:?} of {sent:?}"
         );
     }
-    let ended = said.goodbye.is_some_and(|end| end <= at);
+    let ended = sent.goodbye.is_some_and(|end| end <= at);
     match (&received.end, cut) {
-        (Some(Ok(())), _) => assert!(ended, "{case}: a clean end of {said:?}"),
+        (Some(Ok(())), _) => assert!(ended, "{case}: a clean end of {sent:?}"),
         (Some(Err(ReadError::Truncated)), Some(Cut::Reset)) => panic!("{case}: it was reset"),
         (Some(Err(error)), Some(Cut::Fin)) => {
             assert_eq!(*error, ReadError::Truncated, "{case}");
@@ -296,18 +296,18 @@ fn flip(version: Version, way: Way, flips: u8) -> (usize, usize) {
             let bit = (u8::try_from(at % 8).unwrap() + flip) % 8;
             let it = converse(version, way, at, Cut::Flip(bit));
             let case = format!("{version:?} {way:?} bit {bit} of byte {at}");
-            let (said, received) = it.cut_off();
+            let (sent, received) = it.cut_off();
             cases += 1;
             if received.end == Some(Ok(())) {
                 assert!(is_repeated(&it.wire.sent(way), at), "{case} is not missed");
-                assert_eq!(received.plaintext, said.plaintext, "{case}");
+                assert_eq!(received.plaintext, sent.plaintext, "{case}");
                 harmless += 1;
                 continue;
             }
-            check(&case, said, received, at, Some(Cut::Flip(bit)));
-            // An alert comes back, or what was said before.
-            let (said, received) = it.other();
-            assert!(said.plaintext.starts_with(&received.plaintext), "{case}");
+            check(&case, sent, received, at, Some(Cut::Flip(bit)));
+            // An alert comes back, or what was sent before.
+            let (sent, received) = it.other();
+            assert!(sent.plaintext.starts_with(&received.plaintext), "{case}");
         }
     }
     (cases, harmless)

@@ -582,7 +582,7 @@ fn a_dropped_stream_is_closed_and_abandoned_if_the_peer_reads_nothing() {
         let options = StreamOptions::new().close_timeout(Duration::ZERO);
         let (reader, mut writer) = socket.open_with(&options, kept.clone());
         let transport = reader.transport();
-        writer.write(b"nobody wants it").unwrap();
+        writer.write(b"it is not taken").unwrap();
         if reader_first {
             drop(reader);
             assert!(!transport.is_closing());

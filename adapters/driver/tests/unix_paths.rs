@@ -34,7 +34,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use support::plain::{self, Plain, accepts};
 use tempfile::TempDir;
 
-/// A path that nobody else has, in a directory that is removed in the end.
+/// A path that no other test has, in a directory that is removed in the end.
 fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("socket");
@@ -194,7 +194,7 @@ fn what_is_not_a_socket_is_kept_and_named() {
 }
 
 #[test]
-fn a_directory_that_does_not_exist_is_said_to_be_missing() {
+fn a_directory_that_does_not_exist_is_reported_as_missing() {
     let (_directory, path) = place();
     let error = bind(&path.join("socket")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -324,7 +324,7 @@ fn watch(path: PathBuf, over: Arc<AtomicBool>) -> thread::JoinHandle<BTreeSet<u3
     })
 }
 
-/// In a process of its own, because of its umask: all that this thread and the watcher do is said by
+/// In a process of its own, because of its umask: all that this thread and the watcher do is given by
 /// the environment.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[test]
@@ -399,7 +399,7 @@ fn a_mode_is_only_for_paths_and_has_nine_bits() {
     refused(UnixListener::bind(&path).unwrap().into(), 0o600);
 }
 
-/// As many as can connect while nobody accepts.
+/// As many as can connect while no server accepts.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn room(path: &Path) -> usize {
     let mut waiting = Vec::new();

@@ -80,7 +80,7 @@ fn a_waker_of_a_pair_may_use_both_streams() {
         assert!(woken.woken.load(Ordering::Relaxed) > before);
         drop(drain);
 
-        // An end wakes everybody.
+        // An end wakes all tasks.
         let before = woken.woken.load(Ordering::Relaxed);
         assert!(pin!(far_reader.read(10)).poll(cx).is_pending());
         near.transport().abort();

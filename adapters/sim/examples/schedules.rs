@@ -17,7 +17,7 @@ use duplex::{Place, Talk};
 use millpond_sim::Check;
 
 const TALK: Talk = Talk {
-    said: [
+    sent: [
         b"one\r\ntwo and a half\r\n\r\r\nthree\r\n",
         b"uno\r\n\r\ndue\re mezzo\r\ntre\r\n",
     ],

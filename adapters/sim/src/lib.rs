@@ -151,7 +151,7 @@
 //!
 //! # Was it ever so?
 //!
-//! A test of a thousand worlds in which nobody ever tries again says nothing of trying again.
+//! A test of a thousand worlds in which no program ever tries again proves nothing about trying again.
 //! [`sometimes!`] is true in one of them at least, or the test fails; [`reachable!`] says that a place was
 //! reached, and [`Check::must`] that one has to be; [`observe!`] keeps the least and the greatest of a
 //! number; [`never!`] fails the world. They draw nothing, so they change no world.

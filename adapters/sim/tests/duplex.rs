@@ -35,7 +35,7 @@ fn long() -> Talk {
         lines.collect::<Vec<u8>>().leak()
     };
     Talk {
-        said: [text(b'a'), text(b'A')],
+        sent: [text(b'a'), text(b'A')],
         limit: 50,
         piece: 9000,
     }

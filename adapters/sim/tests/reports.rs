@@ -133,7 +133,7 @@ fn of_one_world_alone_nothing_has_to_be_true() {
 
 #[test]
 fn outside_of_a_check_nothing_is_counted() {
-    sometimes!(false, "nobody asks");
+    sometimes!(false, "never asked");
     observe!("nothing", 1);
     let report = Check::new(0..10).run(|sim| {
         let inner = Check::new(0..3).run(|_| reachable!("within"));

@@ -36,7 +36,7 @@ const GONE: [ErrorKind; 3] = [
     ErrorKind::UnexpectedEof,
 ];
 
-/// What is said to and fro.
+/// What is sent in both directions.
 #[derive(Clone, Copy, Debug)]
 struct Conversation {
     /// Each is sent when the answer to the one before has come.
@@ -171,7 +171,7 @@ async fn rest(reader: &mut StreamReader) -> Rest {
 }
 
 impl Conversation {
-    fn said(&self, direction: Direction) -> Vec<u8> {
+    fn plaintext(&self, direction: Direction) -> Vec<u8> {
         let answers = self.requests.iter().map(|line| (self.answer)(line));
         match direction {
             Direction::ToServer => self.requests.concat(),
@@ -292,10 +292,16 @@ impl Conversation {
             (&outcome.server, Direction::ToServer),
             (&outcome.client, Direction::ToClient),
         ] {
-            let said = self.said(direction);
-            assert!(said.starts_with(&seen.data), "{seen:?} of {said:?}");
-            let whole = seen.data.len() == said.len();
-            assert!(whole || seen.ended != Ended::Well, "{seen:?} of {said:?}");
+            let plaintext = self.plaintext(direction);
+            assert!(
+                plaintext.starts_with(&seen.data),
+                "{seen:?} of {plaintext:?}"
+            );
+            let whole = seen.data.len() == plaintext.len();
+            assert!(
+                whole || seen.ended != Ended::Well,
+                "{seen:?} of {plaintext:?}"
+            );
         }
         outcome
     }
@@ -332,11 +338,11 @@ impl Ending {
     /// Without TLS the reader gets exactly what was sent until then, and with TLS no proper end.
     #[track_caller]
     fn assert_cut(&self) {
-        let said = self.conversation.said(self.cut.direction);
+        let plaintext = self.conversation.plaintext(self.cut.direction);
         let after = usize::try_from(self.cut.after).unwrap();
         let [reader, _] = self.sides();
         if !self.conversation.upgrades {
-            assert_eq!(reader.data, said[..after], "{self:?}");
+            assert_eq!(reader.data, plaintext[..after], "{self:?}");
         } else if after >= self.conversation.requests[0].len() {
             assert!(!reader.proper_end, "{self:?}");
         }
@@ -370,9 +376,10 @@ fn cut_at_every_byte(fault: Fault, check: fn(&Ending)) {
             }
             ended
         });
-        let said = [Direction::ToServer, Direction::ToClient].map(|it| conversation.said(it).len());
+        let plaintext =
+            [Direction::ToServer, Direction::ToClient].map(|it| conversation.plaintext(it).len());
         let cuts = summary.worlds() / count();
-        let plain = said.iter().sum::<usize>() as u64;
+        let plain = plaintext.iter().sum::<usize>() as u64;
         assert!(
             cuts == plain || conversation.upgrades && cuts > plain,
             "{summary}"

@@ -104,8 +104,11 @@ fn another_process_gives_the_same_bytes() {
         .env(CHILD, "1")
         .output()
         .unwrap();
-    let said = String::from_utf8(child.stdout).unwrap();
-    assert!(said.lines().any(|line| line == hash), "not {hash}: {said}");
+    let printed = String::from_utf8(child.stdout).unwrap();
+    assert!(
+        printed.lines().any(|line| line == hash),
+        "not {hash}: {printed}"
+    );
 }
 
 #[test]

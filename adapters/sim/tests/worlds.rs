@@ -508,7 +508,7 @@ fn the_faults_that_have_happened_are_counted() {
 /// What was with the system arrives, what the program had queued does not, and nothing is left.
 #[test]
 fn a_host_that_is_killed_at_any_time_closes_everything_and_can_start_again() {
-    const SAID: usize = 100_000;
+    const SENT: usize = 100_000;
     let hosts = |sim: Sim| {
         sim.host("localhost", ["10.0.0.1".parse().unwrap()])
             .host("shop", ["10.0.0.80".parse().unwrap()])
@@ -520,7 +520,7 @@ fn a_host_that_is_killed_at_any_time_closes_everything_and_can_start_again() {
         let received = sim.no_leaks().run(async {
             let shop = world().host("shop");
             let serve = async |mut reader: StreamReader, mut writer: StreamWriter| {
-                writer.write(vec![b'x'; SAID])?;
+                writer.write(vec![b'x'; SENT])?;
                 reader.read_to_eof().await?;
                 Ok::<_, io::Error>(())
             };
@@ -536,13 +536,13 @@ fn a_host_that_is_killed_at_any_time_closes_everything_and_can_start_again() {
                 world().sleep(wait).await;
                 again.kill();
             });
-            let received = match timeout(SECOND * 2, reader.read_exactly(SAID + 1))
+            let received = match timeout(SECOND * 2, reader.read_exactly(SENT + 1))
                 .await
                 .unwrap()
             {
                 Err(ReadError::Incomplete { partial, .. }) => partial.len(),
                 Err(_) => reader.buffered().len(),
-                Ok(_) => panic!("more has come than was said"),
+                Ok(_) => panic!("more has come than was sent"),
             };
             let _ = writer.write(b"anybody there?");
             let error = open_connection("shop:80").await.unwrap_err();
@@ -550,11 +550,11 @@ fn a_host_that_is_killed_at_any_time_closes_everything_and_can_start_again() {
 
             let server = start().await.unwrap();
             let (mut reader, _writer) = open_connection("shop:80").await.unwrap();
-            assert_eq!(reader.read_exactly(SAID).await.unwrap().len(), SAID);
+            assert_eq!(reader.read_exactly(SENT).await.unwrap().len(), SENT);
             server.close();
             received
         });
-        cut_off += u32::from(received < SAID);
+        cut_off += u32::from(received < SENT);
     });
     assert!(cut_off > 10, "{cut_off}");
 }

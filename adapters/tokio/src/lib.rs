@@ -49,7 +49,7 @@
 //!     chain: Vec<CertificateDer<'static>>,
 //!     key: PrivateKeyDer<'static>,
 //! ) -> io::Result<()> {
-//!     let tls = TlsConnector::new(); // trusts whom the system trusts
+//!     let tls = TlsConnector::new(); // trusts the roots of the system
 //!     let mut stream = connect(("example.org", 443)).tls(&tls).await?;
 //!     stream.write(b"HEAD / HTTP/1.0\r\nHost: example.org\r\n\r\n")?;
 //!     println!("{:?}", stream.read_line().await?);

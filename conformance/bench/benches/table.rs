@@ -51,7 +51,7 @@ impl Options {
 /// One competitor in one column.
 pub(crate) struct Row<'a> {
     name: String,
-    /// Does the work once and counts what it found, so that nobody is fast by doing something else.
+    /// Does the work once and counts what it found, so that no row is fast by doing something else.
     pass: Box<dyn FnMut() -> u64 + 'a>,
 }
 

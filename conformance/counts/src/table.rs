@@ -36,7 +36,7 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(crate) struct Table(Vec<Entry>);
 
-/// What is to be said of a row.
+/// What is reported of a row.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     AsKnown,

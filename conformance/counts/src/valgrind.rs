@@ -42,8 +42,8 @@ pub(crate) fn parts<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Vec<Cou
         .env("GLIBC_TUNABLES", TUNABLES)
         .output()
         .expect("valgrind starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}");
     let parts = (1..)
         .map(|part| out.with_extension(part.to_string()))
         .take_while(|part| part.exists())

@@ -17,7 +17,7 @@ fn a_closed_connection_lingers_until_its_peer_has_ended() {
         let (mut peer_reader, mut peer_writer) = world.accepted();
         let peer = thread::spawn(move || {
             block_on(async {
-                // More than there is room for, so that somebody has to take it.
+                // More than there is room for, so that it has to be taken.
                 let _ = peer_writer.write_all(b"unread").await;
                 assert_eq!(peer_reader.read_to_eof().await.unwrap(), "answer");
                 peer_writer.close();

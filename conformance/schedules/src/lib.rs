@@ -2,7 +2,7 @@
 //! atomics and wakers are those of shuttle, which decides at each of them which thread goes on.
 //!
 //! A scenario is a few threads and what must hold of them whatever the schedule. Nothing may be left
-//! waiting: a schedule in which nobody can go on has failed. There is no clock that could hide that: a
+//! waiting: a schedule in which no thread can go on has failed. There is no clock that could hide that: a
 //! timer only ends where a scenario says so.
 
 #![cfg(all(test, millpond_shuttle))]

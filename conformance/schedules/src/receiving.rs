@@ -35,7 +35,7 @@ fn the_end_reaches_all_waiting_tasks_by_tasks() {
     });
 }
 
-/// Nobody is left waiting, and nothing is lost, though some give up in between.
+/// No task is left waiting, and nothing is lost, though some give up in between.
 fn all_see_the_end((mut reader, writer): Halves, (peer_reader, mut peer_writer): Halves) {
     let sending = thread::spawn(move || {
         peer_writer.write(SENT).unwrap();

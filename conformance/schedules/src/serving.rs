@@ -15,13 +15,13 @@ use crate::{
 };
 
 #[test]
-fn everybody_has_an_answer_from_a_server_with_one_place() {
-    explore(|| everybody_is_answered(1));
+fn every_client_has_an_answer_from_a_server_with_one_place() {
+    explore(|| every_client_is_answered(1));
 }
 
 #[test]
-fn everybody_has_an_answer_from_a_server_with_two_places() {
-    explore(|| everybody_is_answered(2));
+fn every_client_has_an_answer_from_a_server_with_two_places() {
+    explore(|| every_client_is_answered(2));
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_shutdown_from_elsewhere_leaves_nothing_behind() {
     });
 }
 
-fn everybody_is_answered(places: usize) {
+fn every_client_is_answered(places: usize) {
     let world = World::new();
     let inside = Arc::new(AtomicUsize::new(0));
     let handler = move |reader, writer| {

@@ -70,7 +70,7 @@ impl World {
         let socket = lock(&self.gate)
             .waiting
             .pop_front()
-            .expect("somebody has connected");
+            .expect("a client has connected");
         StreamOptions::new().open(socket, Arc::new(self.clone()))
     }
 
@@ -92,7 +92,7 @@ impl World {
         loop {
             let task = lock(&self.tasks).pop();
             match task {
-                Some(task) => block_on(task).expect("nobody aborts a task"),
+                Some(task) => block_on(task).expect("no task is aborted"),
                 None => return,
             }
         }

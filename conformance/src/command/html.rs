@@ -113,7 +113,7 @@ fn picture(trace: &Trace, moments: &[Moment]) -> String {
 /// Where reading is paused, and where something else has happened than the trace says.
 fn bands(frame: &Frame, trace: &Trace, moments: &[Moment]) -> String {
     let mut svg = String::new();
-    for (index, (said, moment)) in trace.lines().iter().zip(moments).enumerate() {
+    for (index, (recorded, moment)) in trace.lines().iter().zip(moments).enumerate() {
         let (x, y, step) = (frame.x(index), Frame::ABOVE, frame.step);
         let mut band = |class: &str, title: &str| {
             let _ = writeln!(
@@ -125,8 +125,8 @@ fn bands(frame: &Frame, trace: &Trace, moments: &[Moment]) -> String {
         if moment.paused {
             band("pause", "reading is paused");
         }
-        if *said != moment.line {
-            let expected = format!("expected: {}", expected(said, moment));
+        if *recorded != moment.line {
+            let expected = format!("expected: {}", expected(recorded, moment));
             band("differs", &escaped(&expected));
         }
     }
@@ -238,12 +238,12 @@ fn table(trace: &Trace, moments: &[Moment], numbers: &[usize]) -> String {
         "<table>\n<tr><th>line</th><th>buffered</th><th>paused</th><th>what happened</th></tr>\n",
     );
     let lines = trace.lines().iter().zip(moments).zip(numbers);
-    for ((said, moment), number) in lines {
-        let wrong = if *said == moment.line {
+    for ((recorded, moment), number) in lines {
+        let wrong = if *recorded == moment.line {
             String::new()
         } else {
-            let said = escaped(&expected(said, moment));
-            format!("<br><span class=\"wrong\">expected: {said}</span>")
+            let recorded = escaped(&expected(recorded, moment));
+            format!("<br><span class=\"wrong\">expected: {recorded}</span>")
         };
         let _ = writeln!(
             html,

@@ -56,7 +56,7 @@ fn print(out: &mut impl Write, trace: &Trace, numbers: &[usize]) -> io::Result<(
         limit.saturating_mul(2)
     )?;
     let lines = trace.lines().iter().zip(&moments).zip(numbers);
-    for ((said, moment), number) in lines {
+    for ((recorded, moment), number) in lines {
         let bar = bar(moment, top);
         let style = if moment.paused { PAUSED } else { FAINT };
         let paused = if moment.paused { "paused" } else { "" };
@@ -75,12 +75,12 @@ fn print(out: &mut impl Write, trace: &Trace, numbers: &[usize]) -> io::Result<(
             }
         };
         writeln!(out, "{style}{what}{style:#}")?;
-        if *said != moment.line {
+        if *recorded != moment.line {
             writeln!(
                 out,
                 "{:>46} {BAD}expected: {}{BAD:#}",
                 "",
-                expected(said, moment)
+                expected(recorded, moment)
             )?;
         }
     }

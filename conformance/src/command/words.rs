@@ -21,10 +21,10 @@ pub(crate) fn scale(trace: &Trace, moments: &[Moment]) -> usize {
 }
 
 /// What a trace expects and did not happen, in words, or as it is if the words would be the same.
-pub(crate) fn expected(said: &Line, moment: &Moment) -> String {
-    let words = describe(said);
+pub(crate) fn expected(recorded: &Line, moment: &Moment) -> String {
+    let words = describe(recorded);
     if words == describe(&moment.line) {
-        return said.to_string();
+        return recorded.to_string();
     }
     words
 }

@@ -187,7 +187,7 @@ pub(crate) async fn a_stream_server_is_closed_while_it_serves_for_ever(mut setup
         let (mut reader, mut writer) = setup.open(&address).await.unwrap();
         writer.write(b"hello\n").unwrap();
         assert_eq!(reader.read_line().await.unwrap(), "hello\n");
-        // Nothing more is asked for, so nobody waits for it.
+        // Nothing more is asked for, so it is not waited for.
         let shutdown = server.shutdown().await;
         assert_eq!((shutdown.closed, shutdown.cancelled), (0, 0));
         assert_eq!(reader.read_to_eof().await.unwrap(), "");
@@ -198,7 +198,7 @@ pub(crate) async fn a_stream_server_is_closed_while_it_serves_for_ever(mut setup
     assert_refuses(&setup, &address).await;
 }
 
-/// How many can connect to a path while nobody accepts.
+/// How many can connect to a path while no server accepts.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 async fn room(setup: &Setup, path: &std::path::Path) -> usize {
     let address = Address::Unix(Some(path.to_owned()));

@@ -25,8 +25,8 @@ use crate::{
 const STRIDE: usize = 7;
 
 /// How a peer leaves behind this many bytes.
-fn ways(said: usize) -> &'static [bool] {
-    match said % STRIDE {
+fn ways(sent: usize) -> &'static [bool] {
+    match sent % STRIDE {
         0 => &[false, true],
         _ => &[false],
     }
@@ -35,14 +35,14 @@ fn ways(said: usize) -> &'static [bool] {
 /// Makes a handshake by hand, but says no more than `left` bytes of it. Whether that was all.
 async fn shake(session: &mut Connection, (reader, writer): &mut Stream, mut left: usize) -> bool {
     loop {
-        let mut said = Vec::new();
+        let mut sent = Vec::new();
         while session.wants_write() {
-            session.write_tls(&mut said).unwrap();
+            session.write_tls(&mut sent).unwrap();
         }
-        let n = said.len().min(left);
-        writer.write(&said[..n]).unwrap();
+        let n = sent.len().min(left);
+        writer.write(&sent[..n]).unwrap();
         left -= n;
-        if n < said.len() {
+        if n < sent.len() {
             return false;
         }
         if !session.is_handshaking() {
@@ -92,25 +92,25 @@ pub(crate) async fn a_client_that_leaves_behind_any_byte_is_reported(mut setup: 
         ended.unbounded_send(Err(error.clone())).unwrap();
     });
     let server = starting.await.unwrap();
-    for said in 0.. {
+    for sent in 0.. {
         let mut done = false;
-        for &abort in ways(said) {
+        for &abort in ways(sent) {
             let mut stream = setup.open(&server.sockets()[0]).await.unwrap();
-            done = shake(&mut client(), &mut stream, said).await;
+            done = shake(&mut client(), &mut stream, sent).await;
             leave(stream, abort);
             let end = ends.next().await.unwrap();
             // A reset may destroy what came last.
             let complete = end.is_ok() || abort && done;
-            assert_eq!(complete, done, "behind {said}: {end:?}");
+            assert_eq!(complete, done, "behind {sent}: {end:?}");
             let kind = match end {
                 Ok(ReadError::Truncated) => ErrorKind::UnexpectedEof,
                 Ok(end) => end.kind(),
                 Err(failure) => failure.kind(),
             };
-            assert_left(kind, said);
+            assert_left(kind, sent);
         }
         if done {
-            assert!(said > 200);
+            assert!(sent > 200);
             return;
         }
     }
@@ -121,42 +121,42 @@ pub(crate) async fn a_server_that_leaves_behind_any_byte_is_an_error(mut setup: 
     let (ended, mut ends) = mpsc::unbounded();
     let limit = say.clone();
     let handler = move |reader: StreamReader, writer: StreamWriter| {
-        let (said, ended) = (limit.load(Ordering::Acquire), ended.clone());
+        let (sent, ended) = (limit.load(Ordering::Acquire), ended.clone());
         async move {
             let mut stream = (reader, writer);
-            let done = shake(&mut server(), &mut stream, said / 2).await;
-            leave(stream, said % 2 == 1);
+            let done = shake(&mut server(), &mut stream, sent / 2).await;
+            leave(stream, sent % 2 == 1);
             ended.unbounded_send(done).unwrap();
         }
     };
     let listening = setup.serve(handler).await.unwrap();
-    for said in 0.. {
+    for sent in 0.. {
         let mut done = false;
-        for &abort in ways(said) {
-            say.store(2 * said + usize::from(abort), Ordering::Release);
+        for &abort in ways(sent) {
+            say.store(2 * sent + usize::from(abort), Ordering::Release);
             let opening = setup.open(&listening.sockets()[0]);
             let opened = opening.tls(certificates::connector()).await;
             done = ends.next().await.unwrap();
             let kind = match opened {
                 Ok((mut reader, _writer)) if done => reader.read(1).await.unwrap_err().kind(),
                 Err(OpenError::Tls { source }) if abort || !done => source.kind(),
-                other => panic!("behind {said}: {other:?}"),
+                other => panic!("behind {sent}: {other:?}"),
             };
-            assert_left(kind, said);
+            assert_left(kind, sent);
         }
         if done {
-            assert!(said > 500);
+            assert!(sent > 500);
             return;
         }
     }
 }
 
 #[track_caller]
-fn assert_left(kind: ErrorKind, said: usize) {
+fn assert_left(kind: ErrorKind, sent: usize) {
     let ends = [
         ErrorKind::UnexpectedEof,
         ErrorKind::ConnectionReset,
         ErrorKind::BrokenPipe,
     ];
-    assert!(ends.contains(&kind), "behind {said}: {kind:?}");
+    assert!(ends.contains(&kind), "behind {sent}: {kind:?}");
 }

@@ -161,7 +161,7 @@ pub(crate) async fn unread_input_does_not_destroy_what_was_written(mut setup: Se
     }
     let ((_near_reader, mut writer), (mut far_reader, mut far_writer)) = setup.connect().await;
     let sent = data::bytes(1, setup.place.volume() / 8);
-    far_writer.write(b"a request that nobody reads").unwrap();
+    far_writer.write(b"a request that is not read").unwrap();
     setup.sleep(10).await;
     writer.write(&sent).unwrap();
     writer.close();

@@ -72,8 +72,8 @@ pub(crate) async fn several_hosts_can_be_connected_to(mut setup: Setup) {
     assert_connects(setup.open((hosts, port))).await;
 
     // One that refuses does no harm.
-    let nobody = setup.unused_address();
-    let refused = setup.open((["127.0.0.1", "127.0.0.1"], nobody.port()));
+    let free = setup.unused_address();
+    let refused = setup.open((["127.0.0.1", "127.0.0.1"], free.port()));
     match refused.await {
         Err(OpenError::Connect { attempts }) => assert_eq!(attempts.len(), 1, "each once"),
         other => panic!("{other:?}"),
@@ -171,7 +171,7 @@ pub(crate) async fn a_local_address_is_what_the_server_sees(setup: Setup) {
 
 pub(crate) async fn a_local_port_can_be_given(setup: Setup) {
     let (_server, address, mut peers) = watch(&setup, (Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    // Somebody else may get the port in between.
+    // Another process may get the port in between.
     for _ in 0..20 {
         let (free, local) = listen();
         drop(free);
@@ -189,11 +189,11 @@ pub(crate) async fn a_local_port_can_be_given(setup: Setup) {
 
 /// Binding to the address that is connected to makes TCP connect to itself.
 pub(crate) async fn a_connection_to_itself_is_refused_and_gives_the_port_back(mut setup: Setup) {
-    // Somebody else may get the port in between.
+    // Another process may get the port in between.
     for _ in 0..20 {
-        let (free, nobody) = listen();
+        let (free, free) = listen();
         drop(free);
-        let error = setup.open(nobody).local_addr(nobody).await.unwrap_err();
+        let error = setup.open(free).local_addr(free).await.unwrap_err();
         if error.kind() == ErrorKind::AddrInUse {
             continue;
         }
@@ -201,21 +201,21 @@ pub(crate) async fn a_connection_to_itself_is_refused_and_gives_the_port_back(mu
         // Not even a server that does not ask for it is kept from starting.
         let mut options = ListenOptions::default();
         options.reuse_address = false;
-        match setup.runtime.bind(&nobody.into(), &options) {
+        match setup.runtime.bind(&free.into(), &options) {
             Ok(bound) => drop(bound),
             Err(_) => continue,
         }
         // With another address beside it, which answers, that one is taken.
         let (_server, address) = start(&mut setup).await;
-        match setup.open(vec![nobody, address]).local_addr(nobody).await {
+        match setup.open(vec![free, address]).local_addr(free).await {
             Ok(opened) => assert_answers(opened).await,
             Err(error) if error.kind() == ErrorKind::AddrInUse => continue,
             Err(error) => panic!("{error}"),
         }
-        let Ok(_server) = setup.serve_at(nobody, echo).await else {
+        let Ok(_server) = setup.serve_at(free, echo).await else {
             continue;
         };
-        assert_connects(setup.open(nobody)).await;
+        assert_connects(setup.open(free)).await;
         return;
     }
     panic!("no port is given back");
@@ -299,7 +299,7 @@ fn take_alive(listeners: &[TcpListener], alive: &mut Vec<TcpStream>) {
     alive.retain(|mut accepted| match accepted.read(&mut [0]) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => true,
         Ok(0) | Err(_) => false,
-        Ok(_) => panic!("nobody writes"),
+        Ok(_) => panic!("nothing is written"),
     });
 }
 
@@ -331,7 +331,7 @@ pub(crate) async fn a_server_prints_its_addresses_and_state(mut setup: Setup) {
     assert!(format!("{server:?}").contains("serving: false"));
 }
 
-/// A server that accepts nobody, and whose backlog is full.
+/// A server that accepts no connection, and whose backlog is full.
 #[cfg(unix)]
 async fn busy_server(
     setup: &mut Setup,

@@ -236,7 +236,7 @@ pub(crate) async fn the_peers_end_is_that_of_both_directions(mut setup: Setup) {
 
 type Writing = fn(&mut Stream) -> BoxFuture<'_, Result<(), WriteError>>;
 
-/// Every way to write, while nobody reads.
+/// Every way to write, while no task reads.
 const WRITINGS: [Writing; 3] = [
     |stream| Box::pin(async { stream.write(b"a line of a log\n") }),
     |stream| Box::pin(stream.write_all(b"a line of a log\n")),
@@ -264,7 +264,7 @@ pub(crate) async fn a_writer_that_never_reads_learns_of_the_peers_end(mut setup:
     }
 }
 
-/// Nobody says so: it may be a cut.
+/// The peer has not reported it: it may be a cut.
 pub(crate) async fn a_writer_that_never_reads_learns_of_a_cut(mut setup: Setup) {
     for write in WRITINGS {
         let (connector, acceptor) = (certificates::connector(), certificates::acceptor());

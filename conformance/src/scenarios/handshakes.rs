@@ -105,7 +105,7 @@ fn kind(failure: &TlsError) -> ErrorKind {
     failure.kind()
 }
 
-/// Of one of which the peer has not said a byte.
+/// Of one of which the peer has not sent a byte.
 #[track_caller]
 fn kind_of_silence(failure: &TlsError) -> ErrorKind {
     let never_began = matches!(failure, TlsError::NeverBegan { .. });
@@ -251,9 +251,9 @@ pub(crate) async fn a_client_that_sends_nothing_has_an_error_of_its_own(mut setu
     let text = failure.to_string();
     assert!(text.contains("never began"), "{text}");
     // Not so a client that sends something, be it one byte or wrong.
-    for said in [&BEGINNING[..1], b"\n"] {
+    for beginning in [&BEGINNING[..1], b"\n"] {
         let mut stream = setup.open(address).await.unwrap();
-        stream.1.write(said).unwrap();
+        stream.1.write(beginning).unwrap();
         end_of(&mut stream).await;
         kind(&failures.next().await.unwrap());
     }
@@ -310,7 +310,7 @@ pub(crate) async fn a_stalled_handshake_is_ended_with_its_server(mut setup: Setu
     let shutdown = server.shutdown().await;
     assert_eq!(shutdown.closed, 1);
     end_of(&mut stalled).await;
-    // On a busy machine it may have to be cancelled, and then nobody is left to report it.
+    // On a busy machine it may have to be cancelled, and then no task is left to report it.
     if shutdown.cancelled == 0 {
         kind(&failures.next().await.unwrap());
     }

@@ -85,7 +85,7 @@ pub(crate) async fn a_unix_server_whose_backlog_is_full_is_waited_for(mut setup:
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) async fn an_abstract_address_can_be_served_and_connected_to(mut setup: Setup) {
-    // A path that nobody else has is a name that nobody else has.
+    // A path of this test alone is a name of this test alone.
     let name = format!("\0{}", setup.new_path().display());
     let server = setup.serve_at(std::path::Path::new(&name), echo);
     let server = server.await.unwrap();

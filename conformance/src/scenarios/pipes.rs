@@ -361,7 +361,7 @@ pub(crate) async fn a_read_of_a_pipe_dropped_at_any_await_loses_nothing(mut setu
 }
 
 /// Whether a write to the pipe fails as closed, sooner or later: a child that is just being
-/// started by somebody else has every descriptor for a moment.
+/// started by another test has every descriptor for a moment.
 async fn has_no_reader(setup: &Setup, writer: OwnedFd) -> bool {
     let mut writer = File::from(writer);
     for doublings in 0..16 {

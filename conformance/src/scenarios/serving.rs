@@ -36,7 +36,7 @@ async fn assert_echoes(stream: &mut Stream) {
     assert_eq!(reader.read_line().await.unwrap(), "hello\n");
 }
 
-/// Waits until nobody can connect: another thread may have been in the middle of accepting. A client that
+/// Waits until no client can connect: another thread may have been in the middle of accepting. A client that
 /// connects before is not served.
 async fn assert_refuses(setup: &Setup, address: &Address) {
     let path_is_gone = matches!(address, Address::Unix(_));

@@ -27,7 +27,7 @@ static MUCH: LazyLock<Vec<u8>> = LazyLock::new(|| data::bytes(1, VOLUME));
 /// A stage for handlers that do not end by themselves.
 const STAGE: Duration = Duration::from_secs(1);
 
-/// A stage that nobody waits out.
+/// A stage that is longer than any test.
 const LONG: Duration = Duration::from_secs(600);
 
 /// A stage that is over before the time that a handshake has: if one is waited for, it takes the next

@@ -29,9 +29,9 @@ pub(crate) async fn a_peer_that_has_left_is_an_error_and_no_signal(setup: Setup)
     }
     let mut program = Command::new(env::current_exe().unwrap());
     let output = program.arg(setup.name).env(ALONE, "yes").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
-    assert!(!said.contains("running 0 tests"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}");
+    assert!(!printed.contains("running 0 tests"), "{printed}");
 }
 
 async fn write_to_closed_peers(mut setup: Setup) {

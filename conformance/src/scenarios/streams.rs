@@ -206,7 +206,7 @@ pub(crate) async fn a_transport_does_not_keep_a_connection(mut setup: Setup) {
     // They do nothing any more.
     transport.close();
     transport.abort();
-    far.write(b"nobody reads this").unwrap_or_default();
+    far.write(b"this is not read").unwrap_or_default();
 }
 
 /// A read that is cancelled by a timeout has taken nothing, however often that happens.

@@ -171,8 +171,8 @@ pub(crate) async fn a_certificate_that_is_no_good_is_refused(mut setup: Setup) {
             assert!(matches!(failure, TlsError::Handshake { .. }), "{failure:?}");
         }
         // It goes on, for clients that do not verify.
-        let anybody = TlsConnector::dangerously_without_verification();
-        greet(setup.open(address).tls(&anybody)).await;
+        let unverified = TlsConnector::dangerously_without_verification();
+        greet(setup.open(address).tls(&unverified)).await;
     }
 }
 
@@ -209,7 +209,7 @@ pub(crate) async fn a_client_shows_its_certificate_to_a_server_that_asks(mut set
 
 type Writing = fn(&mut StreamWriter) -> BoxFuture<'_, Result<(), WriteError>>;
 
-/// Every way to write, while nobody reads.
+/// Every way to write, while no task reads.
 const WRITINGS: [Writing; 5] = [
     |writer| Box::pin(async { writer.write(b"a line of a log\n") }),
     |writer| Box::pin(writer.write_all(b"a line of a log\n")),

@@ -54,7 +54,7 @@ pub(crate) async fn many_pieces_can_be_written_at_once(mut setup: Setup) {
     data::assert_same(&read_all(&setup, reader).await, &sent);
 }
 
-/// Nobody but the background task can deliver them.
+/// The background task alone can deliver them.
 pub(crate) async fn writes_are_delivered_without_being_awaited(mut setup: Setup) {
     let (mut writer, mut reader) = setup.one_way().await;
     let sent = data::bytes(4, setup.place.volume());

@@ -1,4 +1,4 @@
-//! What CPython said of a conversation, beside what the core says.
+//! The answers of CPython to a conversation, beside those of the core.
 
 use super::{
     deliberate::{Deliberate, Selection},

@@ -9,7 +9,7 @@ use crate::data::Random;
 /// 1 up, input that is cut anywhere, requests before and after the bytes, repeated and cancelled,
 /// and ends and failures anywhere, sometimes more than one.
 ///
-/// Their requests are all said to be pending. Somebody has to answer them.
+/// Their requests are all recorded as pending. An interpreter has to answer them.
 #[derive(Clone, Debug)]
 pub struct Conversations {
     random: Random,

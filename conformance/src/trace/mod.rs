@@ -37,7 +37,7 @@
 //! | `"overrun":true,"consumed":N` | no separator within the limit |
 //! | `"failed":KIND` | the transport had failed |
 //! | `"cap_exceeded":N` | more than the cap would have to be buffered; not in asyncio |
-//! | `"ready":N` | so many bytes are the answer, and nobody took them; not in asyncio |
+//! | `"ready":N` | so many bytes are the answer, and were not taken; not in asyncio |
 //!
 //! A request that is pending waits. If the next one is the same, it is this one asked again;
 //! otherwise it was cancelled. Inputs between two requests arrive together, before the next one.

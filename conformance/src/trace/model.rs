@@ -1,4 +1,4 @@
-//! The rules of reading, said as plainly as possible, as millpond has them and as CPython does.
+//! The rules of reading, as plain as possible, as millpond has them and as CPython does.
 
 use super::{
     deliberate::{Deliberate, Selection},

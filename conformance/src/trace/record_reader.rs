@@ -42,7 +42,7 @@ use super::types::{Answer, Kind, Line, Request, Trace};
 pub struct RecordedReader {
     reader: Reader,
     trace: Trace,
-    /// A request whose answer nobody has taken yet.
+    /// A request whose answer was not taken yet.
     answered: Option<(Request, usize)>,
     /// The rest of a line that was too long is still to come.
     skipping: bool,

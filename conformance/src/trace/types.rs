@@ -104,7 +104,7 @@ pub enum Answer {
     },
     /// Too little has arrived.
     Pending,
-    /// So many bytes are the answer, and nobody took them.
+    /// So many bytes are the answer, and were not taken.
     Ready(usize),
 }
 

@@ -183,7 +183,7 @@ impl<'a> Attack<'a> {
         let mut ends = self.ends.lock().unwrap();
         let end = ends.entry(kind.name).or_default();
         end.count += 1;
-        // On a machine that is busy, its time may have been over before it had said what it had to.
+        // On a machine that is busy, its time may have been over before it had sent what it had to.
         end.cut_short += usize::from(ended.is_err());
         end.longest = end.longest.max(began.elapsed());
     }

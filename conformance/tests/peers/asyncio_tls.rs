@@ -90,7 +90,7 @@ async fn expect_all(stream: &mut Stream, data: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// The peer leaves while nobody reads, and what is written then does not reach it: it would take that
+/// The peer leaves while no task reads, and what is written then does not reach it: it would take that
 /// for an attack.
 async fn until_closed(stream: &mut Stream) {
     while !stream.is_closing() {

@@ -205,7 +205,7 @@ impl Setup {
         assert_eq!(seen(&self.seen.requests), requests);
     }
 
-    /// Nobody is left.
+    /// No client is left.
     async fn end(self) {
         self.server.close();
         self.server.wait_closed().await;

@@ -78,7 +78,7 @@ fn end(stream: &mut Stream, version: Version) -> io::Result<()> {
     Ok(())
 }
 
-/// Nothing more comes, and the peer has said so.
+/// Nothing more comes: the peer has ended the stream.
 async fn expect_end(stream: &mut Stream, version: Version) -> io::Result<()> {
     if version.half_closes() {
         assert_eq!(stream.read_to_eof().await?, "");

@@ -478,7 +478,7 @@ async fn talk_to_client(talk: Talk) {
 }
 
 impl Talk {
-    /// Any port, or a path that is not there yet; as a name, nobody else has it either.
+    /// Any port, or a path that is not there yet; as a name, no other process has it either.
     fn meeting(&self) -> String {
         match self.place {
             Place::Tcp => "0".to_owned(),
@@ -548,12 +548,12 @@ impl Talk {
 /// The port that the peer listens on, once it does; what it says for a path does not matter.
 fn listening(peer: &mut Peer) -> String {
     let mut stderr = BufReader::new(peer.0.stderr.take().unwrap());
-    let mut said = String::new();
+    let mut printed = String::new();
     let address = loop {
-        let before = said.len();
-        let n = stderr.read_line(&mut said).unwrap();
-        assert!(n > 0, "the peer listens, but it says {said:?}");
-        if let Some((_, address)) = said[before..].split_once("istening on ") {
+        let before = printed.len();
+        let n = stderr.read_line(&mut printed).unwrap();
+        assert!(n > 0, "the peer listens, but it says {printed:?}");
+        if let Some((_, address)) = printed[before..].split_once("istening on ") {
             break address.trim().to_owned();
         }
     };

@@ -231,7 +231,7 @@ def names():
 
 
 def server_names(cls):
-    """Nobody makes one, so the constructor does not count; up to 3.6 `sockets` is no property."""
+    """Programs make none, so the constructor does not count; up to 3.6 `sockets` is no property."""
     of_constructor = "Server("
     yield from (name for name in class_names(cls) if not name.startswith(of_constructor))
     yield "Server.sockets"

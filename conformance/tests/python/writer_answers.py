@@ -169,8 +169,8 @@ class Conversation:
 async def answer(conversation, name, arguments):
     try:
         work = getattr(conversation, name)(*arguments)
-        said = await asyncio.wait_for(asyncio.ensure_future(work), LONG)
-        return "done" if said is None else said
+        result = await asyncio.wait_for(asyncio.ensure_future(work), LONG)
+        return "done" if result is None else result
     except (Exception, asyncio.CancelledError) as error:
         return class_of(error)
 
@@ -200,10 +200,10 @@ async def main():
             if conversation is not None:
                 await conversation.end()
             conversation = Conversation(*await connect(*arguments))
-            said = "done"
+            result = "done"
         else:
-            said = await answer(conversation, name, arguments)
-        print(json.dumps(said), flush=True)
+            result = await answer(conversation, name, arguments)
+        print(json.dumps(result), flush=True)
 
 
 warnings.simplefilter("ignore")

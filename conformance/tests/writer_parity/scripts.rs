@@ -238,7 +238,7 @@ fn closing() -> Vec<Script> {
             Write(MUCH), Close, SetLimits { low: Bytes(1), high: Bytes(3) }, Limits, Drain,
             Peer(ReadsToEnd), Finish, SetLimits { low: Bytes(0), high: Bytes(0) }, Limits,
         ),
-        script!("a close while the peer sends what nobody reads":
+        script!("a close while the peer sends what is not read":
             Peer(Fills), Write(1000), Close,
             Peer(ReadsToEnd) => (CloseLingers, Received(All, Eof), Received(All, ByReset)),
         ),
@@ -342,7 +342,7 @@ fn failing() -> Vec<Script> {
             Closed => (FailuresAreMetByWriting, BrokenPipe, Reset),
             IsClosing, Queue,
         ),
-        script!("a reset that nobody meets":
+        script!("a reset that no call meets":
             Write(5), WaitClosed, Peer(Resets),
             FinishSoon => (FailuresHaveToBeMet, Waits, Reset),
             ReadEnd, Closed,

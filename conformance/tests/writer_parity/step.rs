@@ -68,7 +68,7 @@ pub(crate) enum Step {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PeerStep {
     Writes(usize),
-    /// Writes until nobody takes any more.
+    /// Writes until no more is taken.
     Fills,
     Reads(usize),
     /// Everything that was not read before.
@@ -130,7 +130,7 @@ pub(crate) enum Level {
     High,
 }
 
-/// How much of what was written, as far as that was said to be done.
+/// How much of what was written, as far as that was reported.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Share {
     None,

@@ -192,7 +192,7 @@ struct Replay<'a> {
     reader: Reader,
     pieces: Pieces<'a>,
     came: Progress,
-    /// By the definition: above twice the limit, until the limit or until somebody waits.
+    /// By the definition: above twice the limit, until the limit or until a task waits.
     paused: bool,
     manner: Manner,
     turn: usize,

@@ -1,4 +1,4 @@
-//! The rules of reading, said as plainly as possible: one `Vec` of bytes, no memory of any search,
+//! The rules of reading, as plain as possible: one `Vec` of bytes, no memory of any search,
 //! everything looked at again for each request.
 
 use millpond_core::{ReadError, Reader, Request, Separator, Status};

@@ -78,7 +78,7 @@ impl Chat {
     }
 
     fn members(&self) -> MutexGuard<'_, BTreeMap<String, Member>> {
-        self.members.lock().expect("nobody panics meanwhile")
+        self.members.lock().expect("no holder of the lock panics")
     }
 }
 

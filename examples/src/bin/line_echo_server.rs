@@ -20,7 +20,7 @@ struct Args {
 
 async fn handle_echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
     let peer = writer.extra_info().peer_addr.clone();
-    let peer = peer.map_or_else(|| "somebody".to_owned(), |address| address.to_string());
+    let peer = peer.map_or_else(|| "a peer".to_owned(), |address| address.to_string());
     let mut lines = reader.lines();
     while let Some(line) = lines.next().await {
         let line = line?;
@@ -109,7 +109,7 @@ mod tests {
                 world().stop_faults();
                 assert_eq!(ask("four\n").await.unwrap(), b"four\n");
                 server.close();
-                server.abort_clients(); // those of whom nothing comes any more
+                server.abort_clients(); // those that send nothing any more
             });
         });
     }

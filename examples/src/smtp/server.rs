@@ -105,7 +105,7 @@ impl<D: FnMut(Mail)> Session<D> {
     async fn start_tls(&mut self) -> io::Result<()> {
         self.say("220 go ahead").await?;
         self.stream.start_tls(&self.tls).await?;
-        self.step = Step::Greeted; // what it said in the clear is forgotten
+        self.step = Step::Greeted; // what it sent in the clear is forgotten
         Ok(())
     }
 
@@ -114,7 +114,7 @@ impl<D: FnMut(Mail)> Session<D> {
         Ok(Answer::Say(match (command, &mut self.step) {
             (Command::Quit, _) => return Ok(Answer::SayLast("221 good-bye")),
             (Command::StartTls, _) if protected => "503 TLS has begun already",
-            // It is not protected, and somebody else may have put it there.
+            // It is not protected, and an attacker may have put it there.
             (Command::StartTls, _) if !self.stream.buffered().is_empty() => {
                 return Ok(Answer::SayLast("554 nothing may follow STARTTLS"));
             }

@@ -23,7 +23,7 @@ const HELLO: &str = "220 localhost ESMTP\r\n";
 const OFFERS: &str = "250-localhost\r\n250 STARTTLS\r\n";
 const GO_AHEAD: &str = "220 go ahead\r\n";
 
-/// A command that somebody in between has put behind `STARTTLS`.
+/// A command that an attacker on the way has put behind `STARTTLS`.
 const INJECTED: &str = "NOOP\r\n";
 
 type Mailbox = Arc<Mutex<Vec<Mail>>>;

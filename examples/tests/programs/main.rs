@@ -67,7 +67,7 @@ fn tour() {
     );
 }
 
-/// Somebody in the chat, with a socket of the standard library.
+/// A member of the chat, with a socket of the standard library.
 struct Member {
     socket: BufReader<TcpStream>,
 }

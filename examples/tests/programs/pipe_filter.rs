@@ -63,7 +63,7 @@ fn filter_between_files() {
     }
 }
 
-/// Nobody reads, so it does not read on either.
+/// Its output is not read, so it does not read on either.
 #[test]
 fn filter_before_a_slow_reader() {
     for runtime in RUNTIMES {

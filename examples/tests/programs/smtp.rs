@@ -105,9 +105,9 @@ fn no_mail_goes_in_the_clear() {
         socket
             .write_all(b"220 hello\r\n250-hello\r\n250 SIZE\r\n")
             .unwrap();
-        let mut said = String::new();
-        socket.read_to_string(&mut said).unwrap();
-        assert_eq!(said, "EHLO localhost\r\n");
+        let mut received = String::new();
+        socket.read_to_string(&mut received).unwrap();
+        assert_eq!(received, "EHLO localhost\r\n");
         let output = client.join().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(stderr.contains("does not offer STARTTLS"), "{stderr}");

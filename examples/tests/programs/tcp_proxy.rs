@@ -167,9 +167,9 @@ fn a_reset_is_passed_on_as_a_reset() {
 
 #[test]
 fn a_client_is_reset_if_the_upstream_refuses() {
-    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    // The port of a client: nobody listens there, and nobody else gets it.
-    let placeholder = TcpStream::connect(nobody.local_addr().unwrap()).unwrap();
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    // The port of a client: no server listens there, and no other process gets it.
+    let placeholder = TcpStream::connect(silent.local_addr().unwrap()).unwrap();
     for runtime in RUNTIMES {
         let server = start_to(runtime, placeholder.local_addr().unwrap(), &[]);
         let client = patient(TcpStream::connect(&server.address).unwrap());

@@ -76,7 +76,7 @@ fn shutting_down_ends_idle_clients_and_waits_for_questions() {
         assert_eq!(ask("tokio", address, &["shutdown"]), ["good-bye"]);
         assert_eq!(server.line(), "Shutting down");
 
-        // Who is in the middle of a question still has its answer, and nobody else is let in.
+        // A client in the middle of a question still has its answer, and no other is let in.
         assert_eq!(idle.read(&mut [0; 10]).unwrap(), 0);
         busy.write_all(b"1\n").unwrap();
         let mut answer = [0; 2];

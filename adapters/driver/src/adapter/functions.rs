@@ -4,7 +4,7 @@
 /// that argument.
 ///
 /// The arguments are the name of the crate, for the documentation, what makes an `Arc<dyn Runtime>`,
-/// and what is said of panics.
+/// and the documentation of its panics.
 ///
 /// # Examples
 ///

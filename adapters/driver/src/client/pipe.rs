@@ -44,7 +44,7 @@ use crate::{
 /// `Differs from asyncio:` it makes everything non-blocking and refuses regular files. But that
 /// setting belongs to the open file, not to the descriptor: programs that share a terminal or a pipe with
 /// this process would have it, too, `println!` among them. So do not give a descriptor that is shared
-/// with others if it is one of a pipe; for standard input give [`io::stdin`]. If somebody else has
+/// with others if it is one of a pipe; for standard input give [`io::stdin`]. If another process has
 /// made it non-blocking, that is no matter: the thread waits.
 ///
 /// What was given is closed with the stream, which is when both halves of it are gone. The process's

@@ -17,7 +17,7 @@ struct Stage {
     /// Those that were tried and have not answered.
     unanswered: Vec<Address>,
     failed: Vec<(Address, io::Error)>,
-    /// With whom TLS is begun.
+    /// The peer with which TLS is begun.
     connected: Option<String>,
 }
 

@@ -64,7 +64,7 @@ impl Connection {
         if self.halves.drop_one() {
             self.end_halves();
         } else {
-            // Nobody is left to report a failure to.
+            // No task is left that a failure could be reported to.
             let _ = self.write_eof();
         }
     }
@@ -151,7 +151,7 @@ impl Connection {
     fn release(&self, socket: Arc<dyn Socket>, aborted: bool) {
         self.activity_ends();
         let mut receiving = self.receiving();
-        // From here on nobody else polls it: a poll of the read side holds the lock.
+        // From here on no other task polls it: a poll of the read side holds the lock.
         let detached = receiving.detach();
         let peer_may_send = !receiving.has_ended();
         drop(receiving);

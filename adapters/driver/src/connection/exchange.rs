@@ -50,7 +50,7 @@ impl Connection {
         Ok((socket, ahead))
     }
 
-    /// An alert has said what was wrong with the peer's side of TLS. As after a close, what the peer still
+    /// An alert has reported what was wrong with the peer's side of TLS. As after a close, what the peer still
     /// sends must not destroy it.
     fn linger_after_alert(&self, below: Arc<dyn Socket>) {
         let now = &mut Context::from_waker(Waker::noop());

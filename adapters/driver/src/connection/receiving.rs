@@ -72,7 +72,7 @@ struct Asked {
     is_detached: bool,
     /// Reading has given the socket something to send.
     wants_flush: bool,
-    /// Nobody has seen this end before.
+    /// No read has seen this end before.
     is_news: bool,
 }
 
@@ -204,7 +204,7 @@ impl Connection {
         self.listening().wake_all(); // there may be room
     }
 
-    /// Nobody will read any more.
+    /// No task will read any more.
     pub(crate) fn stop_receiving(&self) {
         let mut receiving = self.receiving();
         receiving.reader = Reader::Gone;

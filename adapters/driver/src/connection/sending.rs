@@ -79,7 +79,7 @@ pub(super) enum Direction {
 pub(super) struct Change<'a> {
     pub(super) sending: MutexGuard<'a, Sending>,
     /// The socket has not taken everything, so the rest is for a flusher. This is no state of the
-    /// connection: nobody else sees it, and only `Connection::finish_change` spawns.
+    /// connection: no other task sees it, and only `Connection::finish_change` spawns.
     pub(super) busy: bool,
     /// Ends after the lock, also in a panic.
     _hold: Hold,

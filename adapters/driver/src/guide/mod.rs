@@ -1,6 +1,6 @@
 //! Guides.
 //!
-//! | guide | for whom |
+//! | guide | for |
 //! |---|---|
 //! | [`from_asyncio`] | users of asyncio's streams: what is the same, what differs and why, and every name with its counterpart |
 //! | [`from_tokio`](mod@from_tokio) | users of tokio and futures: what they call, with ours beside it, hyper and axum, and when not to use millpond |

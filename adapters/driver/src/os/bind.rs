@@ -112,7 +112,7 @@ struct Taken {
     runtime: Arc<dyn Runtime>,
     /// Bound; whether it listens is not known to the runtime yet.
     listener: StdListener,
-    /// It listens already, with a backlog that somebody has chosen.
+    /// It listens already, with a backlog that was chosen before.
     keeps_backlog: bool,
 }
 

@@ -133,7 +133,7 @@ impl<T> Desk<T> {
     }
 }
 
-/// Nobody waits any more if the desk is gone.
+/// No task waits any more if the desk is gone.
 fn put<T>(desk: &Weak<Desk<T>>, done: io::Result<T>) {
     if let Some(desk) = desk.upgrade() {
         *desk.done.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);

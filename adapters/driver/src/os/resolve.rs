@@ -69,7 +69,7 @@ fn of_address(lookup: &Lookup) -> Option<io::Result<Vec<SocketAddr>>> {
 fn find(lookup: &Lookup, flags: i32) -> Result<Vec<SocketAddr>, LookupError> {
     let passive = if lookup.passive { AI_PASSIVE } else { 0 };
     let mut hints = AddrInfoHints {
-        // Nobody reads the canonical name, and it need not be text.
+        // The canonical name is not used, and need not be text.
         flags: (flags | passive) & !AI_CANONNAME,
         address: lookup.family.map_or(0, |family| match family {
             Family::Ipv4 => AddrFamily::Inet.into(),

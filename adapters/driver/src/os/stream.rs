@@ -86,7 +86,7 @@ pub fn socket_pair() -> io::Result<(StdSocket, StdSocket)> {
         let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
         let left = std::net::TcpStream::connect(listener.local_addr()?)?;
         loop {
-            // Anybody on this machine can connect.
+            // Any process of this machine can connect.
             let (right, peer) = listener.accept()?;
             if peer == left.local_addr()? {
                 return Ok((left.into(), right.into()));

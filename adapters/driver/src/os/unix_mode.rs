@@ -30,7 +30,7 @@ mod linux {
 
     /// Gives the path that was bound what the umask has taken.
     pub(crate) fn after_bind(path: &Path, mode: u32) -> io::Result<()> {
-        // A link that somebody has put in its place is not followed: by the path this would be.
+        // A link that another process has put in its place is not followed: by the path this would be.
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
         let socket = OpenOptions::new()
             .read(true)

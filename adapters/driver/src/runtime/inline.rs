@@ -55,7 +55,7 @@ thread_local! {
 struct Held {
     /// How many [`Hold`]s there are.
     holds: Cell<usize>,
-    /// What they hold. Invariant: while it is empty it has no memory, which nobody would free.
+    /// What they hold. Invariant: while it is empty it has no memory, which would never be freed.
     later: RefCell<ManuallyDrop<VecDeque<Later>>>,
 }
 

@@ -127,7 +127,7 @@ pub trait Runtime: Spawn {
     /// If the runtime refuses the socket.
     fn adopt_listener(&self, listener: StdListener) -> io::Result<Box<dyn Listener>>;
 
-    /// Takes over one end of a pipe or FIFO of the standard library, which nobody else uses.
+    /// Takes over one end of a pipe or FIFO of the standard library, which has no other user.
     ///
     /// By default a thread of its own reads or writes it, for runtimes that have no better way.
     ///

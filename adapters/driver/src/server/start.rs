@@ -106,7 +106,7 @@ impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
 /// | does not read what a handler writes | a place, its handler, and what is queued | the idle timeout |
 /// | does not read what a handler has left, or bit by bit | a place and what is queued | the [close timeout](StartServer::close_timeout) in all, from the close on |
 /// | was reset for being idle, while its handler waits for something else | a place and its handler | as long again, 1 s at the most |
-/// | has had its answer, and says nothing, drips or floods | a socket | until somebody else needs its place, or a file; at the most the [linger timeout](StartServer::linger_timeout), and 16 MiB |
+/// | has had its answer, and says nothing, drips or floods | a socket | until another client needs its place, or a descriptor; at the most the [linger timeout](StartServer::linger_timeout), and 16 MiB |
 /// | was refused for a broken TLS handshake, and stays | a socket | the same |
 /// | half-closes | nothing but what its handler does with it | |
 /// | resets | nothing, once its handler has asked or written again | |
@@ -239,8 +239,8 @@ pub fn listen(runtime: Arc<dyn Runtime>, target: impl Into<Target>) -> StartServ
 /// `start_unix_server`.
 ///
 /// See [`start_server`]. A socket that another server left behind is replaced, and one on which
-/// somebody listens is not; any other file is left alone. When the server is closed the path is
-/// removed, unless it has become somebody else's. A path that begins with a NUL names an abstract
+/// a server listens is not; any other file is left alone. When the server is closed the path is
+/// removed, unless another process has taken it. A path that begins with a NUL names an abstract
 /// address, on Linux. One that is too long is an error that says so.
 ///
 /// # Examples
@@ -300,7 +300,7 @@ macro_rules! server_options {
         /// Protects each connection by TLS from its first byte; asyncio's `ssl`.
         ///
         /// The handshake is made beside the handlers, so that a client that stalls in it holds up
-        /// nobody. See [`TlsAcceptor`](crate::TlsAcceptor) for an example.
+        /// no other. See [`TlsAcceptor`](crate::TlsAcceptor) for an example.
         #[cfg(feature = "__tls")]
         #[doc(alias = "ssl")]
         pub fn tls(mut self, acceptor: impl Into<crate::tls::TlsAcceptor>) -> Self {

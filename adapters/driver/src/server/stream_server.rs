@@ -54,7 +54,7 @@ use crate::{
 #[must_use = "dropping a server stops it from accepting"]
 pub struct StreamServer {
     plan: Plan,
-    /// Held by the one that takes the addresses, so that nobody else takes them again meanwhile.
+    /// Held by the one that takes the addresses, so that no other task takes them again meanwhile.
     binding: lock::Mutex<()>,
     server: Mutex<Option<Arc<Server>>>,
 }

@@ -121,7 +121,7 @@ impl Socket for Blocking {
             State::Idle(mut block) => {
                 block.resize(buf.len().min(BLOCK), 0);
                 self.hand_over(block)?;
-                self.poll_read(cx, buf) // it may be done already, and must know whom to wake
+                self.poll_read(cx, buf) // it may be done already, and must know which task to wake
             }
             State::Done(mut block, Ok(len)) => {
                 let n = len.min(buf.len());
@@ -277,7 +277,7 @@ fn write_all(file: &File, block: &[u8], owner: &UnixStream) -> io::Result<usize>
     Ok(written)
 }
 
-/// Repeats what was interrupted, and what would block once it does not: somebody with whom the file is
+/// Repeats what was interrupted, and what would block once it does not: another process, with which the file is
 /// shared may have asked for that.
 fn patiently<T>(
     file: &File,

@@ -206,7 +206,7 @@ pub trait Socket: Send + Sync + 'static {
 /// An address that is taken, but that no client can connect to yet; what
 /// [`Runtime::bind`](crate::Runtime::bind) gives. Dropping it gives the address back.
 ///
-/// A unix socket at a path is an exception: it listens as soon as it is bound, so that nobody takes
+/// A unix socket at a path is an exception: it listens as soon as it is bound, so that no other process takes
 /// it for one that a dead process has left.
 ///
 /// # Examples

@@ -117,7 +117,7 @@ impl StdListener {
     ///
     /// # Errors
     ///
-    /// What the system says; `WouldBlock` if nobody waits, and it
+    /// That of the system; `WouldBlock` if no connection waits, and it
     /// [does not wait](Self::set_nonblocking) either.
     ///
     /// # Examples

@@ -63,7 +63,7 @@ pub async fn copy(from: &mut StreamReader, to: &mut StreamWriter) -> Result<u64,
 /// An end is passed on as an end ([`write_eof`](StreamWriter::write_eof)), and the other direction goes
 /// on; where a stream cannot end one direction alone, as over TLS, it is closed. A failure is passed on
 /// as a reset: when a stream was reset, cut off or idle for longer than its
-/// [`idle_timeout`](crate::StreamOptions::idle_timeout), both are aborted, so that nobody takes a part for
+/// [`idle_timeout`](crate::StreamOptions::idle_timeout), both are aborted, so that no reader takes a part for
 /// the whole.
 ///
 /// While one stream takes nothing, the other is read up to its limit, so that its reset ends both. A reset

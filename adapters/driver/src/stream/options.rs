@@ -162,7 +162,7 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    /// The two halves. Nobody has to poll anything.
+    /// The two halves. Nothing has to be polled.
     pub(crate) fn watched(self) -> (StreamReader, StreamWriter) {
         if let Some(idle) = self.idle {
             idle.spawn(&self.connection);
@@ -338,7 +338,7 @@ impl StreamOptions {
     ///
     /// What is asked of the stream then fails as `TimedOut`. It is looked at until the connection is
     /// closed: also during a TLS handshake, which has to be made within this time, and while what was
-    /// written is being delivered after a close. What a peer sends and nobody reads does not count as
+    /// written is being delivered after a close. What a peer sends and is not read does not count as
     /// read.
     ///
     /// A server's handler whose connection was ended so has as long again, but 1 s at the most, to

@@ -268,7 +268,7 @@ impl StreamReader {
     /// Those of the parser. If it needs data and so much is buffered, [`ReadError::CapExceeded`];
     /// nothing is taken. If it needs data behind the end of the stream, [`ReadError::Incomplete`] with
     /// what is left, or [`ReadError::Transport`]. Nothing may be left though the stream has ended within a
-    /// message, of which the parser has taken the beginning: [`messages`](Self::messages) tells that from an
+    /// message, of which the parser has taken the beginning: [`messages`](Self::messages) distinguishes that from an
     /// end between two.
     ///
     /// # Cancel safety

@@ -220,7 +220,7 @@ impl fmt::Debug for StartTls<'_> {
 }
 
 /// Puts TLS between the stream and its socket. Whatever goes wrong, or if this is dropped, the stream
-/// ends. It has both halves, so that nobody reads or writes meanwhile.
+/// ends. It has both halves, so that nothing is read or written meanwhile.
 pub(crate) async fn upgrade(
     _reader: &mut StreamReader,
     writer: &mut StreamWriter,

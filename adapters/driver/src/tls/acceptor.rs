@@ -58,8 +58,8 @@ struct Settings {
 
 #[derive(Clone)]
 enum Clients {
-    Anybody,
-    /// Those for whom one of these vouches.
+    Any,
+    /// Those with a certificate that one of these has signed.
     CertifiedBy(Vec<CertificateDer<'static>>),
 }
 
@@ -71,7 +71,7 @@ impl TlsAcceptor {
         Self {
             source: Source::new(Settings {
                 identity: Arc::new(Identity::new(chain, key)),
-                clients: Clients::Anybody,
+                clients: Clients::Any,
                 alpn: Vec::new(),
             }),
             terms: Terms::default(),
@@ -122,7 +122,7 @@ impl Settings {
             .with_safe_default_protocol_versions()
             .map_err(|error| TlsError::config("tls", error))?;
         let builder = match &self.clients {
-            Clients::Anybody => builder.with_no_client_auth(),
+            Clients::Any => builder.with_no_client_auth(),
             Clients::CertifiedBy(these) => {
                 let roots = Arc::new(roots(RootCertStore::empty(), these)?);
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();

@@ -27,7 +27,7 @@ impl<S, C> Source<S, C> {
     ///
     /// # Panics
     ///
-    /// If there are none. Neither the one nor the other may be lost silently: whom to trust is in both.
+    /// If there are none. Neither the one nor the other may be lost silently: both say which peers are trusted.
     #[track_caller]
     pub(super) fn change(&mut self, setter: &str) -> &mut S {
         match self {

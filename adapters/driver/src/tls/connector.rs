@@ -26,7 +26,7 @@ use crate::host_name;
 /// use millpond::TlsConnector;
 ///
 /// # async fn example(runtime: std::sync::Arc<dyn millpond::Runtime>) -> std::io::Result<()> {
-/// let tls = TlsConnector::new(); // trusts whom the system trusts
+/// let tls = TlsConnector::new(); // trusts the roots of the system
 /// let opening = millpond::open_connection(runtime, ("example.org", 443));
 /// let (mut reader, mut writer) = opening.tls(&tls).await?;
 /// # Ok(()) }
@@ -50,7 +50,7 @@ enum Trust {
     /// Those that the system trusts, and these.
     System(Vec<CertificateDer<'static>>),
     Only(Vec<CertificateDer<'static>>),
-    Anybody,
+    Any,
 }
 
 /// A certificate with those that vouch for it, and its key.
@@ -111,7 +111,7 @@ impl TlsConnector {
     /// let tls = millpond::TlsConnector::dangerously_without_verification();
     /// ```
     pub fn dangerously_without_verification() -> Self {
-        Self::trusting(Trust::Anybody)
+        Self::trusting(Trust::Any)
     }
 
     fn trusting(trust: Trust) -> Self {
@@ -141,7 +141,7 @@ impl TlsConnector {
     pub fn add_root(mut self, root: CertificateDer<'static>) -> Self {
         match &mut self.source.change("add_root").trust {
             Trust::System(roots) | Trust::Only(roots) => roots.push(root),
-            Trust::Anybody => {}
+            Trust::Any => {}
         }
         self
     }
@@ -209,9 +209,9 @@ impl Settings {
             Trust::Only(these) => {
                 builder.with_root_certificates(roots(RootCertStore::empty(), these)?)
             }
-            Trust::Anybody => builder
+            Trust::Any => builder
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(TrustAnybody(provider))),
+                .with_custom_certificate_verifier(Arc::new(Unverified(provider))),
         };
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
@@ -265,10 +265,10 @@ pub(super) fn roots(
 }
 
 #[derive(Debug)]
-struct TrustAnybody(Arc<CryptoProvider>);
+struct Unverified(Arc<CryptoProvider>);
 
 /// The handshake still has to be sound: only the identity of the peer is not verified.
-impl ServerCertVerifier for TrustAnybody {
+impl ServerCertVerifier for Unverified {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -39,15 +39,15 @@ pub enum TlsError {
     /// The handshake failed, took too long, or was ended from elsewhere, and so was the stream. The peer
     /// had begun it: what it has sent was wrong, as plain HTTP on a port of TLS is, or not all.
     Handshake {
-        /// Whom it was with: the name that was to be verified, and the address.
+        /// The peer: the name that was to be verified, and the address.
         peer: String,
         /// What happened.
         source: TransportError,
     },
-    /// The peer has not said a byte, until it left, or time was up, or this was ended from elsewhere; and
+    /// The peer has not sent a byte, until it left, or time was up, or this was ended from elsewhere; and
     /// so has the stream ended. Load balancers and port scanners look at servers so.
     NeverBegan {
-        /// Whom it was to be with, in the same way.
+        /// The peer, in the same way.
         peer: String,
         /// What happened.
         source: TransportError,

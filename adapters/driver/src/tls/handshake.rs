@@ -92,7 +92,7 @@ impl Progress {
 }
 
 impl Handshake {
-    /// Whom it is with: by name, if that is to be verified, and by address, if it is known.
+    /// The peer: by name, if that is to be verified, and by address, if it is known.
     pub(crate) fn peer(&self, address: Option<&Address>) -> String {
         let name = match self {
             Self::Client { name, .. } => Some(name.to_str()),
@@ -158,7 +158,7 @@ impl Handshake {
 }
 
 /// What comes first, until it is something to begin a session with: a client that says nothing, or
-/// only half of its hello, costs its socket and what it has said.
+/// only half of its hello, costs its socket and what it has sent.
 async fn first_record(below: &dyn Socket, early: Bytes, progress: &Progress) -> io::Result<Bytes> {
     if is_worth_a_session(&early) {
         return Ok(early);

@@ -75,7 +75,7 @@ enum Ours {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Theirs {
     Open,
-    /// The peer has said so, and everything before it was read.
+    /// The peer has sent it, and everything before it was read.
     Ended,
 }
 

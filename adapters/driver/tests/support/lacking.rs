@@ -1,6 +1,6 @@
 //! What a runtime or a socket of a test does without.
 
-/// The methods of a [`Runtime`](millpond::Runtime) that nobody should call: they give this error.
+/// The methods of a [`Runtime`](millpond::Runtime) that should not be called: they give this error.
 macro_rules! lacks {
     (@connect $error:expr) => {
         fn connect<'a>(

@@ -21,7 +21,7 @@ use super::lacking::{lacks, swallows};
 
 pub const BLACK_HOLE: &str = "192.0.2.1:80";
 pub const REFUSES: &str = "192.0.2.2:80";
-/// Nobody listens there, and the system connects a socket to itself.
+/// No server listens there, and the system connects a socket to itself.
 pub const ITSELF: &str = "192.0.2.4:80";
 pub const ANSWERS: &str = "192.0.2.3:80";
 pub const ANSWERS_V6: &str = "[2001:db8::3]:80";
@@ -31,7 +31,7 @@ pub struct MadeUp {
     began: Instant,
     slept: Arc<Mutex<Duration>>,
     tried: Mutex<Vec<String>>,
-    /// Nobody answers.
+    /// No answer comes.
     refusing: bool,
     resolved: Mutex<Vec<String>>,
     pub adopted: AtomicUsize,

@@ -158,7 +158,7 @@ struct State {
     taken: usize,
     cut: Option<(usize, Cut)>,
     pace: Pace,
-    /// The sender has said that this is all.
+    /// The sender has ended the stream.
     ended: bool,
     /// The sender has broken it off.
     reset: bool,
@@ -557,17 +557,17 @@ impl Raw {
     }
 
     pub fn speak(&mut self) {
-        let said = self.say_nothing_yet();
-        self.wire.say(self.way, &said);
+        let flight = self.say_nothing_yet();
+        self.wire.say(self.way, &flight);
     }
 
     /// What there is to say.
     pub fn say_nothing_yet(&mut self) -> Vec<u8> {
-        let mut said = Vec::new();
+        let mut flight = Vec::new();
         while self.session.wants_write() {
-            self.session.write_tls(&mut said).unwrap();
+            self.session.write_tls(&mut flight).unwrap();
         }
-        said
+        flight
     }
 }
 

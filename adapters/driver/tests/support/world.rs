@@ -310,7 +310,7 @@ impl Listener for At {
     }
 }
 
-/// On any port but 80 somebody else listens already.
+/// On any port but 80 another server listens already.
 impl Bound for At {
     fn local_addr(&self) -> io::Result<Address> {
         Listener::local_addr(self)

@@ -26,11 +26,11 @@ pub(crate) enum Place {
     Server,
 }
 
-/// What is said, and how.
+/// What is sent, and how.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Talk {
     /// By the client and by the server.
-    pub(crate) said: [&'static [u8]; 2],
+    pub(crate) sent: [&'static [u8]; 2],
     /// Of the reader, in bytes.
     pub(crate) limit: usize,
     /// What is written at once, at most.
@@ -86,10 +86,10 @@ impl Talk {
         let received = received.lock().unwrap();
         let mut complete = true;
         for (side, received) in received.iter().enumerate() {
-            let said = self.said[1 - side];
-            assert!(said.starts_with(&received.data), "{received:?} of {said:?}");
-            let whole = received.data.len() == said.len() && received.failure.is_none();
-            assert!(whole || faults, "{received:?} of {said:?}");
+            let sent = self.sent[1 - side];
+            assert!(sent.starts_with(&received.data), "{received:?} of {sent:?}");
+            let whole = received.data.len() == sent.len() && received.failure.is_none();
+            assert!(whole || faults, "{received:?} of {sent:?}");
             match received.failure {
                 Some(kind) => assert!(FAILURES.contains(&kind), "{received:?}"),
                 // Nothing else looks like the end.
@@ -143,7 +143,7 @@ impl Talk {
                 }
             }
         };
-        let say = self.say(&world, self.said[side], &mut writer);
+        let say = self.say(&world, self.sent[side], &mut writer);
         let ended = timeout(TIME_LIMIT, join(receive, say)).await;
         let failure = match ended {
             Ok((Err(error), _) | (Ok(()), Err(error))) => Some(error.kind()),

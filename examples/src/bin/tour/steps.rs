@@ -138,7 +138,7 @@ pub(crate) async fn drain(runtime: Arc<dyn Runtime>) -> Result {
     let taken_by_the_kernel = written - writer.queued();
     see!(taken_by_the_kernel, in 1..=usize::MAX);
     see!(in_20_ms(&runtime, writer.drain()).await => None);
-    println!("   // now somebody reads");
+    println!("   // now the peer reads");
     let (drained, read) = join(writer.drain(), slow_reader.read_exactly(written)).await;
     see!(drained => Ok(()));
     see!(read?.len() => written);

@@ -122,7 +122,7 @@ impl Tally {
             },
             ("total", "") => self.add(0).to_string(),
             ("shutdown", "") => {
-                // If nobody listens any more, it is shutting down already.
+                // If no task listens any more, it is shutting down already.
                 let _ = self.stop.unbounded_send(());
                 "good-bye".to_owned()
             }

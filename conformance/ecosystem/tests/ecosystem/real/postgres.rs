@@ -25,7 +25,7 @@ use tokio_postgres::{
 use super::{program::Program, setup::Setup};
 use crate::{common::find, talk::pattern};
 
-/// It refuses to be run by root; this is somebody that every system has.
+/// It refuses to be run by root; this is a user that every system has.
 const NOBODY: u32 = 65534;
 
 /// A database of its own.

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::setup::Setup;
 use crate::common::Peer;
 
-/// How often it is tried on another port, if somebody else takes the one that was free.
+/// How often it is tried on another port, if another process takes the one that was free.
 const ATTEMPTS: usize = 5;
 
 /// Ended, and its directory removed, when this is dropped.
@@ -64,7 +64,7 @@ impl Program {
     }
 }
 
-/// Nobody else has it, for now.
+/// No other process has it, for now.
 fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
