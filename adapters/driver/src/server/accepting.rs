@@ -1,8 +1,8 @@
-//! The accepting task of a server.
+//! Listening, and the accepting task of a server.
 
 use std::{
     future::poll_fn,
-    io,
+    io, mem,
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
@@ -16,7 +16,11 @@ use super::{
     log,
     serving::{Phase, Service, Serving},
 };
-use crate::{runtime::Budget, socket::Socket};
+use crate::{
+    open_error::OpenError,
+    runtime::Budget,
+    socket::{Bound, Listener, Socket},
+};
 
 /// How long accepting pauses after an accept error of the process, such as too many open files: short
 /// enough to go unnoticed if it was the only one, and twice as long after each further one.
@@ -72,6 +76,45 @@ impl Drop for Accepting {
 }
 
 impl Serving {
+    /// Listens on every address and accepts, unless it does already.
+    pub(crate) fn start(self: &Arc<Self>) -> Result<(), OpenError> {
+        let mut state = self.lock();
+        let bound = match &mut state.phase {
+            Phase::Starting | Phase::Serving(_) => return Ok(()),
+            Phase::Closing | Phase::Closed => return Err(OpenError::Closed),
+            Phase::Bound(bound) => mem::take(bound),
+        };
+        state.phase = Phase::Starting;
+        drop(state);
+        let listening = bound.into_iter().map(|bound| self.listen(bound)).collect();
+        let listeners = match listening {
+            Ok(listeners) => listeners,
+            Err(error) => {
+                self.close();
+                return Err(error);
+            }
+        };
+        let mut state = self.lock();
+        if let Phase::Starting = state.phase {
+            state.phase = Phase::Serving(listeners);
+            drop(state);
+            self.runtime
+                .spawn(Box::pin(Accepting::new(self.clone()).run()));
+        }
+        Ok(())
+    }
+
+    fn listen(&self, bound: Box<dyn Bound>) -> Result<Arc<dyn Listener>, OpenError> {
+        let address = bound.local_addr().ok();
+        match bound.listen(self.config.backlog) {
+            Ok(listener) => Ok(Arc::from(listener)),
+            Err(source) => Err(match address {
+                Some(address) => OpenError::Listen { address, source },
+                None => OpenError::Adopt { source },
+            }),
+        }
+    }
+
     /// The next connection of any listener, beginning with `next`, so that none starves. `None`
     /// when the server is closed.
     fn poll_accept(

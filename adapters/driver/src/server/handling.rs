@@ -15,7 +15,7 @@ use millpond_core::Writer;
 use super::{
     handler_error::{BoxError, HandlerError, HandlerErrorCause, panic_message},
     log, report,
-    serving::{Handling, Service, Serving},
+    serving::{Client, Handling, Service, Serving},
 };
 use crate::{
     connection::{Connection, Idle, Waiting, Wakers},
@@ -29,14 +29,6 @@ use crate::{
     },
     tls::Handshake,
 };
-
-/// A connection that was accepted.
-pub(crate) struct Client {
-    pub(crate) connection: Arc<Connection>,
-    pub(crate) cancelled: AtomicBool,
-    /// The task of its handler.
-    pub(crate) task: AtomicWaker,
-}
 
 impl Serving {
     /// Runs the handler for a connection that was accepted.

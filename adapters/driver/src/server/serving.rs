@@ -11,9 +11,7 @@ use std::{
 };
 
 use super::{
-    accepting::Accepting,
     handler_error::{BoxError, HandlerError},
-    handling::Client,
     untaken::Untaken,
 };
 use crate::{
@@ -22,7 +20,10 @@ use crate::{
     runtime::{BoxFuture, Runtime},
     socket::{Address, Bound, Listener, SocketOptions},
     stream::{StreamOptions, StreamReader, StreamWriter},
-    sync::{AtomicWaker, Mutex, MutexGuard, atomic::Ordering},
+    sync::{
+        AtomicWaker, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     tls::{Handshake, HandshakeError},
 };
 
@@ -89,6 +90,14 @@ pub(crate) enum Phase {
     Closed,
 }
 
+/// A connection that was accepted.
+pub(crate) struct Client {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) cancelled: AtomicBool,
+    /// The task of its handler.
+    pub(crate) task: AtomicWaker,
+}
+
 impl Serving {
     pub(crate) fn new(
         runtime: Arc<dyn Runtime>,
@@ -120,45 +129,6 @@ impl Serving {
 
     pub(crate) fn clients(&self) -> usize {
         self.lock().clients.len()
-    }
-
-    /// Listens on every address and accepts, unless it does already.
-    pub(crate) fn start(self: &Arc<Self>) -> Result<(), OpenError> {
-        let mut state = self.lock();
-        let bound = match &mut state.phase {
-            Phase::Starting | Phase::Serving(_) => return Ok(()),
-            Phase::Closing | Phase::Closed => return Err(OpenError::Closed),
-            Phase::Bound(bound) => mem::take(bound),
-        };
-        state.phase = Phase::Starting;
-        drop(state);
-        let listening = bound.into_iter().map(|bound| self.listen(bound)).collect();
-        let listeners = match listening {
-            Ok(listeners) => listeners,
-            Err(error) => {
-                self.close();
-                return Err(error);
-            }
-        };
-        let mut state = self.lock();
-        if let Phase::Starting = state.phase {
-            state.phase = Phase::Serving(listeners);
-            drop(state);
-            self.runtime
-                .spawn(Box::pin(Accepting::new(self.clone()).run()));
-        }
-        Ok(())
-    }
-
-    fn listen(&self, bound: Box<dyn Bound>) -> Result<Arc<dyn Listener>, OpenError> {
-        let address = bound.local_addr().ok();
-        match bound.listen(self.config.backlog) {
-            Ok(listener) => Ok(Arc::from(listener)),
-            Err(source) => Err(match address {
-                Some(address) => OpenError::Listen { address, source },
-                None => OpenError::Adopt { source },
-            }),
-        }
     }
 
     /// Stops accepting.

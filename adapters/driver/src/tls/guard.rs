@@ -11,7 +11,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use futures_io::{AsyncRead, AsyncWrite, IoSlice};
 
-use super::{handshake::Progress, waiting::Waiting};
+use super::{progress::Progress, waiting::Waiting};
 use crate::{connection::behind, runtime::Budget, socket::Socket};
 
 /// What futures-rustls moves ciphertext with.

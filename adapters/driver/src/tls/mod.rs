@@ -7,6 +7,7 @@ mod error;
 mod failure;
 mod guard;
 mod handshake;
+mod progress;
 mod provider;
 mod side;
 mod socket;
@@ -20,7 +21,8 @@ pub use error::TlsError;
 pub(crate) use error::TlsError as HandshakeError;
 pub use futures_rustls::rustls;
 
-pub(crate) use handshake::{Handshake, Progress};
+pub(crate) use handshake::Handshake;
+pub(crate) use progress::Progress;
 
 /// How long a handshake may take; asyncio's default.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
