@@ -191,8 +191,8 @@ pub(crate) async fn a_local_port_can_be_given(setup: Setup) {
 pub(crate) async fn a_connection_to_itself_is_refused_and_gives_the_port_back(mut setup: Setup) {
     // Another process may get the port in between.
     for _ in 0..20 {
-        let (free, free) = listen();
-        drop(free);
+        let (listener, free) = listen();
+        drop(listener);
         let error = setup.open(free).local_addr(free).await.unwrap_err();
         if error.kind() == ErrorKind::AddrInUse {
             continue;

@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{
     connection::{Connection, IdleReads, Places, Ticket, WaitList, Waiters, Waiting},
-    open_error::OpenError,
     runtime::{BoxFuture, Runtime},
     socket::{Address, Bound, Listener, SocketOptions},
     stream::{StreamOptions, StreamReader, StreamWriter},

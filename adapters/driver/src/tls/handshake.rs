@@ -12,6 +12,7 @@ use futures_rustls::{
     TlsStream,
     rustls::{ClientConfig, ServerConfig, pki_types::ServerName},
 };
+use millpond_core::TransportError;
 
 use super::{
     Terms,
