@@ -87,4 +87,6 @@ mod readme {
     struct Simulator;
     #[doc = include_str!("../../conformance/README.md")]
     struct Conformance;
+    #[doc = include_str!("../../adapters/driver/docs/writing_a_protocol.md")]
+    struct WritingAProtocol;
 }

@@ -301,7 +301,9 @@
 //!
 //! In the project's directory `examples` are programs with such tests: the echo server
 //! (`src/bin/line_echo_server.rs`), and both sides of SMTP with STARTTLS (`src/smtp`), whose connection
-//! is cut off at every few bytes, and into which a command is injected before TLS.
+//! is cut off at every few bytes, and into which a command is injected before TLS. A client of Redis
+//! (`src/redis`) has tests of each kind, from its parser alone to worlds in which everything fails; the guide
+//! `millpond::guide::writing_a_protocol` goes through them.
 //!
 //! # What is simulated
 //!
