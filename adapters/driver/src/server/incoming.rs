@@ -22,7 +22,7 @@ impl Server {
     /// beside, so one that stalls holds up nobody. Several tasks may call this at once.
     ///
     /// A stream that was taken is counted until both its halves are dropped: see
-    /// [`max_connections`](crate::StartServer::max_connections).
+    /// [`max_connections`](crate::types::StartServer::max_connections).
     ///
     /// asyncio has no counterpart: it calls the handler.
     ///
