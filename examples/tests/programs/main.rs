@@ -63,7 +63,7 @@ fn tour() {
     let lines = Program::start(env!("CARGO_BIN_EXE_tour"), &[]).output();
     assert_eq!(
         lines.last().unwrap(),
-        "tour: 9 steps on tokio, 9 on smol, all as promised"
+        "tour: 12 steps on tokio and on smol, all as promised"
     );
 }
 

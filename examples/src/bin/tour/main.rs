@@ -1,5 +1,5 @@
-//! A tour of what the streams promise, on tokio and on smol. Everything that is shown is checked:
-//! the output is code of `steps.rs` and what it gave.
+//! A tour of what the streams promise, on tokio and on smol side by side. Everything that is shown is
+//! checked: the output is code of `steps.rs` and what it gave.
 //!
 //!     cargo run -p millpond-examples --bin tour
 
@@ -10,70 +10,68 @@ use std::{
     time::Duration,
 };
 
-use millpond::{Runtime, error::BoxError};
+use millpond::{Runtime, adapter::BoxFuture, error::BoxError};
 use millpond_examples::{RuntimeName, run};
 
+mod print;
 mod see;
 mod steps;
 
-/// It takes less than a second, but the machine may be busy.
+/// It takes a few seconds at most, but the machine may be busy.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-struct Tour {
-    runtime: Arc<dyn Runtime>,
-    steps: usize,
-}
+type Step = fn(Arc<dyn Runtime>) -> BoxFuture<'static, Result<(), BoxError>>;
 
-impl Tour {
-    async fn step<F>(
-        &mut self,
-        title: &str,
-        step: impl FnOnce(Arc<dyn Runtime>) -> F,
-    ) -> Result<(), BoxError>
-    where
-        F: Future<Output = Result<(), BoxError>>,
-    {
-        self.steps += 1;
-        println!("{}. {title}", self.steps);
-        step(self.runtime.clone())
-            .await
-            .map_err(|error| format!("step {}: {error}", self.steps).into())
+const STEPS: [(&str, Step); 12] = [
+    ("A client and a server", |on| Box::pin(steps::echo(on))),
+    ("Up to whichever separator comes first", |on| {
+        Box::pin(steps::separators(on))
+    }),
+    ("Longer than the limit", |on| Box::pin(steps::limit(on))),
+    ("Half close: ask, end, get the answer", |on| {
+        Box::pin(steps::half_close(on))
+    }),
+    ("Back-pressure: drain waits for the reader", |on| {
+        Box::pin(steps::drain(on))
+    }),
+    ("A read that loses a race loses no data", |on| {
+        Box::pin(steps::cancel(on))
+    }),
+    ("What came before a reset can be read", |on| {
+        Box::pin(steps::reset(on))
+    }),
+    ("A handler panics, the server goes on", |on| {
+        Box::pin(steps::panic(on))
+    }),
+    ("TLS: the same streams, protected", |on| {
+        Box::pin(steps::tls(on))
+    }),
+    ("hyper speaks HTTP over them", |on| {
+        Box::pin(steps::hyper(on))
+    }),
+    ("No socket: the handler of step 1, tested", |on| {
+        Box::pin(steps::pair(on))
+    }),
+    ("No network: step 1 in a simulated world", |on| {
+        Box::pin(steps::world(on))
+    }),
+];
+
+fn tour() -> Result<(), BoxError> {
+    for (number, (title, step)) in (1..).zip(STEPS) {
+        print::title(number, title);
+        let mut shown = Vec::new();
+        for name in [RuntimeName::Tokio, RuntimeName::Smol] {
+            let result = run(name, step);
+            shown.push(see::take());
+            result.map_err(|error| format!("step {number} on {name:?}: {error}"))?;
+        }
+        print::lines(&shown[0], &shown[1]);
     }
-}
-
-/// Returns the number of steps.
-async fn tour(runtime: Arc<dyn Runtime>) -> Result<usize, BoxError> {
-    let mut tour = Tour { runtime, steps: 0 };
-    tour.step("A client and a server", steps::echo).await?;
-    tour.step("Up to whichever separator comes first", steps::separators)
-        .await?;
-    tour.step("Longer than the limit", steps::limit).await?;
-    tour.step("Half close: ask, end, get the answer", steps::half_close)
-        .await?;
-    tour.step("Back-pressure: drain waits for the reader", steps::drain)
-        .await?;
-    tour.step("A read that loses a race loses no data", steps::cancel)
-        .await?;
-    tour.step("What came before a reset can be read", steps::reset)
-        .await?;
-    tour.step("A handler panics, the server goes on", steps::panic)
-        .await?;
-    tour.step("No socket: the handler of step 1, tested", steps::pair)
-        .await?;
-    Ok(tour.steps)
-}
-
-fn on(name: RuntimeName, title: &str) -> Result<usize, BoxError> {
-    println!("On {title}\n");
-    let steps = run(name, tour).map_err(|error| format!("on {title}, {error}"))?;
-    println!();
-    Ok(steps)
-}
-
-fn both() -> Result<(), BoxError> {
-    let tokio = on(RuntimeName::Tokio, "tokio")?;
-    let smol = on(RuntimeName::Smol, "smol")?;
-    println!("tour: {tokio} steps on tokio, {smol} on smol, all as promised");
+    println!(
+        "tour: {} steps on tokio and on smol, all as promised",
+        STEPS.len()
+    );
     Ok(())
 }
 
@@ -84,7 +82,7 @@ fn main() -> ExitCode {
         eprintln!("tour: it takes more than {TIME_LIMIT:?}");
         process::exit(1);
     });
-    match both() {
+    match tour() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tour: {error}");

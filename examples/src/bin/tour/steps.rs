@@ -9,15 +9,21 @@ use std::{
 };
 
 use futures_util::future::join;
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use millpond::{
-    Address, Bytes, ReadError, Runtime, Separator, Server, StreamReader, StreamWriter, WriteError,
+    Address, Bytes, ReadError, Runtime, Separator, Server, Stream, StreamReader, StreamServer,
+    StreamWriter, TlsAcceptor, TlsConnector, WriteError,
     adapter::os,
     error::{BoxError, HandlerErrorCause},
     millpond_core::DEFAULT_HIGH_WATER,
-    open_connection, start_server, timeout,
+    open_connection,
+    rustls::pki_types::PrivateKeyDer,
+    start_server, timeout,
 };
+use millpond_sim::Sim;
 
-use crate::see::see;
+use crate::see::{note, see};
 
 const LOOPBACK: &str = "127.0.0.1:0";
 
@@ -43,10 +49,7 @@ async fn send_back(mut reader: StreamReader, mut writer: StreamWriter) -> io::Re
 
 pub(crate) async fn echo(runtime: Arc<dyn Runtime>) -> Result {
     let server = start_server(runtime.clone(), LOOPBACK, send_back).await?;
-    println!(
-        "   // a server that sends lines back, on {}",
-        address(&server)
-    );
+    note!("a server that sends lines back");
     let (mut reader, mut writer) = open_connection(runtime, address(&server)).await?;
 
     see!(writer.write(b"hello\n")?);
@@ -58,7 +61,7 @@ pub(crate) async fn echo(runtime: Arc<dyn Runtime>) -> Result {
 }
 
 pub(crate) async fn separators(runtime: Arc<dyn Runtime>) -> Result {
-    println!(r#"   // the server sends "one\r\ntwo;three\nfour" and ends"#);
+    note!(r#"the server sends "one\r\ntwo;three\nfour" and ends"#);
     let server = start_server(runtime.clone(), LOOPBACK, async |_, mut writer| {
         writer.write(b"one\r\ntwo;three\nfour")
     })
@@ -76,8 +79,8 @@ pub(crate) async fn separators(runtime: Arc<dyn Runtime>) -> Result {
 }
 
 pub(crate) async fn limit(runtime: Arc<dyn Runtime>) -> Result {
-    println!(r#"   // the limit is 10; the server sends "a line of too many bytes\nnext\n""#);
-    println!(r#"   // and "a part of too many bytes;next;""#);
+    note!(r#"the limit is 10; the server sends "a line of too many bytes\nnext\n""#);
+    note!(r#"and "a part of too many bytes;next;""#);
     let server = start_server(runtime.clone(), LOOPBACK, async |_, mut writer| {
         writer.write(b"a line of too many bytes\nnext\n")?;
         writer.write(b"a part of too many bytes;next;")
@@ -107,7 +110,7 @@ async fn count_bytes(mut reader: StreamReader, mut writer: StreamWriter) -> io::
 }
 
 pub(crate) async fn half_close(runtime: Arc<dyn Runtime>) -> Result {
-    println!("   // the server reads to the end, then answers");
+    note!("the server reads to the end, then answers");
     let server = start_server(runtime.clone(), LOOPBACK, count_bytes).await?;
     let (mut reader, mut writer) = open_connection(runtime, address(&server)).await?;
 
@@ -119,7 +122,7 @@ pub(crate) async fn half_close(runtime: Arc<dyn Runtime>) -> Result {
 }
 
 pub(crate) async fn drain(runtime: Arc<dyn Runtime>) -> Result {
-    println!("   // pieces of 1000 bytes are written until writing should pause");
+    note!("pieces of 1000 bytes are written until writing should pause");
     let (near, far) = os::socket_pair()?;
     let (_near_reader, mut writer) = open_connection(runtime.clone(), near).await?;
     let (mut slow_reader, _far_writer) = open_connection(runtime.clone(), far).await?;
@@ -138,7 +141,7 @@ pub(crate) async fn drain(runtime: Arc<dyn Runtime>) -> Result {
     let taken_by_the_kernel = written - writer.queued();
     see!(taken_by_the_kernel, in 1..=usize::MAX);
     see!(in_20_ms(&runtime, writer.drain()).await => None);
-    println!("   // now the peer reads");
+    note!("now the peer reads");
     let (drained, read) = join(writer.drain(), slow_reader.read_exactly(written)).await;
     see!(drained => Ok(()));
     see!(read?.len() => written);
@@ -154,7 +157,7 @@ async fn in_two_parts(mut reader: StreamReader, mut writer: StreamWriter) -> io:
 }
 
 pub(crate) async fn cancel(runtime: Arc<dyn Runtime>) -> Result {
-    println!(r#"   // the server sends "hel", and "lo\n" when the client says go on"#);
+    note!(r#"the server sends "hel", and "lo\n" when the client says go on"#);
     let server = start_server(runtime.clone(), LOOPBACK, in_two_parts).await?;
     let (mut reader, mut writer) = open_connection(runtime.clone(), address(&server)).await?;
 
@@ -179,7 +182,7 @@ fn kind<T>(result: Result<T, ReadError>) -> Option<ErrorKind> {
 }
 
 pub(crate) async fn reset(runtime: Arc<dyn Runtime>) -> Result {
-    println!(r#"   // the server sends "one\ntwo\nthr", and resets when it gets a line"#);
+    note!(r#"the server sends "one\ntwo\nthr", and resets when it gets a line"#);
     let server = start_server(runtime.clone(), LOOPBACK, hang_up).await?;
     let (mut reader, mut writer) = open_connection(runtime, address(&server)).await?;
 
@@ -201,7 +204,7 @@ async fn moody(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result
 }
 
 pub(crate) async fn panic(runtime: Arc<dyn Runtime>) -> Result {
-    println!("   // the server panics if it is asked to; each client has a connection of its own");
+    note!("the server panics if it is asked to; each client has a connection of its own");
     let (report, reported) = mpsc::channel();
     let server = start_server(runtime.clone(), LOOPBACK, moody)
         .on_handler_error(move |error| {
@@ -225,8 +228,58 @@ pub(crate) async fn panic(runtime: Arc<dyn Runtime>) -> Result {
     Ok(())
 }
 
+pub(crate) async fn tls(runtime: Arc<dyn Runtime>) -> Result {
+    note!("the server has made a certificate for itself, and one client trusts it");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    let (certificate, key) = (made.cert.der(), made.signing_key.serialize_der());
+    let acceptor = TlsAcceptor::new(vec![certificate.clone()], PrivateKeyDer::try_from(key)?);
+    let server = start_server(runtime.clone(), LOOPBACK, send_back).tls(&acceptor);
+    let server = server.await?;
+    let connect = |connector: TlsConnector| {
+        let connecting = open_connection(runtime.clone(), address(&server)).tls(&connector);
+        connecting.server_hostname("localhost")
+    };
+
+    let (mut reader, mut writer) = connect(TlsConnector::with_roots([certificate.clone()])).await?;
+    see!(writer.write(b"secret\n")?);
+    see!(reader.read_line().await? => "secret\n");
+    let tls = writer.extra_info().tls.as_ref();
+    let tls = tls.ok_or("there is no TLS")?;
+    see!(tls.protocol => "TLSv1_3");
+
+    note!("the other trusts those whom the system trusts");
+    see!(connect(TlsConnector::new()).await.is_err() => true);
+    Ok(())
+}
+
+async fn send_body_back(request: Request<Incoming>) -> hyper::Result<Response<Incoming>> {
+    Ok(Response::new(request.into_body()))
+}
+
+async fn serve_http(stream: Stream) -> hyper::Result<()> {
+    let service = service_fn(send_body_back);
+    let mut http = http1::Builder::new();
+    http.auto_date_header(false);
+    http.serve_connection(TokioIo::new(stream), service).await
+}
+
+pub(crate) async fn hyper(runtime: Arc<dyn Runtime>) -> Result {
+    note!("the server is hyper, which sends bodies back; the client writes HTTP by hand");
+    let server = StreamServer::new(runtime.clone(), LOOPBACK, serve_http);
+    server.start_serving().await?;
+    let sockets = server.sockets();
+    let (mut reader, mut writer) = open_connection(runtime, &sockets[0]).await?;
+
+    let request = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello";
+    see!(writer.write(request)?);
+    see!(reader.read_until("\r\n").await? => "HTTP/1.1 200 OK\r\n");
+    see!(reader.read_until("\r\n\r\n").await? => "content-length: 5\r\n\r\n");
+    see!(reader.read_exactly(5).await? => "hello");
+    Ok(())
+}
+
 pub(crate) async fn pair(_: Arc<dyn Runtime>) -> Result {
-    println!("   // two ends in memory; it needs no runtime either");
+    note!("two ends in memory; it needs no runtime either");
     let ((mut reader, mut writer), (far_reader, far_writer)) = millpond::pair();
 
     see!(writer.write(b"one\ntwo")?);
@@ -234,5 +287,18 @@ pub(crate) async fn pair(_: Arc<dyn Runtime>) -> Result {
     see!(send_back(far_reader, far_writer).await?);
     see!(reader.read_line().await? => "one\n");
     see!(reader.read_line().await? => "two");
+    Ok(())
+}
+
+pub(crate) async fn world(_: Arc<dyn Runtime>) -> Result {
+    note!("a virtual clock and network, in which each packet takes an hour");
+    let hour = Duration::from_secs(3600);
+    let sim = Sim::new(42).latency(hour..=hour);
+    let hours = sim.run(async {
+        echo(millpond_sim::world().runtime()).await?;
+        Ok::<_, BoxError>(millpond_sim::world().elapsed().as_secs() / 3600)
+    })?;
+    note!("how long that took, in there");
+    see!(hours => 6);
     Ok(())
 }
