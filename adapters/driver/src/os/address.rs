@@ -5,7 +5,6 @@ use std::io;
 use socket2::SockAddr;
 
 /// The address of a unix socket, by its path.
-#[cfg(unix)]
 pub(super) fn of_path(path: &std::path::Path) -> io::Result<SockAddr> {
     let bytes = path.as_os_str().as_encoded_bytes();
     // The system takes an empty path for "any name", a first NUL for an abstract address, and a

@@ -1,5 +1,6 @@
 //! The system's sockets, for adapters of runtimes that use them: `adapter::os`.
 
+#[cfg(unix)]
 mod address;
 mod bind;
 mod configure;
