@@ -13,7 +13,7 @@ use futures_lite::{
     StreamExt,
     future::{poll_once, yield_now},
 };
-use millpond::{Server, Stream, listen, start_server, types::StartServer};
+use millpond::{Server, Stream, listen, start_server, start_server_with, types::StartServer};
 
 use crate::support::world::{Peer, World, address};
 
@@ -370,4 +370,39 @@ fn a_server_with_a_handler_has_nothing_to_take() {
     let world = World::default();
     let server = world.serve(start_server(world.runtime(), address(1), async |_, _| {}));
     let _ = server.incoming();
+}
+
+#[test]
+fn a_stream_without_a_socket_of_the_system_is_kept() {
+    let (one, _other) = millpond::pair();
+    let stream = Stream::reunite(one.0, one.1).unwrap();
+    let refused = stream.into_std().unwrap_err();
+    assert_eq!(refused.reason.kind(), io::ErrorKind::Unsupported);
+    let mut stream = refused.stream;
+    stream.write(b"as before").unwrap();
+    stream.close();
+    let refused = io::Error::from(stream.into_std().unwrap_err());
+    assert_eq!(refused.kind(), io::ErrorKind::BrokenPipe);
+}
+
+#[test]
+fn each_handler_is_given_a_clone_of_the_state() {
+    let world = World::default();
+    let state = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let server = start_server_with(
+        world.runtime(),
+        state.clone(),
+        address(1),
+        async |state, _, mut writer| {
+            let n = state.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            writer.write(n.to_string())
+        },
+    );
+    let server = world.serve(server);
+    for n in 0..3 {
+        let peer = world.call();
+        assert_eq!(peer.received(), n.to_string().as_bytes());
+    }
+    drop(server);
+    world.settle();
 }

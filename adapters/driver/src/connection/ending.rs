@@ -29,6 +29,8 @@ pub(crate) enum Failure {
     /// Nothing has moved for too long. The connection is reset, so that the peer does not take it for the
     /// end of what it was sent.
     Idle(io::Error),
+    /// Its socket is somebody else's now.
+    GivenBack,
     /// The upgrade to TLS has not succeeded. The socket is closed.
     #[cfg(feature = "__tls")]
     Upgrade(TransportError),
@@ -101,6 +103,10 @@ impl Connection {
             }
             Failure::Idle(error) => {
                 self.disconnect(sending, error.into(), |socket| socket.abort());
+            }
+            Failure::GivenBack => {
+                let why = io::Error::other("the socket of the stream was given back");
+                self.disconnect(sending, why.into(), |_| {});
             }
             #[cfg(feature = "__tls")]
             Failure::Upgrade(error) => self.disconnect(sending, error, |_| {}),

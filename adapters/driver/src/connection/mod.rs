@@ -8,6 +8,7 @@ mod exchange;
 mod halves;
 mod idle;
 mod linger;
+mod parting;
 mod places;
 mod receiving;
 mod scratch;

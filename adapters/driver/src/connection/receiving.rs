@@ -154,7 +154,6 @@ impl Receiving {
     }
 
     /// What is not the reader's yet: it can be had as if it was still in the socket.
-    #[cfg(feature = "__tls")]
     pub(crate) fn take_ahead(&mut self) -> Vec<u8> {
         mem::take(&mut self.ahead)
     }

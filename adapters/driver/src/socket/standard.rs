@@ -6,6 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 #[cfg(windows)]
 use std::os::windows::io::{AsSocket, BorrowedSocket};
 
+use socket2::SockRef;
+
 #[cfg(unix)]
 use super::system::{StreamKind, stream_kind};
 use super::{check_stream, send, send_vectored};
@@ -232,6 +234,21 @@ impl From<std::net::TcpListener> for StdListener {
 impl From<std::os::unix::net::UnixListener> for StdListener {
     fn from(listener: std::os::unix::net::UnixListener) -> Self {
         Self::Unix(listener)
+    }
+}
+
+/// Another handle of the same socket.
+impl TryFrom<SockRef<'_>> for StdSocket {
+    type Error = io::Error;
+
+    #[cfg(unix)]
+    fn try_from(socket: SockRef<'_>) -> io::Result<Self> {
+        Self::try_from(OwnedFd::from(socket.try_clone()?))
+    }
+
+    #[cfg(not(unix))]
+    fn try_from(socket: SockRef<'_>) -> io::Result<Self> {
+        Ok(Self::Tcp(socket.try_clone()?.into()))
     }
 }
 

@@ -5,6 +5,7 @@ mod cork;
 mod feed;
 mod from_io;
 mod futures_io;
+mod into_std;
 mod joined;
 mod options;
 mod pair;
@@ -29,6 +30,7 @@ pub use self::{
     cork::Cork,
     feed::{Feeder, fed},
     from_io::{from_halves, from_io},
+    into_std::IntoStdError,
     joined::{ReuniteError, Stream},
     options::StreamOptions,
     pair::pair,
