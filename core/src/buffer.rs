@@ -10,7 +10,7 @@ const ALIGN: usize = 64;
 
 /// Copies above 2 KiB go in pieces of this size, for the same reason: below it libc does not
 /// reach for `rep movsb`.
-const COPY_PIECE: usize = 2048;
+pub(crate) const COPY_PIECE: usize = 2048;
 
 /// The size of a block that is read into; it doubles up to [`BLOCK_MAX`] while reads fill it.
 const BLOCK_MIN: usize = 8 * 1024;

@@ -4,12 +4,15 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use core::mem;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
-use crate::buffer::Buffer;
+use crate::buffer::COPY_PIECE;
 
 /// From this size on, a chunk of its own costs less than copying it.
 pub(crate) const OWN_CHUNK: usize = 8 * 1024;
+
+/// No more than this is allocated ahead of what is gathered.
+const AHEAD_MAX: u16 = 16 * 1024;
 
 /// What was queued without being copied, and is not needed any more.
 ///
@@ -64,7 +67,10 @@ pub(crate) struct Queue {
     /// Comes before `gathered`. Invariant: no chunk is empty.
     chunks: VecDeque<Bytes>,
     /// Small writes, one behind the other.
-    gathered: Buffer,
+    gathered: BytesMut,
+    /// How much was gathered last time: the next time it is likely to be as much. Invariant: at most
+    /// `AHEAD_MAX`.
+    ahead: u16,
     /// Invariant: the bytes in `chunks` and `gathered`.
     len: usize,
 }
@@ -73,7 +79,8 @@ impl Queue {
     pub(crate) fn new() -> Self {
         Self {
             chunks: VecDeque::new(),
-            gathered: Buffer::new(),
+            gathered: BytesMut::new(),
+            ahead: 0,
             len: 0,
         }
     }
@@ -86,9 +93,23 @@ impl Queue {
         self.len == 0
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, data: &[u8]) {
-        self.gathered.feed(data);
+        let room = self.gathered.capacity() - self.gathered.len();
+        if data.len() <= room.min(COPY_PIECE) {
+            self.gathered.extend_from_slice(data);
+        } else {
+            self.push_in_pieces(data);
+        }
         self.len += data.len();
+    }
+
+    fn push_in_pieces(&mut self, data: &[u8]) {
+        let ahead = usize::from(self.ahead);
+        self.gathered.reserve(data.len().max(ahead));
+        for piece in data.chunks(COPY_PIECE) {
+            self.gathered.extend_from_slice(piece);
+        }
     }
 
     pub(crate) fn push_bytes(&mut self, data: Bytes) {
@@ -96,7 +117,7 @@ impl Queue {
             return self.push(&data);
         }
         if !self.gathered.is_empty() {
-            let gathered = self.gathered.take(self.gathered.len());
+            let gathered = mem::take(&mut self.gathered).freeze();
             self.chunks.push_back(gathered);
         }
         self.len += data.len();
@@ -105,13 +126,14 @@ impl Queue {
 
     /// Front to back, none of them empty.
     pub(crate) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
-        let gathered = Some(self.gathered.data()).filter(|data| !data.is_empty());
+        let gathered = Some(&self.gathered[..]).filter(|data| !data.is_empty());
         self.chunks.iter().map(Bytes::as_ref).chain(gathered)
     }
 
     pub(crate) fn remove(&mut self, n: usize) -> Spent {
         let len = self.len;
         assert!(n <= len, "sent {n} bytes, but only {len} were queued");
+        self.ahead = u16::try_from(self.gathered.len()).map_or(AHEAD_MAX, |n| n.min(AHEAD_MAX));
         self.len -= n;
         let mut left = n;
         let mut spent = Spent::default();
@@ -123,7 +145,7 @@ impl Queue {
             left -= chunk.len();
             spent.0.extend(self.chunks.pop_front());
         }
-        self.gathered.consume(left);
+        self.gathered.advance(left);
         if self.is_empty() {
             self.clear();
         }
@@ -132,7 +154,11 @@ impl Queue {
 
     /// Forgets everything and gives the memory back.
     pub(crate) fn clear(&mut self) -> Spent {
-        let before = mem::replace(self, Self::new());
+        let after = Self {
+            ahead: self.ahead,
+            ..Self::new()
+        };
+        let before = mem::replace(self, after);
         Spent(before.chunks.into())
     }
 }
@@ -154,6 +180,26 @@ mod tests {
         while !queue.is_empty() {
             queue.remove(queue.len().min(1000));
         }
+        queue.push(b"");
         assert_eq!((queue.chunks.capacity(), queue.gathered.capacity()), (0, 0));
+    }
+
+    /// So a program that writes alike each time has one allocation each time.
+    #[test]
+    fn the_first_block_is_as_large_as_what_was_gathered_last_time_and_bounded() {
+        for (gathered, ahead) in [(1, 10), (10, 100), (500, 5000), (3000, AHEAD_MAX)] {
+            let mut queue = Queue::new();
+            for _ in 0..gathered {
+                queue.push(&[0; 10]);
+            }
+            queue.remove(queue.len());
+            queue.push(b"x");
+            let expected = usize::from(ahead);
+            assert_eq!(
+                queue.gathered.capacity(),
+                expected,
+                "after {gathered} writes"
+            );
+        }
     }
 }

@@ -261,6 +261,7 @@ impl Writer {
     /// assert_eq!(writer.write(b"?"), Err(WriteError::Finished));
     /// # Ok::<(), millpond_core::WriteError>(())
     /// ```
+    #[inline]
     pub fn write(&mut self, data: &[u8]) -> Result<(), WriteError> {
         self.accepts(data.len())?;
         self.queue.push(data);
@@ -712,6 +713,7 @@ impl Writer {
         })
     }
 
+    #[inline]
     fn grown(&mut self) {
         if self.queue.len() > self.high {
             self.flow.pause();
