@@ -1,7 +1,7 @@
 //! tokio's sockets as millpond's.
 
 use std::{
-    io::{self, IoSlice},
+    io::{self, IoSlice, Read},
     task::{Context, Poll, ready},
 };
 
@@ -10,6 +10,32 @@ use millpond::{
     adapter::{Listener, Socket, os},
 };
 use tokio::{io::Interest, net};
+
+/// Where readiness comes as a change (epoll, kqueue), a read that does not fill its block has taken all there
+/// was: what comes later is a change. So the socket is not asked again before, as in tokio's own reads. An end
+/// that has come already stays known.
+const SHORT_READ_IS_ALL: bool = cfg!(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple"
+));
+
+/// Reads once, if the socket is ready.
+fn try_read(
+    buf: &mut [u8],
+    try_io: impl FnOnce(&mut dyn FnMut() -> io::Result<usize>) -> io::Result<usize>,
+    mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let mut all = None;
+    let result = try_io(&mut || match read(buf) {
+        Ok(n) if SHORT_READ_IS_ALL && 0 < n && n < buf.len() => {
+            all = Some(n);
+            Err(io::ErrorKind::WouldBlock.into()) // so tokio waits for the next change
+        }
+        read => read,
+    });
+    all.map_or(result, Ok)
+}
 
 /// A socket of tokio's.
 pub(crate) struct Io<S>(pub(crate) S);
@@ -23,7 +49,16 @@ macro_rules! stream {
     ($stream:ty) => {
         impl Socket for Io<$stream> {
             fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-                os::poll_io(|| self.0.try_read(buf), || self.0.poll_read_ready(cx))
+                os::poll_io(
+                    || {
+                        try_read(
+                            buf,
+                            |read| self.0.try_io(Interest::READABLE, read),
+                            |buf| (&*os::SockRef::from(&self.0)).read(buf),
+                        )
+                    },
+                    || self.0.poll_read_ready(cx),
+                )
             }
 
             fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
