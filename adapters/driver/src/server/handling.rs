@@ -59,6 +59,8 @@ impl Serving {
                 Box::pin(self.clone().hand_on_over_tls(id, handshake, reader, writer))
             }
         };
+        // Rarely there, and each client has room for it for as long as it stays.
+        let idle = idle.map(Box::new);
         self.runtime.spawn(Box::pin(task.handle(handling, idle)));
     }
 
@@ -134,7 +136,7 @@ impl ClientTask {
         })
     }
 
-    async fn handle(self, handler: Handling, mut idle: Option<Idle>) {
+    async fn handle(self, handler: Handling, mut idle: Option<Box<Idle>>) {
         let outcome = self.run(handler, &mut idle).await;
         let connection = &self.client.connection;
         connection.close();
@@ -170,7 +172,7 @@ impl ClientTask {
     }
 
     /// Polls the handler until it ends or is cancelled, and drops it.
-    async fn run(&self, handler: Handling, idle: &mut Option<Idle>) -> Outcome {
+    async fn run(&self, handler: Handling, idle: &mut Option<Box<Idle>>) -> Outcome {
         let mut handler = AssertUnwindSafe(handler).catch_unwind();
         let client = &*self.client;
         poll_fn(|cx| {

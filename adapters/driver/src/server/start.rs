@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{FutureExt, future::lazy};
+
 use super::{
     handle::Server,
     handler_error::{BoxError, HandlerError},
@@ -532,8 +534,10 @@ where
     let handler = Arc::new(handler);
     let handler: Arc<Handler> = Arc::new(move |reader, writer| {
         let handler = handler.clone();
-        // The call is inside, so that a panic of it counts as the handler's.
-        Box::pin(async move { handler(reader, writer).await.into_result() })
+        // The call is inside, so that a panic of it counts as the handler's. An `async` block would keep a
+        // second place for both halves as long as the handler runs.
+        let running = lazy(move |_| handler(reader, writer)).flatten();
+        Box::pin(running.map(HandlerOutput::into_result))
     });
     Service::Handler(handler)
 }
