@@ -66,6 +66,10 @@ pub(crate) enum StreamFault {
     Reset,
     Eof,
     Stall(Option<Duration>),
+    /// The bits of this mask are changed in one byte.
+    Flip(u8),
+    /// From then on a byte arrives each time that this has passed.
+    Trickle(Duration),
 }
 
 impl Kind {
@@ -83,7 +87,7 @@ impl StreamFault {
     pub(crate) fn cuts_off(self) -> bool {
         match self {
             Self::Reset | Self::Eof => true,
-            Self::Stall(_) => false,
+            Self::Stall(_) | Self::Flip(_) | Self::Trickle(_) => false,
         }
     }
 
@@ -92,6 +96,8 @@ impl StreamFault {
             Self::Reset => "reset",
             Self::Eof => "end of the stream",
             Self::Stall(_) => "stall",
+            Self::Flip(_) => "flip",
+            Self::Trickle(_) => "trickle",
         }
     }
 }
@@ -148,6 +154,56 @@ impl Fault {
     /// ```
     pub fn stall_forever() -> Self {
         Self::new(Kind::Stream(StreamFault::Stall(None)))
+    }
+
+    /// The bits of this mask are changed in the next byte, as by a broken middlebox: the checksums of TCP miss
+    /// some.
+    ///
+    /// # Panics
+    ///
+    /// If it is 0, which changes nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use millpond_sim::{Direction, Fault, Sim, StreamOptions, world};
+    ///
+    /// let flip = Fault::flip(0x20).after(Direction::ToServer, 1);
+    /// Sim::new(1).fault(flip).run(async {
+    ///     let ((_r, mut writer), (mut reader, _w)) = world().connection(&StreamOptions::new());
+    ///     writer.write(b"hello").unwrap();
+    ///     assert_eq!(reader.read_exactly(5).await.unwrap(), "hEllo");
+    /// });
+    /// ```
+    pub fn flip(mask: u8) -> Self {
+        assert!(mask != 0, "without a bit nothing is changed");
+        Self::new(Kind::Stream(StreamFault::Flip(mask)))
+    }
+
+    /// From then on only a byte arrives each time that this long has passed, as from a peer that wants to
+    /// keep a server busy for ever (slow loris).
+    ///
+    /// # Panics
+    ///
+    /// If that is no time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use millpond_sim::{Fault, Sim, StreamOptions, world};
+    ///
+    /// Sim::new(1).fault(Fault::trickle(Duration::from_secs(10))).run(async {
+    ///     let ((_r, mut writer), (mut reader, _w)) = world().connection(&StreamOptions::new());
+    ///     writer.write(b"hello\n").unwrap();
+    ///     assert_eq!(reader.read_line().await.unwrap(), "hello\n");
+    ///     assert_eq!(world().elapsed(), Duration::from_secs(60));
+    /// });
+    /// ```
+    pub fn trickle(time_for_a_byte: Duration) -> Self {
+        assert!(!time_for_a_byte.is_zero(), "a byte takes some time");
+        Self::new(Kind::Stream(StreamFault::Trickle(time_for_a_byte)))
     }
 
     /// An attempt to connect is refused.
@@ -230,6 +286,10 @@ impl Fault {
             Kind::Stream(StreamFault::Stall(Some(time))) => {
                 format!("stall(Duration::from_nanos({}))", time.as_nanos())
             }
+            Kind::Stream(StreamFault::Flip(mask)) => format!("flip({mask})"),
+            Kind::Stream(StreamFault::Trickle(time)) => {
+                format!("trickle(Duration::from_nanos({}))", time.as_nanos())
+            }
         };
         let number = self.connection.map(|it| format!(".connection({it})"));
         let moment = match self.kind {
@@ -263,6 +323,8 @@ impl fmt::Display for Fault {
         match fault {
             StreamFault::Stall(Some(time)) => write!(f, " of {time:?}")?,
             StreamFault::Stall(None) => f.write_str(" for ever")?,
+            StreamFault::Flip(mask) => write!(f, " of {mask:#04x}")?,
+            StreamFault::Trickle(time) => write!(f, " of a byte each {time:?}")?,
             StreamFault::Reset | StreamFault::Eof => {}
         }
         let bytes = match self.after {

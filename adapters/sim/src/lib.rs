@@ -281,10 +281,13 @@
 //! });
 //! ```
 //!
-//! [Hosts](Sim::host) can be [partitioned](World::partition), [healed](World::heal) and
-//! [killed](Host::kill), the network can [become slow](World::set_latency), attempts to connect can be
-//! refused or get no answer, accepting can [fail](World::fail_accepts), and the clock can
-//! [jump](World::jump): by hand, [at a time](Sim::at), or at random ([`Sim::random_jumps`]).
+//! [Hosts](Sim::host) can be [partitioned](World::partition), also [one way](World::partition_one_way),
+//! [healed](World::heal), [killed](Host::kill) and [restarted](Host::restart), the network can
+//! [become slow](World::set_latency), also [between two hosts](Sim::latency_between), attempts to connect can be
+//! refused or get no answer, accepting can [fail](World::fail_accepts), a peer can
+//! [trickle](Fault::trickle), and the clock can [jump](World::jump): by hand, [at a time](Sim::at), or at random
+//! ([`Sim::random_jumps`]). Bits change only where that is asked for ([`Fault::flip`],
+//! [`Sim::random_flips`]). In a [swarm](Sim::swarm) each world has only some kinds of faults, and more of them.
 //!
 //! # TLS
 //!

@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) resolve_delay: Duration,
     /// In nanoseconds, each way; the second is not less than the first.
     pub(crate) latency: (u64, u64),
+    /// That of some pairs of hosts, the smaller one first.
+    pub(crate) latencies: BTreeMap<(u32, u32), (u64, u64)>,
     /// Bytes a second, each way of each connection; at least 1.
     pub(crate) bandwidth: Option<u64>,
     pub(crate) send_buffer: usize,
@@ -34,6 +36,10 @@ pub(crate) struct Settings {
     pub(crate) spurious_pending: u32,
     pub(crate) spurious_wakeups: u32,
     pub(crate) random_faults: u32,
+    /// One in this many writes.
+    pub(crate) random_flips: u32,
+    /// Whether chance decides which of all that it may do it does at all.
+    pub(crate) swarm: bool,
     /// One in this many times that a task runs, and the longest jump in nanoseconds.
     pub(crate) random_jumps: (u32, u64),
     pub(crate) in_order: bool,
@@ -56,12 +62,21 @@ impl Settings {
 
     #[track_caller]
     pub(crate) fn set_latency(&mut self, time: &RangeInclusive<Duration>) {
-        let (min, max) = (*time.start(), *time.end());
-        assert!(
-            min <= max,
-            "the shortest latency {min:?} is above the longest {max:?}"
-        );
-        self.latency = (nanos(min), nanos(max));
+        self.latency = range(time);
+    }
+
+    /// That of two hosts, the smaller one first.
+    #[track_caller]
+    pub(crate) fn set_latency_of(&mut self, hosts: (u32, u32), time: &RangeInclusive<Duration>) {
+        self.latencies.insert(hosts, range(time));
+    }
+
+    /// The shortest and the longest time from one host to another.
+    pub(crate) fn latency_of(&self, hosts: (u32, u32)) -> (u64, u64) {
+        match self.latencies.is_empty() {
+            true => self.latency, // nearly always
+            false => *self.latencies.get(&hosts).unwrap_or(&self.latency),
+        }
     }
 
     #[track_caller]
@@ -80,6 +95,7 @@ impl Settings {
             names: BTreeMap::new(),
             resolve_delay: Duration::ZERO,
             latency: (0, 0),
+            latencies: BTreeMap::new(),
             bandwidth: None,
             send_buffer: 64 * 1024,
             receive_buffer: 64 * 1024,
@@ -87,6 +103,8 @@ impl Settings {
             spurious_pending: 0,
             spurious_wakeups: 0,
             random_faults: 0,
+            random_flips: 0,
+            swarm: false,
             random_jumps: (0, 0),
             in_order: false,
             faults: Vec::new(),
@@ -98,4 +116,15 @@ impl Settings {
             max_polls: 10_000_000,
         }
     }
+}
+
+/// In nanoseconds.
+#[track_caller]
+fn range(time: &RangeInclusive<Duration>) -> (u64, u64) {
+    let (min, max) = (*time.start(), *time.end());
+    assert!(
+        min <= max,
+        "the shortest latency {min:?} is above the longest {max:?}"
+    );
+    (nanos(min), nanos(max))
 }

@@ -229,6 +229,42 @@ impl Sim {
         self
     }
 
+    /// How long something takes between two hosts, either way, in place of [`latency`](Self::latency).
+    ///
+    /// # Panics
+    ///
+    /// If a host is not there yet: [`host`](Self::host) comes before. If the second time is less than the
+    /// first.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// use std::time::Duration;
+    ///
+    /// let [near, far] = [1, 300].map(Duration::from_millis);
+    /// let sim = Sim::new(1)
+    ///     .host("shop", ["10.0.0.80".parse().unwrap()])
+    ///     .host("moon", ["10.0.0.81".parse().unwrap()])
+    ///     .latency(near..=near)
+    ///     .latency_between("shop", "moon", far..=far);
+    /// ```
+    #[track_caller]
+    pub fn latency_between(
+        mut self,
+        one: &str,
+        other: &str,
+        time: RangeInclusive<Duration>,
+    ) -> Self {
+        let mut hosts = [one, other].map(|name| {
+            let mut hosts = self.settings.hosts.iter();
+            let found = hosts.position(|(known, _)| known == name);
+            let id = found.and_then(|id| u32::try_from(id).ok());
+            id.unwrap_or_else(|| panic!("there is no host {name:?} yet"))
+        });
+        hosts.sort_unstable();
+        self.settings.set_latency_of((hosts[0], hosts[1]), &time);
+        self
+    }
+
     /// How many bytes a second each direction of a TCP connection carries; any number by default.
     ///
     /// # Panics
@@ -353,6 +389,32 @@ impl Sim {
     /// ```
     pub fn random_faults(mut self, one_in: u32) -> Self {
         self.settings.random_faults = one_in;
+        self
+    }
+
+    /// One in this many writes to a connection has a [changed bit](Fault::flip) in one of its bytes; 0, the
+    /// default, is none. It is no part of [`random_faults`](Self::random_faults): with it an answer may be
+    /// wrong, unless the protocol has a checksum.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// let sim = Sim::new(1).random_flips(100);
+    /// ```
+    pub fn random_flips(mut self, one_in: u32) -> Self {
+        self.settings.random_flips = one_in;
+        self
+    }
+
+    /// Lets each world have only some of all that is left to chance: of the kinds of faults, and of what a
+    /// [rough](Self::rough) network does, each is there in one of two worlds. So a world has many faults of one
+    /// kind, where otherwise another one would come first.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// let sim = Sim::new(1).rough().random_faults(2).swarm();
+    /// ```
+    pub fn swarm(mut self) -> Self {
+        self.settings.swarm = true;
         self
     }
 

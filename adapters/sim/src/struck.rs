@@ -31,6 +31,8 @@ pub(crate) enum What {
     /// So many attempts to accept fail.
     AcceptErrors(ErrorKind, usize),
     Partition(u32, u32),
+    /// From the first to the second.
+    OneWayPartition(u32, u32),
     Healed(u32, u32),
     Jump(u64),
 }
@@ -46,10 +48,12 @@ pub(crate) enum FaultKind {
     AcceptError,
     Partition,
     Jump,
+    Flip,
+    Trickle,
 }
 
 impl FaultKind {
-    const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Reset,
         Self::End,
         Self::Stall,
@@ -58,15 +62,23 @@ impl FaultKind {
         Self::AcceptError,
         Self::Partition,
         Self::Jump,
+        Self::Flip,
+        Self::Trickle,
     ];
 
     fn of(fault: &Fault) -> Self {
-        match fault.kind {
+        Self::of_kind(fault.kind)
+    }
+
+    pub(crate) fn of_kind(kind: Kind) -> Self {
+        match kind {
             Kind::Refuse => Self::Refusal,
             Kind::BlackHole => Self::NoAnswer,
             Kind::Stream(StreamFault::Reset) => Self::Reset,
             Kind::Stream(StreamFault::Eof) => Self::End,
             Kind::Stream(StreamFault::Stall(_)) => Self::Stall,
+            Kind::Stream(StreamFault::Flip(_)) => Self::Flip,
+            Kind::Stream(StreamFault::Trickle(_)) => Self::Trickle,
         }
     }
 
@@ -80,16 +92,19 @@ impl FaultKind {
             Self::AcceptError => "accept error",
             Self::Partition => "partition",
             Self::Jump => "clock jump",
+            Self::Flip => "flip",
+            Self::Trickle => "trickle",
         }
     }
 }
 
-/// The kinds of faults that the settings of a world ask for.
+/// Some kinds of faults.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Asked(u16);
+pub(crate) struct Kinds(u16);
 
-impl Asked {
-    pub(crate) fn by(settings: &Settings) -> Self {
+impl Kinds {
+    /// Those that the settings of a world ask for.
+    pub(crate) fn asked_by(settings: &Settings) -> Self {
         let mut asked = Self::default();
         if settings.random_faults > 0 {
             let all = FaultKind::ALL.into_iter();
@@ -102,18 +117,25 @@ impl Asked {
         if settings.random_jumps.0 > 0 {
             asked.add(FaultKind::Jump);
         }
+        if settings.random_flips > 0 {
+            asked.add(FaultKind::Flip);
+        }
         let planned = settings.faults.iter().map(FaultKind::of);
         planned.for_each(|kind| asked.add(kind));
         asked
     }
 
-    fn add(&mut self, kind: FaultKind) {
+    pub(crate) fn add(&mut self, kind: FaultKind) {
         self.0 |= 1 << kind as u16;
+    }
+
+    pub(crate) fn contains(self, kind: FaultKind) -> bool {
+        self.0 & 1 << kind as u16 != 0
     }
 
     pub(crate) fn kinds(self) -> impl Iterator<Item = FaultKind> {
         let all = FaultKind::ALL.into_iter();
-        all.filter(move |kind| self.0 & 1 << *kind as u16 != 0)
+        all.filter(move |kind| self.contains(*kind))
     }
 }
 
@@ -123,7 +145,7 @@ impl Struck {
         match &self.what {
             What::Connection(fault) => Some(FaultKind::of(fault)),
             What::AcceptErrors(..) => Some(FaultKind::AcceptError),
-            What::Partition(..) => Some(FaultKind::Partition),
+            What::Partition(..) | What::OneWayPartition(..) => Some(FaultKind::Partition),
             What::Healed(..) => None,
             What::Jump(_) => Some(FaultKind::Jump),
         }
@@ -138,6 +160,7 @@ impl Struck {
                 format!("accepting fails {times} times with {kind:?}")
             }
             What::Partition(a, b) => format!("{} and {} are partitioned", on(*a), on(*b)),
+            What::OneWayPartition(a, b) => format!("nothing gets from {} to {}", on(*a), on(*b)),
             What::Healed(a, b) => format!("{} and {} are connected again", on(*a), on(*b)),
             What::Jump(time) => format!("the clock jumps by {:?}", Duration::from_nanos(*time)),
         };

@@ -136,6 +136,29 @@ impl Host {
         }
     }
 
+    /// [Kills](Self::kill) this host, and runs a task on it, as if its process was started again.
+    ///
+    /// ```
+    /// use millpond_sim::{Sim, start_server, world};
+    ///
+    /// let sim = Sim::new(1).host("shop", ["10.0.0.80".parse().unwrap()]);
+    /// sim.run(async {
+    ///     async fn serve() {
+    ///         let server = start_server(":80", async |_, mut writer| writer.write(b"hello"));
+    ///         server.await.unwrap().serve_forever().await.unwrap(); // the port is free
+    ///     }
+    ///     let shop = world().host("shop");
+    ///     shop.spawn(serve());
+    ///     world().sleep(std::time::Duration::from_secs(1)).await;
+    ///     shop.restart(serve());
+    ///     assert_eq!(world().tasks(), 1);
+    /// });
+    /// ```
+    pub fn restart(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.kill();
+        self.spawn(task);
+    }
+
     fn sleep_until(&self, at: u64) -> Sleep {
         Sleep {
             shared: self.shared.clone(),
@@ -154,7 +177,8 @@ impl Host {
         if address.tcp().is_some() {
             let at = {
                 let mut state = self.shared.lock();
-                let latency = state.draw_latency();
+                let target = state.host_at(self.id, address).unwrap_or(self.id);
+                let latency = state.draw_latency(self.id, target);
                 state.clock.in_future(Duration::from_nanos(latency))
             };
             self.sleep_until(at).await;

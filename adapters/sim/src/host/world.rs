@@ -411,6 +411,46 @@ impl World {
         self.shared.lock().partition(hosts);
     }
 
+    /// Cuts the network from one host to another, but not the way back. What is on its way waits, as TCP
+    /// sends it again; [`heal`](Self::heal) ends it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no host of such a name, or both are the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use millpond_sim::{Sim, StreamReader, StreamWriter, open_connection, timeout, world};
+    ///
+    /// let sim = Sim::new(1)
+    ///     .host("localhost", ["10.0.0.1".parse().unwrap()])
+    ///     .host("shop", ["10.0.0.80".parse().unwrap()]);
+    /// sim.run(async {
+    ///     let shop = world().host("shop").runtime();
+    ///     let serve = async |mut reader: StreamReader, mut writer: StreamWriter| {
+    ///         writer.write(&reader.read_line().await?)?;
+    ///         Ok::<_, std::io::Error>(())
+    ///     };
+    ///     let _server = millpond::start_server(shop, ":80", serve).await.unwrap();
+    ///     let (mut reader, mut writer) = open_connection("shop:80").await.unwrap();
+    ///     world().partition_one_way("shop", "localhost");
+    ///     writer.write(b"hello\n").unwrap(); // it gets there, and the answer does not come back
+    ///     let answer = timeout(Duration::from_secs(60), reader.read_line()).await;
+    ///     assert!(answer.is_err());
+    ///     world().heal("localhost", "shop");
+    ///     assert_eq!(reader.read_line().await.unwrap(), "hello\n");
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn partition_one_way(&self, from: &str, to: &str) {
+        self.pair_of_hosts(from, to); // which are two
+        let (from, to) = (self.host_id(from), self.host_id(to));
+        self.shared.lock().partition_one_way(from, to);
+    }
+
     /// Ends a partition: the two hosts reach each other again.
     ///
     /// # Panics

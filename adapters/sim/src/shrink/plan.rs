@@ -42,6 +42,10 @@ impl<'a> Plan<'a> {
                     let [a, b] = [self.host(a), self.host(b)];
                     sim.at(at, move |world| world.partition(&a, &b))
                 }
+                What::OneWayPartition(a, b) => {
+                    let [a, b] = [self.host(a), self.host(b)];
+                    sim.at(at, move |world| world.partition_one_way(&a, &b))
+                }
                 What::Healed(a, b) => {
                     let [a, b] = [self.host(a), self.host(b)];
                     sim.at(at, move |world| world.heal(&a, &b))
@@ -69,6 +73,10 @@ impl<'a> Plan<'a> {
                 }
                 What::Partition(a, b) => {
                     format!("partition({:?}, {:?})", self.host(a), self.host(b))
+                }
+                What::OneWayPartition(a, b) => {
+                    let [a, b] = [self.host(a), self.host(b)];
+                    format!("partition_one_way({a:?}, {b:?})")
                 }
                 What::Healed(a, b) => format!("heal({:?}, {:?})", self.host(a), self.host(b)),
                 What::Jump(time) => format!("jump(Duration::from_nanos({time}))"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     choice::Source,
-    struck::{Asked, FaultKind, Struck},
+    struck::{FaultKind, Kinds, Struck},
 };
 
 /// What is counted over many worlds.
@@ -47,7 +47,7 @@ impl Tally {
         self.worlds
     }
 
-    pub(crate) fn add_faults(&mut self, asked: Asked, struck: &[Struck]) {
+    pub(crate) fn add_faults(&mut self, asked: Kinds, struck: &[Struck]) {
         for kind in asked.kinds() {
             self.faults.entry(kind).or_default();
         }

@@ -42,6 +42,7 @@ pub(crate) enum Event {
     Partitioned(u32, u32),
     Healed(u32, u32),
     Killed(u32),
+    PartitionedOneWay(u32, u32),
 }
 
 impl Event {
@@ -77,6 +78,7 @@ impl Event {
             Self::Healed(a, b) => [25, a.into(), b.into()],
             Self::Piped(number) => [26, number.into(), 0],
             Self::Killed(host) => [27, host.into(), 0],
+            Self::PartitionedOneWay(from, to) => [28, from.into(), to.into()],
         }
     }
 }
@@ -151,6 +153,9 @@ impl Event {
             Self::Reset(end) => write!(f, "{end} is reset"),
             Self::Faulted(number, name) => write!(f, "fault on connection {number}: {name}"),
             Self::Partitioned(a, b) => write!(f, "{} and {} are partitioned", on(*a), on(*b)),
+            Self::PartitionedOneWay(from, to) => {
+                write!(f, "nothing gets from {} to {}", on(*from), on(*to))
+            }
             Self::Healed(a, b) => write!(f, "{} and {} are connected again", on(*a), on(*b)),
             Self::Killed(host) => write!(f, "the tasks on {} are killed", on(*host)),
         }

@@ -4,7 +4,7 @@ use std::{env, mem, path, path::PathBuf};
 
 use crate::{
     settings::Settings,
-    struck::{Asked, Struck},
+    struck::{Kinds, Struck},
     trace::{
         event::{End, Event},
         record::Record,
@@ -21,7 +21,7 @@ const TRACES: &str = "MILLPOND_TRACES";
 pub(crate) struct History {
     pub(crate) trace: Trace,
     pub(crate) struck: Vec<Struck>,
-    pub(crate) asked: Asked,
+    pub(crate) asked: Kinds,
     /// Whether threads of the program may do what the seed does not decide.
     pub(crate) has_other_threads: bool,
     /// If the world is to be compared with another run.
@@ -51,7 +51,7 @@ impl History {
         Self {
             trace: Trace::new(settings.kept_events, hosts),
             struck: Vec::new(),
-            asked: Asked::by(settings),
+            asked: Kinds::asked_by(settings),
             has_other_threads: settings.other_threads.is_some(),
             transcript: (keep == Keep::ToCompare).then(Box::default),
             record: parent.map(|parent| Box::new(Record::new(parent))),
@@ -85,7 +85,7 @@ impl History {
         let rest = Self {
             trace: self.trace.without_events(),
             struck: Vec::new(),
-            asked: Asked::default(),
+            asked: Kinds::default(),
             has_other_threads: self.has_other_threads,
             transcript: None,
             record: None,

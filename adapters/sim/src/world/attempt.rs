@@ -161,8 +161,13 @@ impl State {
 impl State {
     /// Whether no answer comes back from there.
     pub(crate) fn is_unreachable(&self, from: u32, target: &Address) -> bool {
-        let route = self.route(from, target);
-        route.is_ok_and(|(to, _)| self.is_partitioned(from, to))
+        self.host_at(from, target)
+            .is_some_and(|to| self.is_partitioned(to, from))
+    }
+
+    /// The host that an address leads to.
+    pub(crate) fn host_at(&self, from: u32, target: &Address) -> Option<u32> {
+        self.route(from, target).ok().map(|(host, _)| host)
     }
 
     /// The host that an address leads to, and the address as that host knows it.

@@ -4,7 +4,7 @@ use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 
 use crate::{
     fault::{Direction, Fault, Kind, StreamFault},
-    struck::{Cause, What},
+    struck::{Cause, FaultKind, What},
     tape::Subject,
     trace::event::{End, Event},
     world::{
@@ -34,6 +34,29 @@ enum Moment {
 
 /// Draws.
 impl State {
+    /// Which of all that chance may do it does in this world. In the calm one it does nothing.
+    pub(super) fn draw_swarm(&mut self) {
+        for kind in FaultKind::ALL {
+            if self.choices.below(Subject::Fault, 2) == 0 {
+                self.absent.add(kind);
+            }
+        }
+        let settings = &mut self.settings;
+        settings.partial_io &= self.choices.below(Subject::Amount, 2) > 0;
+        if self.choices.below(Subject::Pending, 2) == 0 {
+            settings.spurious_pending = 0;
+        }
+        if self.choices.below(Subject::WakeUp, 2) == 0 {
+            settings.spurious_wakeups = 0;
+        }
+        if self.absent.contains(FaultKind::Jump) {
+            settings.random_jumps.0 = 0;
+        }
+        if self.absent.contains(FaultKind::Flip) {
+            settings.random_flips = 0;
+        }
+    }
+
     /// Once in as many times as the program has set; always a new draw.
     fn draw_fault(&mut self) -> bool {
         self.choices
@@ -57,8 +80,8 @@ impl State {
     }
 
     /// How long something takes from one end to the other.
-    pub(crate) fn draw_latency(&mut self) -> u64 {
-        let (min, max) = self.settings.latency;
+    pub(crate) fn draw_latency(&mut self, from: u32, to: u32) -> u64 {
+        let (min, max) = self.settings.latency_of(pair(from, to));
         min + self
             .choices
             .below(Subject::Latency, (max - min).saturating_add(1))
@@ -88,7 +111,23 @@ impl State {
                 StreamFault::Stall(Some(Duration::from_micros(micros)))
             }
         };
-        Some((fault, direction, moment))
+        let kind = FaultKind::of_kind(Kind::Stream(fault));
+        (!self.absent.contains(kind)).then_some((fault, direction, moment))
+    }
+
+    /// Once in a while, plans the change of a bit within the next `n` bytes that an end writes.
+    pub(super) fn draw_flip(&mut self, at: End, n: usize) {
+        if !self
+            .choices
+            .one_in(Subject::Fault, self.settings.random_flips)
+        {
+            return;
+        }
+        let ahead = self.choices.below(Subject::Fault, n as u64);
+        let mask = 1 << self.choices.below(Subject::Fault, 8);
+        let offset = self.connection(at).pipes[at.side].written + ahead;
+        let fault = StreamFault::Flip(mask);
+        self.apply_after(at.connection, at.side, offset, fault, Cause::Chance);
     }
 
     /// Once in a while, a fault of an attempt to connect.
@@ -96,10 +135,11 @@ impl State {
         if !self.draw_rarer_fault() {
             return None;
         }
-        match self.choices.below(Subject::Fault, 2) {
-            0 => Some(Kind::Refuse),
-            _ => Some(Kind::BlackHole),
-        }
+        let kind = match self.choices.below(Subject::Fault, 2) {
+            0 => Kind::Refuse,
+            _ => Kind::BlackHole,
+        };
+        (!self.absent.contains(FaultKind::of_kind(kind))).then_some(kind)
     }
 
     /// Once in a while, an error of accepting, and how often it occurs.
@@ -111,7 +151,8 @@ impl State {
             0 => ErrorKind::ConnectionAborted,
             _ => ErrorKind::OutOfMemory,
         };
-        Some((kind, self.choices.index(Subject::Fault, 3) + 1))
+        let times = self.choices.index(Subject::Fault, 3) + 1;
+        (!self.absent.contains(FaultKind::AcceptError)).then_some((kind, times))
     }
 
     /// Once in a while, plans a partition of two hosts.
@@ -122,6 +163,9 @@ impl State {
         let hosts = pair(a, b);
         let begin = self.clock.now.saturating_add(self.draw_time());
         let end = begin.saturating_add(self.draw_time());
+        if self.absent.contains(FaultKind::Partition) {
+            return;
+        }
         self.clock.add_timer(begin, Due::Outage(hosts, true));
         self.clock.add_timer(end, Due::Outage(hosts, false));
     }
@@ -244,6 +288,7 @@ impl State {
     pub(crate) fn stop_faults(&mut self) {
         self.faults.clear();
         self.settings.random_faults = 0;
+        self.settings.random_flips = 0;
         self.settings.random_jumps.0 = 0;
         for connection in self.connections.values_mut() {
             connection.cancel_faults();

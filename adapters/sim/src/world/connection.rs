@@ -138,6 +138,9 @@ impl State {
         if partial && !whole {
             n = self.choices.up_to(Subject::Amount, n);
         }
+        if kind != Transport::Pipe {
+            self.draw_flip(at, n);
+        }
         let written = first(bufs, n);
         self.note(Event::Wrote(at, n, digest(written.clone())));
         self.watched.wrote(written.clone());

@@ -1,14 +1,15 @@
 //! What is on its way between two ends, and the way between two hosts.
 
-use std::{io::ErrorKind, iter};
+use std::{io::ErrorKind, iter, mem};
 
 use crate::{
     fault::{Direction, Fault, Kind, StreamFault},
     struck::{Cause, What},
+    time::nanos,
     trace::event::{End, Event},
     world::{
         clock::Due,
-        link::{Life, Mark, Tail, Transport, Writes},
+        link::{Life, Mark, Tail, Transport, Writes, two},
         state::State,
     },
 };
@@ -46,9 +47,14 @@ impl State {
         let before = pipe.data.len();
         bufs.for_each(|buf| pipe.data.extend(buf));
         let n = pipe.data.len() - before;
-        if n > 0 {
-            pipe.written += n as u64;
-            self.send(at, Mark::Data(n));
+        if n == 0 {
+            return;
+        }
+        pipe.data[before] ^= mem::take(&mut pipe.flip);
+        pipe.written += n as u64;
+        match pipe.trickle {
+            0 => self.send(at, Mark::Data(n)),
+            _ => (0..n).for_each(|_| self.send(at, Mark::Data(1))), // all of them later
         }
     }
 
@@ -85,13 +91,18 @@ impl State {
                 pipe.stalled_until = pipe.stalled_until.max(until);
             }
             StreamFault::Eof | StreamFault::Reset => self.send(at, Mark::Fault(fault)),
+            StreamFault::Flip(mask) => self.connection(at).pipes[at.side].flip ^= mask,
+            StreamFault::Trickle(time) => {
+                self.connection(at).pipes[at.side].trickle = nanos(time);
+            }
         }
     }
 
     /// Sends something after everything else, and lets it arrive if that takes no time.
     pub(super) fn send(&mut self, at: End, mark: Mark) {
         let now = self.clock.now;
-        let latency = self.draw_latency();
+        let [from, to] = self.hosts_of(at);
+        let latency = self.draw_latency(from, to);
         let bandwidth = self.settings.bandwidth;
         let partitioned = self.is_partitioned_within(at);
         let connection = self.connection(at);
@@ -103,6 +114,10 @@ impl State {
                 pipe.line_free = pipe.line_free.max(now).saturating_add(time);
             }
             arrival = pipe.line_free.max(now).saturating_add(latency);
+        }
+        if let (1.., Mark::Data(_)) = (pipe.trickle, mark) {
+            pipe.line_free = pipe.line_free.max(now).saturating_add(pipe.trickle);
+            arrival = arrival.max(pipe.line_free);
         }
         arrival = arrival.max(pipe.stalled_until);
         if let Some((last, _)) = pipe.flight.back() {
@@ -220,18 +235,25 @@ impl State {
 
 /// The way between hosts.
 impl State {
-    pub(super) fn is_partitioned(&self, a: u32, b: u32) -> bool {
-        let hosts = pair(a, b);
-        [&self.partitions, &self.outages]
+    /// Whether nothing gets from one host to another.
+    pub(super) fn is_partitioned(&self, from: u32, to: u32) -> bool {
+        let hosts = pair(from, to);
+        let both_ways = [&self.partitions, &self.outages];
+        both_ways
             .iter()
             .any(|pairs| !pairs.is_empty() && pairs.contains(&hosts))
+            || !self.one_way_partitions.is_empty() && self.one_way_partitions.contains(&(from, to))
     }
 
-    /// Whether the two ends of a connection do not reach each other.
+    /// The hosts of this end and of the other one.
+    fn hosts_of(&mut self, at: End) -> [u32; 2] {
+        two(&mut self.connection(at).ends, at.side).map(|end| end.host)
+    }
+
+    /// Whether what an end sends does not get to the other one.
     fn is_partitioned_within(&mut self, at: End) -> bool {
-        let [client, server] = &self.connection(at).ends;
-        let (a, b) = (client.host, server.host);
-        self.is_partitioned(a, b)
+        let [from, to] = self.hosts_of(at);
+        self.is_partitioned(from, to)
     }
 
     /// From now on two hosts do not reach each other.
@@ -241,9 +263,18 @@ impl State {
         self.partitions.insert(hosts);
     }
 
-    /// The program's partition of two hosts ends.
+    /// From now on nothing gets from one host to another, but back.
+    pub(crate) fn partition_one_way(&mut self, from: u32, to: u32) {
+        self.note(Event::PartitionedOneWay(from, to));
+        self.strike(Cause::Program, What::OneWayPartition(from, to));
+        self.one_way_partitions.insert((from, to));
+    }
+
+    /// The program's partitions of two hosts end.
     pub(crate) fn heal(&mut self, hosts: (u32, u32)) {
         self.partitions.remove(&hosts);
+        self.one_way_partitions.remove(&hosts);
+        self.one_way_partitions.remove(&(hosts.1, hosts.0));
         self.resume(hosts, Cause::Program);
     }
 

@@ -79,6 +79,10 @@ pub(super) struct Pipe {
     /// When the line is free to take more.
     pub(super) line_free: u64,
     pub(super) stalled_until: u64,
+    /// How long each byte takes, after a fault; 0 is no time.
+    pub(super) trickle: u64,
+    /// What is changed in the next byte.
+    pub(super) flip: u8,
     pub(super) tail: Tail,
     /// What the receiver's system takes without its program; the rest waits on this side.
     pub(super) window: usize,
@@ -172,6 +176,8 @@ impl Pipe {
             timer: None,
             line_free: 0,
             stalled_until: 0,
+            trickle: 0,
+            flip: 0,
             tail: Tail::Open,
             window: receive_buffer.max(1),
             capacity: send_buffer.max(1).saturating_add(receive_buffer),

@@ -11,7 +11,7 @@ use crate::{
     choice::Choices,
     fault::Fault,
     settings::Settings,
-    struck::{Cause, Struck, What},
+    struck::{Cause, Kinds, Struck, What},
     trace::{event::Event, origin::Origin, watched::Watched},
     world::{
         backlog::{File, Port},
@@ -45,6 +45,8 @@ pub(crate) struct State {
     pub(crate) hosts: Vec<HostState>,
     /// Pairs of hosts that the program has partitioned, the smaller one first.
     pub(super) partitions: BTreeSet<(u32, u32)>,
+    /// From the first to the second.
+    pub(super) one_way_partitions: BTreeSet<(u32, u32)>,
     /// Those that chance has partitioned.
     pub(super) outages: BTreeSet<(u32, u32)>,
     /// Those that are taken. No number is given twice.
@@ -58,6 +60,8 @@ pub(crate) struct State {
     /// The host, the local address and the target of each connection: no two are alike.
     pub(super) routes: BTreeSet<(u32, SocketAddr, SocketAddr)>,
     pub(super) faults: Vec<Fault>,
+    /// Kinds of faults that chance leaves out.
+    pub(super) absent: Kinds,
 }
 
 /// Whether tasks can be spawned.
@@ -85,7 +89,7 @@ impl State {
             addresses,
             next_port: FIRST_PORT,
         });
-        Self {
+        let mut state = Self {
             clock: Clock::default(),
             choices,
             watched,
@@ -98,6 +102,7 @@ impl State {
             caught_panic: None,
             hosts: hosts.collect(),
             partitions: BTreeSet::new(),
+            one_way_partitions: BTreeSet::new(),
             outages: BTreeSet::new(),
             ports: BTreeMap::new(),
             next_port_id: 0,
@@ -106,8 +111,13 @@ impl State {
             next_connection: 1,
             routes: BTreeSet::new(),
             faults: settings.faults.clone(),
+            absent: Kinds::default(),
             settings,
+        };
+        if state.settings.swarm {
+            state.draw_swarm();
         }
+        state
     }
 
     pub(crate) fn note(&mut self, event: Event) {
