@@ -18,6 +18,10 @@ const BLOCK_MIN: usize = 8 * 1024;
 /// Half of a common L1 data cache would be 16 KiB; one system call for 64 KiB is worth more.
 const BLOCK_MAX: usize = 64 * 1024;
 
+/// From here on a block grows by a quarter and not by doubling, so that one large message does not take
+/// twice its size.
+const LARGE: usize = 1024 * 1024;
+
 /// A partly filled block is only worth moving to a smaller one above this size.
 const SHRINK_ABOVE: usize = 4 * 1024;
 
@@ -167,9 +171,22 @@ impl Buffer {
             self.start = start;
             self.filled = start + len;
         } else if self.scratch() < wanted {
-            self.move_to_new_block((len + wanted).max(2 * len).max(block_size));
+            if len >= LARGE && self.start <= len / 8 {
+                self.grow(wanted);
+            } else {
+                self.move_to_new_block((len + wanted).max(2 * len).max(block_size));
+            }
         }
         debug_assert!(self.scratch() >= wanted, "room was made");
+    }
+
+    /// Grows the block where it is, if the allocator can: large ones it moves without copying them, and what
+    /// is reserved and was never written takes no memory.
+    fn grow(&mut self, wanted: usize) {
+        let len = self.block.len();
+        self.block
+            .resize((self.filled + wanted).max(len + len / 4), 0);
+        self.allocated = self.block.len();
     }
 
     /// Moves the data to a fresh block with room for at least `capacity` bytes.
@@ -393,6 +410,26 @@ mod tests {
             buffer.feed(&[7; 1000]);
             assert!(buffer.capacity() <= 2 * buffer.len() + ALIGN);
         }
+    }
+
+    #[test]
+    fn a_large_block_has_room_for_no_more_than_a_quarter_of_what_it_holds() {
+        let mut buffer = Buffer::new();
+        let mut blocks = 0;
+        let mut capacity = 0;
+        while buffer.len() < 64 * LARGE {
+            buffer.feed(&[7; 50_000]);
+            if buffer.len() > 3 * LARGE {
+                let len = buffer.len();
+                assert!(buffer.capacity() <= len + len / 4 + ALIGN, "{len} bytes");
+            }
+            if buffer.capacity() != capacity {
+                capacity = buffer.capacity();
+                blocks += 1;
+            }
+        }
+        assert!(buffer.data().iter().all(|byte| *byte == 7));
+        assert!(blocks < 60, "it grew {blocks} times");
     }
 
     /// Byte by byte with a `shrink` after each: the work stays linear.
