@@ -659,7 +659,6 @@ impl StreamReader {
     }
 
     /// Everything that has arrived.
-    #[cfg(feature = "__tls")]
     pub(crate) fn take_all(&mut self) -> Bytes {
         self.core.take(self.core.buffered().len())
     }
