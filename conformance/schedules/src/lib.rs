@@ -14,6 +14,7 @@ mod memory;
 mod pairs;
 mod receiving;
 mod serving;
+mod traits;
 mod world;
 mod writing;
 

@@ -1,8 +1,13 @@
 //! A server with few places, more clients, and a shutdown from elsewhere.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
-use millpond::{StreamReader, StreamWriter, open_connection, start_server};
+use millpond::{Server, Stream, StreamReader, StreamWriter, listen, open_connection, start_server};
 use shuttle::{
     future::block_on,
     sync::atomic::{AtomicUsize, Ordering},
@@ -50,6 +55,54 @@ fn a_shutdown_from_elsewhere_leaves_nothing_behind() {
             .for_each(|client| client.join().unwrap());
         world.finish();
     });
+}
+
+#[test]
+fn every_client_is_taken_once_by_whichever_thread_waits() {
+    explore(|| {
+        let world = World::new();
+        let starting = listen(world.runtime(), ADDRESS).max_connections(1);
+        let server = Arc::new(block_on(starting.into_future()).unwrap());
+        let takers: Vec<_> = (0..2)
+            .map(|_| {
+                let server = server.clone();
+                thread::spawn(move || block_on(take(&server)))
+            })
+            .collect();
+        let clients: Vec<_> = (0..2)
+            .map(|_| {
+                let world = world.clone();
+                thread::spawn(move || assert_eq!(ask(&world).unwrap(), "answer"))
+            })
+            .collect();
+        clients
+            .into_iter()
+            .for_each(|client| client.join().unwrap());
+        server.close();
+        let taken = takers.into_iter().map(|taker| taker.join().unwrap());
+        assert_eq!(taken.sum::<usize>(), 2);
+        block_on(server.wait_closed());
+        drop(server);
+        world.finish();
+    });
+}
+
+/// Each call was given up once before.
+async fn take(server: &Server) -> usize {
+    let mut taken = 0;
+    loop {
+        let given_up = pin!(server.accept()).poll(&mut Context::from_waker(Waker::noop()));
+        let next = match given_up {
+            Poll::Ready(next) => next,
+            Poll::Pending => server.accept().await,
+        };
+        let Some(stream) = next else {
+            return taken;
+        };
+        let (reader, writer) = Stream::into_split(stream);
+        answer(reader, writer).await.unwrap();
+        taken += 1;
+    }
 }
 
 fn every_client_is_answered(places: usize) {
