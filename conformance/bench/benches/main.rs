@@ -13,6 +13,7 @@ mod separators;
 mod stalled;
 mod table;
 mod tls;
+mod traits;
 mod write;
 
 use crate::table::Options;
@@ -20,12 +21,13 @@ use crate::table::Options;
 type Bench = (&'static str, fn(&Options));
 
 /// In the order in which all of them run.
-const BENCHES: [Bench; 10] = [
+const BENCHES: [Bench; 11] = [
     ("lines", lines::run),
     ("separators", separators::run),
     ("adversarial", adversarial::run),
     ("exact", exact::run),
     ("write", write::run),
+    ("traits", traits::run),
     ("echo", echo::run),
     ("bulk", bulk::run),
     ("idle", idle::run),
