@@ -252,19 +252,38 @@ impl Separator {
 impl Matcher {
     /// Of needles sorted by length.
     fn new(needles: &[Box<[u8]>]) -> Self {
+        if needles.iter().all(|needle| needle.len() == 1) {
+            return Self::Bytes(ByteSet::new(needles.iter().map(|needle| needle[0])));
+        }
         if let [only] = needles {
             let (_, tail) = only.split_at(only.len().saturating_sub(short::MAX));
             let tail = Short::new(tail).expect("a separator holds at least one byte");
             return Self::Long(tail, Automaton::new(needles));
         }
-        if needles.iter().all(|needle| needle.len() == 1) {
-            return Self::Bytes(ByteSet::new(needles.iter().map(|needle| needle[0])));
+        if let Some(fewer) = without_containing(needles) {
+            return Self::new(&fewer);
         }
         match Few::new(needles) {
             Some(few) => Self::Few(few),
             None => Self::Set(Automaton::new(needles)),
         }
     }
+}
+
+/// Leaves out each needle that contains a shorter one, which ends no later and so is found instead:
+/// of CR LF and LF there remains LF. `None` if there is none, or more needles than are compared with each
+/// other.
+fn without_containing(needles: &[Box<[u8]>]) -> Option<Vec<Box<[u8]>>> {
+    if needles.len() > Few::MOST {
+        return None;
+    }
+    let contains = |needle: &[u8], part: &[u8]| {
+        part.len() < needle.len() && needle.windows(part.len()).any(|window| window == part)
+    };
+    let is_needed = |needle: &[u8]| !needles.iter().any(|part| contains(needle, part));
+    let needed = needles.iter().filter(|needle| is_needed(needle));
+    let needed: Vec<_> = needed.cloned().collect();
+    (needed.len() < needles.len()).then_some(needed)
 }
 
 impl From<u8> for Separator {

@@ -77,7 +77,7 @@ impl Short {
 
 impl Few {
     /// More than so many are not tried one after the other.
-    const MOST: usize = 8;
+    pub(crate) const MOST: usize = 8;
 
     /// Of needles sorted by length; `None` if there are too many, too long ones, or too many last bytes.
     pub(crate) fn new(needles: &[Box<[u8]>]) -> Option<Self> {
