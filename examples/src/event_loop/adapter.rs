@@ -87,6 +87,10 @@ impl Socket for Watched<StdSocket> {
         Poll::Ready(os::shutdown_write(&self.socket))
     }
 
+    fn is_plain(&self) -> bool {
+        true
+    }
+
     fn system_socket(&self) -> Option<SockRef<'_>> {
         Some((&self.socket).into())
     }

@@ -169,7 +169,9 @@ pub trait Socket: Send + Sync + 'static {
 
     /// Whether [`poll_peer_closed`](Self::poll_peer_closed) and [`wants_flush`](Self::wants_flush) never
     /// have anything to say, as of the system's sockets: what was written is with the system, and only
-    /// reading shows what the peer has done. Then small writes are cheaper, because neither is asked.
+    /// reading shows what the peer has done. Then small writes are cheaper, because neither is asked, and
+    /// [`Stream::into_std`](crate::Stream::into_std) gives the [system's socket](Self::system_socket), which
+    /// carries what the stream does.
     fn is_plain(&self) -> bool {
         false
     }
