@@ -3,12 +3,13 @@
 
 use std::{future::poll_fn, task::Poll};
 
-use millpond::{StreamOptions, StreamReader, StreamWriter};
+use millpond::StreamOptions;
 use shuttle::{future::block_on, thread};
 
-use crate::{explore::explore, world::World};
-
-type Halves = (StreamReader, StreamWriter);
+use crate::{
+    explore::explore,
+    world::{Halves, World, in_tasks, inline},
+};
 
 /// More than is read ahead, and than is on its way.
 const SENT: &[u8] = b"abcdef";
@@ -19,20 +20,12 @@ fn options() -> StreamOptions {
 
 #[test]
 fn the_end_reaches_all_waiting_tasks_inline() {
-    explore(|| {
-        let (left, right) = options().pair(2);
-        all_see_the_end(left, right);
-    });
+    explore(|| inline(&options(), all_see_the_end));
 }
 
 #[test]
 fn the_end_reaches_all_waiting_tasks_by_tasks() {
-    explore(|| {
-        let world = World::new();
-        let (left, right) = world.pair(&options());
-        all_see_the_end(left, right);
-        world.finish();
-    });
+    explore(|| in_tasks(&options(), all_see_the_end));
 }
 
 /// No task is left waiting, and nothing is lost, though some give up in between.

@@ -69,15 +69,7 @@ fn every_client_is_taken_once_by_whichever_thread_waits() {
                 thread::spawn(move || block_on(take(&server)))
             })
             .collect();
-        let clients: Vec<_> = (0..2)
-            .map(|_| {
-                let world = world.clone();
-                thread::spawn(move || assert_eq!(ask(&world).unwrap(), "answer"))
-            })
-            .collect();
-        clients
-            .into_iter()
-            .for_each(|client| client.join().unwrap());
+        all_are_answered(&world, 2);
         server.close();
         let taken = takers.into_iter().map(|taker| taker.join().unwrap());
         assert_eq!(taken.sum::<usize>(), 2);
@@ -119,7 +111,15 @@ fn every_client_is_answered(places: usize) {
     };
     let server = start_server(world.runtime(), ADDRESS, handler).max_connections(places);
     let server = block_on(server.into_future()).unwrap();
-    let clients: Vec<_> = (0..3)
+    all_are_answered(&world, 3);
+    block_on(server.shutdown());
+    drop(server);
+    world.finish();
+}
+
+/// So many clients, each on a thread of its own.
+fn all_are_answered(world: &World, clients: usize) {
+    let clients: Vec<_> = (0..clients)
         .map(|_| {
             let world = world.clone();
             thread::spawn(move || assert_eq!(ask(&world).unwrap(), "answer"))
@@ -128,9 +128,6 @@ fn every_client_is_answered(places: usize) {
     clients
         .into_iter()
         .for_each(|client| client.join().unwrap());
-    block_on(server.shutdown());
-    drop(server);
-    world.finish();
 }
 
 async fn answer(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {

@@ -12,9 +12,10 @@ use millpond::{
 };
 use shuttle::{future::block_on, thread};
 
-use crate::{explore::explore, world::World};
-
-type Halves = (StreamReader, StreamWriter);
+use crate::{
+    explore::explore,
+    world::{Halves, in_tasks, inline},
+};
 
 /// More than the lines hold, in pieces that do not fit the blocks it is read in.
 const SENT: &[u8] = b"by the trait";
@@ -23,38 +24,24 @@ fn options() -> StreamOptions {
     StreamOptions::new().watermarks(1, 3)
 }
 
-/// With flushers on whichever thread wakes them.
-fn inline(scenario: fn(Halves, Halves)) {
-    let (left, right) = options().pair(2);
-    scenario(left, right);
-}
-
-/// With flushers that are tasks, none of which is left behind.
-fn in_tasks(scenario: fn(Halves, Halves)) {
-    let world = World::new();
-    let (left, right) = world.pair(&options());
-    scenario(left, right);
-    world.finish();
-}
-
 #[test]
 fn what_is_written_by_the_trait_is_read_by_the_trait_inline() {
-    explore(|| inline(all_arrives));
+    explore(|| inline(&options(), all_arrives));
 }
 
 #[test]
 fn what_is_written_by_the_trait_is_read_by_the_trait_by_tasks() {
-    explore(|| in_tasks(all_arrives));
+    explore(|| in_tasks(&options(), all_arrives));
 }
 
 #[test]
 fn a_half_that_moves_to_another_thread_is_woken_there_inline() {
-    explore(|| inline(all_arrives_elsewhere));
+    explore(|| inline(&options(), all_arrives_elsewhere));
 }
 
 #[test]
 fn a_half_that_moves_to_another_thread_is_woken_there_by_tasks() {
-    explore(|| in_tasks(all_arrives_elsewhere));
+    explore(|| in_tasks(&options(), all_arrives_elsewhere));
 }
 
 /// Every poll that has to wait was made before with a waker that is lost.

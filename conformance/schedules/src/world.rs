@@ -27,6 +27,23 @@ pub(crate) const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCA
 /// How much is on its way in each direction.
 const CAPACITY: usize = 2;
 
+/// A stream's.
+pub(crate) type Halves = (StreamReader, StreamWriter);
+
+/// Two streams with each other, with flushers on whichever thread wakes them.
+pub(crate) fn inline(options: &StreamOptions, scenario: fn(Halves, Halves)) {
+    let (left, right) = options.pair(CAPACITY);
+    scenario(left, right);
+}
+
+/// The same with flushers that are tasks, none of which is left behind.
+pub(crate) fn in_tasks(options: &StreamOptions, scenario: fn(Halves, Halves)) {
+    let world = World::new();
+    let (left, right) = world.pair(options);
+    scenario(left, right);
+    world.finish();
+}
+
 /// Clones are the same world.
 #[derive(Clone)]
 pub(crate) struct World {
@@ -53,10 +70,7 @@ impl World {
     }
 
     /// Two streams with each other, whose flushers are tasks here.
-    pub(crate) fn pair(
-        &self,
-        options: &StreamOptions,
-    ) -> ((StreamReader, StreamWriter), (StreamReader, StreamWriter)) {
+    pub(crate) fn pair(&self, options: &StreamOptions) -> (Halves, Halves) {
         let (left, right) = connected(CAPACITY);
         let spawner = Arc::new(self.clone());
         (
@@ -66,7 +80,7 @@ impl World {
     }
 
     /// The other end of a stream that was opened, if it was.
-    pub(crate) fn accepted(&self) -> (StreamReader, StreamWriter) {
+    pub(crate) fn accepted(&self) -> Halves {
         let socket = lock(&self.gate)
             .waiting
             .pop_front()

@@ -8,81 +8,84 @@ use std::{
 use millpond::{StreamOptions, StreamReader, StreamWriter, Transport};
 use shuttle::{future::block_on, thread};
 
-use crate::{explore::explore, world::World};
+use crate::{
+    explore::explore,
+    world::{Halves, in_tasks, inline},
+};
 
 /// As many bytes in each piece, which is more than the lines hold.
 const PIECE: &[u8] = b"abc";
 
 const PIECES: usize = 3;
 
-type Halves = (StreamReader, StreamWriter);
-
 fn options() -> StreamOptions {
     StreamOptions::new().watermarks(1, 3)
 }
 
-/// With flushers on whichever thread wakes them.
-fn inline(scenario: fn(Halves, Halves)) {
-    let (left, right) = options().pair(2);
-    scenario(left, right);
-}
-
-/// With flushers that are tasks, none of which is left behind.
-fn in_tasks(scenario: fn(Halves, Halves)) {
-    let world = World::new();
-    let (left, right) = world.pair(&options());
-    scenario(left, right);
-    world.finish();
-}
-
 #[test]
 fn what_a_corked_writer_sends_comes_back_inline() {
-    explore(|| inline(all_comes_back));
+    explore(|| inline(&options(), all_comes_back));
 }
 
 #[test]
 fn what_a_corked_writer_sends_comes_back_by_tasks() {
-    explore(|| in_tasks(all_comes_back));
+    explore(|| in_tasks(&options(), all_comes_back));
 }
 
 #[test]
 fn a_close_from_elsewhere_ends_everything_inline() {
-    explore(|| inline(|left, right| disturbed(left, right, |transport| transport.close())));
+    explore(|| {
+        inline(&options(), |left, right| {
+            disturbed(left, right, |transport| transport.close())
+        })
+    });
 }
 
 #[test]
 fn a_close_from_elsewhere_ends_everything_by_tasks() {
-    explore(|| in_tasks(|left, right| disturbed(left, right, |transport| transport.close())));
+    explore(|| {
+        in_tasks(&options(), |left, right| {
+            disturbed(left, right, |transport| transport.close())
+        })
+    });
 }
 
 #[test]
 fn an_abort_from_elsewhere_ends_everything_inline() {
-    explore(|| inline(|left, right| disturbed(left, right, |transport| transport.abort())));
+    explore(|| {
+        inline(&options(), |left, right| {
+            disturbed(left, right, |transport| transport.abort())
+        })
+    });
 }
 
 #[test]
 fn an_abort_from_elsewhere_ends_everything_by_tasks() {
-    explore(|| in_tasks(|left, right| disturbed(left, right, |transport| transport.abort())));
+    explore(|| {
+        in_tasks(&options(), |left, right| {
+            disturbed(left, right, |transport| transport.abort())
+        })
+    });
 }
 
 #[test]
 fn cancelled_waits_do_not_block_others_inline() {
-    explore(|| inline(given_up));
+    explore(|| inline(&options(), given_up));
 }
 
 #[test]
 fn cancelled_waits_do_not_block_others_by_tasks() {
-    explore(|| in_tasks(given_up));
+    explore(|| in_tasks(&options(), given_up));
 }
 
 #[test]
 fn a_read_that_waits_sees_an_end_from_elsewhere_inline() {
-    explore(|| inline(reading));
+    explore(|| inline(&options(), reading));
 }
 
 #[test]
 fn a_read_that_waits_sees_an_end_from_elsewhere_by_tasks() {
-    explore(|| in_tasks(reading));
+    explore(|| in_tasks(&options(), reading));
 }
 
 fn all_comes_back((reader, writer): Halves, (peer_reader, peer_writer): Halves) {
