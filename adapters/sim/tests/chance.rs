@@ -1,23 +1,16 @@
 //! Random faults, and that none happens once they are stopped.
 
+#[path = "support/shop.rs"]
+mod shop;
+
 use std::{io, time::Duration};
 
 use millpond_sim::{
-    Direction, Fault, Sim, StreamOptions, StreamReader, StreamWriter, open_connection,
-    start_server, timeout, world,
+    Direction, Fault, Sim, StreamOptions, open_connection, start_server, timeout, world,
 };
+use shop::{echo, open_shop};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
-    loop {
-        let line = timeout(SECOND * 600, reader.read_line()).await??;
-        if line.is_empty() {
-            return Ok(());
-        }
-        writer.write_all(&line).await?;
-    }
-}
 
 /// A shop on a host of its own, and a network with many faults.
 fn faulty(seed: u64) -> Sim {
@@ -27,15 +20,6 @@ fn faulty(seed: u64) -> Sim {
         .rough()
         .random_faults(2)
         .kept_events(usize::MAX)
-}
-
-async fn open_shop() {
-    world().host("shop").spawn(async {
-        let server = start_server(":80", echo).on_handler_error(|_| {});
-        let server = server.on_accept_error(|_| {}).await.unwrap();
-        server.serve_forever().await.unwrap();
-    });
-    world().sleep(SECOND).await;
 }
 
 async fn ask() -> io::Result<()> {
@@ -49,7 +33,7 @@ async fn ask() -> io::Result<()> {
 }
 
 async fn ask_often() {
-    open_shop().await;
+    open_shop("shop").await;
     for _ in 0..3 {
         let _ = timeout(SECOND * 200, ask()).await; // it may fail
     }
@@ -116,7 +100,7 @@ fn half_of_the_faults_happen_at_a_time_and_half_at_a_byte_of_either_direction() 
 
 /// Connects while there are faults, and may go on when they are stopped.
 async fn until_faults_stop(go_on: bool) {
-    open_shop().await;
+    open_shop("shop").await;
     let opening = || timeout(SECOND * 4, open_connection("shop:80"));
     let _connections = [opening().await, opening().await, opening().await];
     world().stop_faults();

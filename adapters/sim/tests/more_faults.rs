@@ -1,7 +1,9 @@
 //! One-way partitions, latencies of pairs of hosts, changed bits, peers that trickle, restarts and swarms.
 
+#[path = "support/shop.rs"]
+mod shop;
+
 use std::{
-    io,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -10,36 +12,16 @@ use std::{
 };
 
 use millpond_sim::{
-    Direction, Fault, Sim, StreamOptions, StreamReader, StreamWriter, Sweep, open_connection,
-    start_server, timeout, world,
+    Direction, Fault, Sim, StreamOptions, Sweep, open_connection, start_server, timeout, world,
 };
+use shop::{echo, open_shop};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
-    loop {
-        let line = timeout(SECOND * 600, reader.read_line()).await??;
-        if line.is_empty() {
-            return Ok(());
-        }
-        writer.write_all(&line).await?;
-    }
-}
 
 fn hosts(sim: Sim) -> Sim {
     sim.host("localhost", ["10.0.0.1".parse().unwrap()])
         .host("shop", ["10.0.0.80".parse().unwrap()])
         .host("moon", ["10.0.0.81".parse().unwrap()])
-}
-
-async fn open_shop(name: &'static str) {
-    let shop = world().host(name);
-    shop.spawn(async {
-        let server = start_server(":80", echo).on_handler_error(|_| {});
-        let server = server.on_accept_error(|_| {}).await.unwrap();
-        server.serve_forever().await.unwrap();
-    });
-    world().sleep(SECOND).await;
 }
 
 #[test]
