@@ -36,7 +36,7 @@ enum Twice {
     /// One in 64. The first that differs is printed.
     Now,
     /// One in so many. One that differs fails.
-    Kinds(u64),
+    Asked(u64),
     Never,
 }
 
@@ -44,7 +44,7 @@ impl Twice {
     fn includes(self, world: u64) -> bool {
         match self {
             Self::Now => world % 64 == 0,
-            Self::Kinds(one_in) => world % one_in == 0,
+            Self::Asked(one_in) => world % one_in == 0,
             Self::Never => false,
         }
     }
@@ -52,7 +52,7 @@ impl Twice {
     fn asked(one_in: u64) -> Self {
         match one_in {
             0 => Self::Never,
-            one_in => Self::Kinds(one_in),
+            one_in => Self::Asked(one_in),
         }
     }
 }
@@ -294,7 +294,7 @@ impl<T: FnMut(Sim)> Worlds<T> {
         let command = origin.command();
         let text = format!("it is not deterministic: {difference}\nto repeat it: {command}");
         match self.twice {
-            Twice::Kinds(_) => panic!("{text}"),
+            Twice::Asked(_) => panic!("{text}"),
             Twice::Now | Twice::Never => eprintln!("{text}\n"),
         }
         self.twice = Twice::Never; // once is enough
@@ -303,10 +303,7 @@ impl<T: FnMut(Sim)> Worlds<T> {
     /// Prints what happened in a world that failed, or in the smallest that fails like it.
     fn report_failure(&mut self, origin: &Origin, over: Over, payload: &(dyn Any + Send)) {
         origin.report_command();
-        let history = match over {
-            Over::Passed(history) | Over::Failed(history) => Some(history),
-            Over::Not => None,
-        };
+        let history = over.history();
         let first = match &history {
             Some(history) if !history.has_other_threads => {
                 Some(FirstRun::new(&origin.source, history, true))

@@ -11,7 +11,7 @@ use crate::{
     tape::{Drawn, Recorder},
     trace::{
         history::{History, Keep},
-        origin::{Again, Listener, Origin, Over},
+        origin::{Again, Listener, Origin},
     },
 };
 
@@ -131,9 +131,8 @@ pub(crate) fn run_for_report(test: Test<'_>, source: Source) -> (Origin, Option<
 fn run(test: Test<'_>, sim: Sim, listener: &Listener) -> (Option<Failure>, Option<History>) {
     let _counting = Counting::begin(None);
     let (failed, panics) = run_quietly(|| test(sim));
-    let history = match listener.take() {
-        Over::Passed(history) | Over::Failed(history) => Some(history),
-        Over::Not => None,
-    };
-    (failed.then(|| Failure::of(panics)), history)
+    (
+        failed.then(|| Failure::of(panics)),
+        listener.take().history(),
+    )
 }

@@ -11,7 +11,7 @@ use crate::{
     tape::{Recorder, Tape},
     trace::{
         history::{History, Keep},
-        origin::{Again, Listener, Origin, Over},
+        origin::{Again, Listener, Origin},
     },
 };
 
@@ -72,10 +72,7 @@ fn run<T>(
     test: impl FnOnce(Sim) -> T,
 ) -> (T, Option<History>) {
     let result = catch_unwind(AssertUnwindSafe(|| test(Sim::of(origin.clone()))));
-    let history = match listener.take() {
-        Over::Passed(history) | Over::Failed(history) => Some(history),
-        Over::Not => None,
-    };
+    let history = listener.take().history();
     let payload = match result {
         Ok(output) => return (output, history),
         Err(payload) => payload,

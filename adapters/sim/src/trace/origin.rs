@@ -51,6 +51,16 @@ pub(crate) enum Over {
     Failed(History),
 }
 
+impl Over {
+    /// `None` if there was no world.
+    pub(crate) fn history(self) -> Option<History> {
+        match self {
+            Self::Passed(history) | Self::Failed(history) => Some(history),
+            Self::Not => None,
+        }
+    }
+}
+
 impl Origin {
     pub(crate) fn of_program(source: Source) -> Self {
         Self {
