@@ -1,10 +1,11 @@
 //! A fault that has happened.
 
-use std::{fmt, io::ErrorKind, time::Duration};
+use std::{io::ErrorKind, time::Duration};
 
 use crate::{
     fault::{Fault, Kind, StreamFault},
     settings::{FIRST_HOST, Settings},
+    time::Seconds,
 };
 
 /// A fault that has happened in a world.
@@ -168,15 +169,6 @@ impl Struck {
             Cause::Chance => "",
             Cause::Program => ", as planned",
         };
-        format!("{what}, at {}{planned}", Seconds(self.at))
-    }
-}
-
-struct Seconds(u64);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = self.0 / 1000;
-        write!(f, "{}.{:06} s", micros / 1_000_000, micros % 1_000_000)
+        format!("{what}, at {} s{planned}", Seconds(self.at))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
-use crate::{settings::FIRST_HOST, trace::digest::digest};
+use crate::{settings::FIRST_HOST, time::Seconds, trace::digest::digest};
 
 /// An end of a connection.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -190,9 +190,7 @@ pub(crate) struct Stamped<'a>(pub(crate) u64, pub(crate) Event, pub(crate) &'a [
 impl fmt::Display for Stamped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(now, event, hosts) = self;
-        let micros = now / 1000;
-        let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
-        write!(f, "{seconds:>6}.{micros:06} s  ")?;
+        write!(f, "{:>13} s  ", Seconds(*now))?;
         event.describe(hosts, f)
     }
 }
