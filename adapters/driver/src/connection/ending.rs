@@ -29,7 +29,7 @@ pub(crate) enum Failure {
     /// Nothing has moved for too long. The connection is reset, so that the peer does not take it for the
     /// end of what it was sent.
     Idle(io::Error),
-    /// Its socket is somebody else's now.
+    /// Its socket has another owner now.
     GivenBack,
     /// The upgrade to TLS has not succeeded. The socket is closed.
     #[cfg(feature = "__tls")]

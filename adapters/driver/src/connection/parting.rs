@@ -33,7 +33,7 @@ impl Connection {
             ));
         }
         let taken = take(&*socket)?;
-        // Under the lock, so that nobody reads what is for the next owner of the socket.
+        // Under the lock, so that no task reads what is for the next owner of the socket.
         let detached = receiving.detach();
         let ahead = receiving.take_ahead();
         drop(receiving);

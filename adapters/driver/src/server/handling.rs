@@ -143,7 +143,7 @@ impl ClientTask {
         let cause = match outcome {
             Outcome::Done => None,
             Outcome::Failed(cause) => Some(cause),
-            // There is no handler; whoever has taken the stream finds its error there.
+            // There is no handler; the owner of the stream finds its error there.
             _ if matches!(self.serving.config.service, Service::Accept) => None,
             Outcome::Cancelled => Some(HandlerErrorCause::Cancelled),
             Outcome::Idle(timeout) => Some(HandlerErrorCause::Idle { timeout }),

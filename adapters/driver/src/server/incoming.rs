@@ -18,8 +18,8 @@ impl Server {
     /// The next connection, with its handshake behind it if there is TLS; `None` once the server is closed
     /// and those that were accepted before are taken.
     ///
-    /// Connections are accepted while somebody waits here, and else stay in the backlog. Handshakes go on
-    /// beside, so one that stalls holds up nobody. Several tasks may call this at once.
+    /// Connections are accepted while a call waits, and else stay in the backlog. Handshakes run
+    /// concurrently, so one that stalls delays no other. Several tasks may call this at once.
     ///
     /// A stream that was taken is counted until both its halves are dropped: see
     /// [`max_connections`](crate::types::StartServer::max_connections).

@@ -151,7 +151,7 @@ impl Serving {
         calls.wake();
     }
 
-    /// From now on a stream is dropped if nobody waits to take it.
+    /// From now on a stream is dropped if no call waits to take it.
     pub(crate) fn end_accepting(&self) {
         let left = self.lock().untaken.end();
         drop(left);

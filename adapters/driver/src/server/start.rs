@@ -200,10 +200,10 @@ where
 /// TLS, limits, [`close`](Server::close) and [`shutdown`](Server::shutdown) are the same, and a stream
 /// that was taken stands for its handler, until both halves are dropped. What differs:
 ///
-/// * Nobody is told of errors but the one who has the stream:
+/// * Errors are reported to the owner of the stream alone:
 ///   [`on_handler_error`](StartServer::on_handler_error) is not called.
 /// * Writes are not held back until the task waits; [`StreamWriter::cork`] does that.
-/// * A shutdown closes what was accepted and not taken, unless somebody waits for it, and resets the
+/// * A shutdown closes what was accepted and not taken, unless a call waits for it, and resets the
 ///   streams that are left after its second stage.
 ///
 /// The adapters have a function of the same name that knows its runtime; this one is for programs

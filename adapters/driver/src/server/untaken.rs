@@ -1,4 +1,4 @@
-//! The streams that a server has accepted and that nobody has taken yet.
+//! The streams that a server has accepted and that are not taken yet.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,8 +33,8 @@ pub(crate) struct Untaken {
 }
 
 impl Untaken {
-    /// Whether the accepting task shall go on: nothing is accepted that nobody waits for. Those that are
-    /// in their handshake do not count, so that a silent one keeps nobody waiting.
+    /// Whether the accepting task shall go on: nothing is accepted that no call waits for. Those that are
+    /// in their handshake do not count, so that a silent one delays no other.
     pub(crate) fn is_wanted(&mut self) -> bool {
         let wanted = self.calls > self.ready.len();
         self.holds_up = !wanted;
@@ -45,7 +45,7 @@ impl Untaken {
         self.coming.insert(client);
     }
 
-    /// Gives the stream back if nobody will take it.
+    /// Gives the stream back if no call will take it.
     pub(crate) fn offer(&mut self, client: u64, stream: Stream) -> (Wakers, Option<Stream>) {
         self.coming.remove(&client);
         let refused = match self.is_abandoned() {
@@ -55,7 +55,7 @@ impl Untaken {
         (self.waiters.take(), refused)
     }
 
-    /// The client is gone, and with it what nobody has taken.
+    /// The client is gone, and with it its stream if that was not taken.
     pub(crate) fn withdraw(&mut self, client: u64) -> (Wakers, Option<Stream>) {
         let stream = self.ready.remove(&client);
         let wakers = match self.coming.remove(&client) {
@@ -89,7 +89,7 @@ impl Untaken {
         (self.holds_up && self.calls > self.ready.len(), before)
     }
 
-    /// Returns what nobody will take, too.
+    /// Returns what no call will take, too.
     pub(crate) fn leave(&mut self, ticket: &mut Ticket) -> (Option<Waker>, BTreeMap<u64, Stream>) {
         if ticket.is_used() {
             self.calls -= 1;

@@ -26,7 +26,7 @@ pub(crate) struct Origin {
     pub(crate) again: Option<Again>,
 }
 
-/// A world that is run once more: by whom its choices are noted, and after how many polls it is given up.
+/// A world that is run once more: what records its choices, and after how many polls it is given up.
 #[derive(Clone, Debug)]
 pub(crate) struct Again {
     pub(crate) recorder: Recorder,
@@ -34,7 +34,7 @@ pub(crate) struct Again {
     pub(crate) keep: Keep,
 }
 
-/// What a check is told of one of its worlds. Otherwise a failure is printed at once.
+/// How one of a check's worlds has ended. Otherwise a failure is printed at once.
 #[derive(Debug, Default)]
 pub(crate) struct Listener {
     over: Mutex<Over>,
@@ -128,14 +128,14 @@ impl Origin {
 
 impl Listener {
     /// A failure is not forgotten for a world that the same test has run after it.
-    pub(super) fn tell(&self, over: Over) {
+    pub(super) fn report(&self, over: Over) {
         let mut last = self.over.lock().unwrap_or_else(PoisonError::into_inner);
         if !matches!((&*last, &over), (Over::Failed(_), Over::Passed(_))) {
             *last = over;
         }
     }
 
-    /// What it was told last.
+    /// What was reported last.
     pub(crate) fn take(&self) -> Over {
         mem::take(&mut self.over.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -67,8 +67,8 @@ impl Drop for Watched {
         };
         let failed = thread::panicking();
         match &origin.listener {
-            Some(listener) if failed => listener.tell(Over::Failed(self.history.take())),
-            Some(listener) => listener.tell(Over::Passed(self.history.take())),
+            Some(listener) if failed => listener.report(Over::Failed(self.history.take())),
+            Some(listener) => listener.report(Over::Passed(self.history.take())),
             None if failed => origin.report(&self.history),
             None => {}
         }
