@@ -344,8 +344,9 @@ impl Reader {
     /// # Complexity
     ///
     /// However the input is cut and however often requests are repeated, at most two looks are taken at
-    /// each byte that arrives: one for the last byte of a separator, and one for what is before it. So it
-    /// is as long as no more than two separators take turns.
+    /// each byte that arrives: one for the last byte of a separator, and one for what is before it. That is at
+    /// most 13 bytes of a separator of up to 14, of each if there are up to 8. So it is as long as no more
+    /// than two separators take turns.
     ///
     /// # Examples
     ///

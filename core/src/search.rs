@@ -17,7 +17,8 @@ pub(crate) struct Match {
 /// asked for last.
 ///
 /// However the input is cut, at most two looks are taken at each byte that arrives: one for the last byte
-/// of a separator, and one for what is before it.
+/// of a separator, and one for what is before it. A look at what is before the last byte of a short separator
+/// is a comparison of at most 13 bytes, with each of the at most 8 of a set.
 #[derive(Debug)]
 pub(crate) struct Search {
     /// How many bytes were removed, ever. Places are counted from the beginning of the stream, so what is
