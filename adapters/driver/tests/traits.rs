@@ -5,13 +5,13 @@ mod support;
 use std::{
     future::poll_fn,
     io::{ErrorKind, IoSlice},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use futures_lite::future::{block_on, poll_once};
-use futures_util::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, SinkExt, StreamExt};
+use futures_util::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, Sink, SinkExt, StreamExt};
 use millpond::{
     Bytes, ReadError, Stream, StreamOptions, StreamReader, StreamWriter, WriteError,
     adapter::BoxFuture,
@@ -489,7 +489,7 @@ const ALL: usize = 256 * 1024;
 type Call = fn(Pin<&mut Stream>, &mut Context<'_>) -> Poll<std::io::Result<()>>;
 
 #[test]
-fn a_loop_over_any_call_of_a_trait_lets_others_run() {
+fn a_loop_over_any_call_lets_others_run() {
     let calls: &[(&str, Call)] = &[
         ("futures read", |stream, cx| {
             futures_io::AsyncRead::poll_read(stream, cx, &mut vec![0; ALL]).map_ok(drop)
@@ -506,7 +506,9 @@ fn a_loop_over_any_call_of_a_trait_lets_others_run() {
             let some = [IoSlice::new(b"some"), IoSlice::new(b"more")];
             futures_io::AsyncWrite::poll_write_vectored(stream, cx, &some).map_ok(drop)
         }),
-        ("futures flush", futures_io::AsyncWrite::poll_flush),
+        ("our flush", |stream, cx| {
+            pin!(stream.get_mut().flush()).poll(cx).map_err(Into::into)
+        }),
         #[cfg(feature = "tokio")]
         ("tokio read", |stream, cx| {
             let mut buf = vec![0; ALL];
@@ -523,13 +525,9 @@ fn a_loop_over_any_call_of_a_trait_lets_others_run() {
         ("tokio write", |stream, cx| {
             tokio::io::AsyncWrite::poll_write(stream, cx, b"some").map_ok(drop)
         }),
-        #[cfg(feature = "tokio")]
-        ("tokio flush", tokio::io::AsyncWrite::poll_flush),
     ];
     for &(name, call) in calls {
-        let endless = millpond::types::FuturesIo::new(Endless);
-        let halves = StreamOptions::new().open(Box::new(endless), Arc::new(no_spawning));
-        let mut stream = support::whole(halves);
+        let mut stream = endless();
         let alarm = Arc::new(support::Alarm::default());
         let waker = Waker::from(alarm.clone());
         let mut yields = 0;
@@ -549,6 +547,39 @@ fn a_loop_over_any_call_of_a_trait_lets_others_run() {
             "{name} has yielded {yields} times"
         );
     }
+}
+
+#[test]
+fn a_flush_by_a_trait_waits_for_nothing_when_everything_has_left() {
+    let flushes: &[(&str, Call)] = &[
+        ("futures", futures_io::AsyncWrite::poll_flush),
+        #[cfg(feature = "tokio")]
+        ("tokio", tokio::io::AsyncWrite::poll_flush),
+        ("sink", |stream, cx| {
+            Sink::<Bytes>::poll_flush(stream, cx).map_err(Into::into)
+        }),
+    ];
+    let cx = &mut Context::from_waker(Waker::noop());
+    for &(name, flush) in flushes {
+        let mut stream = endless();
+        // As often as it takes for any of them to be the one with which a budget is spent.
+        for n in 0..1_000 {
+            // Pending if the budget is spent.
+            let _ = futures_io::AsyncWrite::poll_write(Pin::new(&mut stream), cx, b"some");
+            for _ in 0..n % 4 {
+                let flushed = flush(Pin::new(&mut stream), cx);
+                assert!(
+                    matches!(flushed, Poll::Ready(Ok(()))),
+                    "{name}: {flushed:?}"
+                );
+            }
+        }
+    }
+}
+
+fn endless() -> Stream {
+    let endless = millpond::types::FuturesIo::new(Endless);
+    support::whole(StreamOptions::new().open(Box::new(endless), Arc::new(no_spawning)))
 }
 
 #[test]

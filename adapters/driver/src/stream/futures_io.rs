@@ -98,7 +98,7 @@ impl AsyncWrite for StreamWriter {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(ready!(Self::poll_flush(self.get_mut(), cx))?))
+        Poll::Ready(Ok(ready!(self.get_mut().poll_all_sent(cx))?))
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -103,7 +103,15 @@ impl StreamWriter {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub fn poll_flush(&mut self, cx: &Context<'_>) -> Poll<Result<(), WriteError>> {
+        // A program that writes in a loop must let others run, too: a write does not wait.
         ready!(self.budget.poll_proceed(cx));
+        self.poll_all_sent(cx)
+    }
+
+    /// What a flush is in traits. It yields only for what is not yet sent: the writes there have yielded
+    /// already, and to wait when everything has left misleads. hyper takes it for an answer that is not yet
+    /// sent, and the peer that has read it and closes for one that has failed.
+    pub(crate) fn poll_all_sent(&mut self, cx: &Context<'_>) -> Poll<Result<(), WriteError>> {
         self.connection.check_direction()?;
         self.connection.send_held_back();
         let flushed = self.connection.poll_flushed(&mut self.ticket, cx);

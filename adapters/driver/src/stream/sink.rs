@@ -38,7 +38,7 @@ impl Sink<Bytes> for StreamWriter {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
-        Self::poll_flush(self.get_mut(), cx)
+        self.get_mut().poll_all_sent(cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
@@ -59,7 +59,7 @@ impl Sink<Bytes> for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
-        self.get_mut().writer.poll_flush(cx)
+        self.get_mut().writer.poll_all_sent(cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
