@@ -19,7 +19,10 @@ use millpond::{
     error::HandlerError, start_server, types::StartServer,
 };
 
-use crate::support::world::{Peer, World, address};
+use crate::support::{
+    peer::Peer,
+    world::{World, address},
+};
 
 const MILLI: Duration = Duration::from_millis(1);
 
@@ -472,7 +475,10 @@ fn settings_that_cannot_be_are_refused_before_anything_is_bound() {
 }
 
 /// A port that cannot be listened on, only bound.
-const TAKEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 81);
+const TAKEN: SocketAddr = SocketAddr::new(
+    std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
+    81,
+);
 
 #[test]
 fn an_address_that_cannot_be_listened_on_closes_the_server() {

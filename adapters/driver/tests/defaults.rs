@@ -3,13 +3,12 @@
 mod support;
 
 use std::{
-    future::{IntoFuture, pending},
+    future::pending,
     io,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use futures_lite::future::block_on;
 use millpond::{
     ReadError, Server, StreamReader, StreamWriter,
     adapter::{ListenOptions, SocketOptions},
@@ -19,8 +18,9 @@ use millpond::{
 };
 
 use crate::support::{
-    made_up::{ANSWERS, BLACK_HOLE, MadeUp},
-    world::{Peer, World, address},
+    internet::{ANSWERS, BLACK_HOLE, all, internet},
+    peer::Peer,
+    world::{World, address},
 };
 
 const KIB: u64 = 1024;
@@ -193,11 +193,10 @@ fn accept_pauses() -> [u64; 2] {
 }
 
 fn attempt_delay() -> u64 {
-    let runtime = MadeUp::new();
-    let addresses = [BLACK_HOLE, ANSWERS].map(|it| it.parse().unwrap());
-    let opening = open_connection(runtime.clone(), &addresses[..]);
-    block_on(opening.into_future()).unwrap();
-    millis(runtime.slept())
+    let world = internet();
+    let opening = open_connection(world.runtime(), all(&[BLACK_HOLE, ANSWERS]));
+    world.run(opening).unwrap();
+    millis(world.time())
 }
 
 #[cfg(feature = "tls")]

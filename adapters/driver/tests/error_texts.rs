@@ -24,9 +24,10 @@ use millpond::{
     types::{OpenConnection, TlsSide},
 };
 use support::{
-    made_up::{BLACK_HOLE, MadeUp, REFUSES, all},
+    internet::{BLACK_HOLE, REFUSES, all, internet, refusing},
     tls::{NAME, SERVER, Scene, Way, identity, poll_on},
     whole,
+    world::World,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -73,19 +74,21 @@ fn error<T, E: Into<io::Error>>(result: Result<T, E>) -> io::Error {
     }
 }
 
-fn not_opened(opening: OpenConnection) -> io::Error {
-    error(block_on(opening.into_future()))
+fn not_opened(world: &World, opening: OpenConnection) -> io::Error {
+    error(world.run(opening))
 }
 
-/// On a runtime that has no network.
 fn not_opened_at(target: &str) -> io::Error {
-    not_opened(open_connection(MadeUp::new(), target))
+    let world = internet();
+    not_opened(&world, open_connection(world.runtime(), target))
 }
 
 #[test]
 fn options_that_cannot_be_used() {
     let long = "x".repeat(64) + ".example:80";
-    let open = || open_connection(MadeUp::new(), SERVER);
+    let world = internet();
+    let open = || open_connection(world.runtime(), SERVER);
+    let not_opened = |opening| not_opened(&world, opening);
     let rows = [
         (
             not_opened_at("localhost:99999"),
@@ -152,11 +155,15 @@ fn names_that_are_not_ascii_need_a_feature() {
 
 #[test]
 fn connections_that_cannot_be_opened() {
-    let runtime = MadeUp::new;
-    let open = |target: &[&str]| open_connection(runtime(), all(target));
+    let world = internet();
+    let open = |target: &[&str]| open_connection(world.runtime(), all(target));
+    let not_opened = |opening| not_opened(&world, opening);
+    let deaf = refusing();
+    let all_refuse = all(&["192.0.2.3:80", "192.0.2.5:80"]);
+    let all_refuse = open_connection(deaf.runtime(), all_refuse);
     let busy = TcpListener::bind("127.0.0.1:0").unwrap();
     let connected = std::net::TcpStream::connect(busy.local_addr().unwrap()).unwrap();
-    let server = block_on(async { start_server(runtime(), SERVER, async |_, _| ()).await });
+    let server = world.run(start_server(world.runtime(), SERVER, async |_, _| ()));
     check([
         (
             not_opened_at("no.example:80"),
@@ -177,16 +184,15 @@ fn connections_that_cannot_be_opened() {
             "cannot connect to 192.0.2.2:80: connection refused",
         ),
         (
-            not_opened(open_connection(
-                MadeUp::refusing(),
-                all(&["192.0.2.3:80", "192.0.2.5:80"]),
-            )),
+            error(deaf.run(all_refuse)),
             ErrorKind::ConnectionRefused,
             "Connect",
             "cannot connect to 192.0.2.3:80: connection refused, nor to 192.0.2.5:80: connection refused",
         ),
         (
-            not_opened(open_connection(runtime(), "hanging.example:80").connect_timeout(SECOND)),
+            not_opened(
+                open_connection(world.runtime(), "hanging.example:80").connect_timeout(SECOND),
+            ),
             ErrorKind::TimedOut,
             "TimedOut",
             "no connection to hanging.example:80 within 1s: still waiting for the addresses of the host",
@@ -204,16 +210,16 @@ fn connections_that_cannot_be_opened() {
             "no connection to 192.0.2.2:80, 192.0.2.1:80 within 1s: still waiting for an answer from 192.0.2.1:80; cannot connect to 192.0.2.2:80: connection refused",
         ),
         (
-            not_opened(open_connection(runtime(), connected)),
+            not_opened(open_connection(world.runtime(), connected)),
             ErrorKind::Unsupported,
             "Adopt",
             "the socket cannot be used: unsupported",
         ),
         (
             error(server),
-            ErrorKind::Unsupported,
+            ErrorKind::AddrInUse,
             "Listen",
-            "cannot listen on 192.0.2.1:443: unsupported",
+            "cannot listen on 192.0.2.1:443: address in use",
         ),
         (
             OpenError::Closed.into(),
@@ -228,7 +234,8 @@ fn connections_that_cannot_be_opened() {
 #[test]
 fn pipes_that_cannot_be_used() {
     let directory = std::fs::File::open("/").unwrap();
-    let pipe = block_on(async { millpond::connect_read_pipe(MadeUp::new(), directory).await });
+    let world = World::default();
+    let pipe = world.run(millpond::connect_read_pipe(world.runtime(), directory));
     check([(
         error(pipe),
         ErrorKind::IsADirectory,
@@ -314,6 +321,7 @@ fn writes_that_are_refused() {
         end(&mut stream);
         error(stream.write(data))
     };
+    let world = World::default();
     check([
         (
             write(&[0; 11], |_| ()),
@@ -340,11 +348,7 @@ fn writes_that_are_refused() {
             "the stream is read-only",
         ),
         (
-            error(block_on(timeout(
-                &*MadeUp::new(),
-                SECOND,
-                std::future::pending::<()>(),
-            ))),
+            error(world.run(timeout(&world, SECOND, std::future::pending::<()>()))),
             ErrorKind::TimedOut,
             "TimedOut",
             "timed out after 1s",

@@ -6,10 +6,7 @@ use std::{io::ErrorKind, pin::pin, time::Duration};
 
 use millpond::{StreamOptions, StreamReader, StreamWriter};
 
-use crate::support::{
-    Kept,
-    world::{Peer, World},
-};
+use crate::support::{Kept, peer::Peer, world::World};
 
 const SECOND: Duration = Duration::from_secs(1);
 

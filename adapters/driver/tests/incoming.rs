@@ -15,7 +15,10 @@ use futures_lite::{
 };
 use millpond::{Server, Stream, listen, start_server, start_server_with, types::StartServer};
 
-use crate::support::world::{Peer, World, address};
+use crate::support::{
+    peer::Peer,
+    world::{World, address},
+};
 
 const STAGE: Duration = Duration::from_secs(5);
 

@@ -16,7 +16,10 @@ use millpond::{
     Runtime, StreamOptions, StreamReader, StreamWriter, start_server, types::StartServer,
 };
 
-use crate::support::world::{Peer, World, address};
+use crate::support::{
+    peer::Peer,
+    world::{World, address},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -21,7 +21,7 @@ use millpond::{
     millpond_core::{Reader, Request, Status},
 };
 
-use crate::support::{Alarm, made_up::MadeUp};
+use crate::support::{Alarm, world::World};
 
 #[derive(Default)]
 struct Seen {
@@ -71,31 +71,27 @@ impl Socket for OneWay {
 
 struct Test {
     seen: Arc<Seen>,
-    runtime: Arc<MadeUp>,
+    world: World,
 }
 
 impl Test {
     /// On a runtime, which has a clock: without one nothing would linger anyway.
     fn open(mode: StreamMode) -> (Self, Stream) {
         let seen = Arc::new(Seen::default());
-        let runtime = MadeUp::new();
+        let world = World::default();
         let socket = OneWay {
             mode,
             data: Mutex::new(b"hello\n".to_vec()),
             seen: seen.clone(),
         };
-        let opening = connect(runtime.clone(), Box::new(socket) as Box<dyn Socket>);
+        let opening = connect(world.runtime(), Box::new(socket) as Box<dyn Socket>);
         let stream = block_on(opening.into_future()).unwrap();
         assert_eq!(stream.mode(), mode);
-        (Self { seen, runtime }, stream)
+        (Self { seen, world }, stream)
     }
 
     fn is_released(&self) -> bool {
-        assert_eq!(
-            self.runtime.spawned.load(Ordering::Relaxed),
-            0,
-            "nothing is lingered on"
-        );
+        assert_eq!(self.world.tasks(), 0, "nothing is lingered on");
         Arc::strong_count(&self.seen) == 1
     }
 
@@ -148,13 +144,13 @@ fn every_read_of_a_write_only_stream_fails_before_and_after_its_end() {
 
 #[test]
 fn a_cap_does_not_hide_that_a_stream_is_write_only() {
-    let runtime = MadeUp::new();
+    let world = World::default();
     let socket = OneWay {
         mode: StreamMode::Write,
         data: Mutex::default(),
         seen: Arc::default(),
     };
-    let opening = connect(runtime, Box::new(socket) as Box<dyn Socket>).cap(10);
+    let opening = connect(world.runtime(), Box::new(socket) as Box<dyn Socket>).cap(10);
     let mut stream = block_on(opening.into_future()).unwrap();
     assert_eq!(block_on(stream.read_exactly(11)), Err(ReadError::WriteOnly));
     assert_eq!(block_on(stream.peek(11)), Err(ReadError::WriteOnly));

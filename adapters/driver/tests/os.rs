@@ -15,7 +15,7 @@ use millpond::{
     types::{Family, KeepAlive},
 };
 use socket2::SockRef;
-use support::plain::{accepts, bind};
+use support::system::{accepts, bind};
 
 fn any_port() -> Address {
     Address::from((Ipv4Addr::LOCALHOST, 0))

@@ -2,44 +2,22 @@
 
 #![cfg(unix)]
 
+mod support;
+
 use std::{
     io::{self, Read},
     process::{Command, Stdio},
     sync::Arc,
     thread,
-    time::Duration,
 };
 
 use futures_lite::future::block_on;
-use millpond::{
-    Runtime,
-    adapter::{BoxFuture, Spawn},
-    connect_read_pipe, connect_write_pipe,
-};
+use millpond::{Runtime, connect_read_pipe, connect_write_pipe};
 
-#[path = "support/lacking.rs"]
-mod lacking;
+use crate::support::world::World;
 
-use crate::lacking::lacks;
-
-struct Hasty;
-
-impl Spawn for Hasty {
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        thread::spawn(|| block_on(task));
-    }
-}
-
-fn only_pipes_are_used() -> io::Error {
-    unreachable!("only pipes are used")
-}
-
-impl Runtime for Hasty {
-    lacks! { only_pipes_are_used(); connect bind adopt adopt_listener resolve }
-
-    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(async {})
-    }
+fn runtime() -> Arc<dyn Runtime> {
+    World::on_threads().runtime()
 }
 
 #[test]
@@ -52,8 +30,8 @@ fn a_runtime_that_knows_no_pipes_has_threads_for_them() {
     let input = child.stdin.take().unwrap();
     let output = child.stdout.take().unwrap();
     block_on(async {
-        let mut input = connect_write_pipe(Arc::new(Hasty), input).await.unwrap();
-        let mut output = connect_read_pipe(Arc::new(Hasty), output).await.unwrap();
+        let mut input = connect_write_pipe(runtime(), input).await.unwrap();
+        let mut output = connect_read_pipe(runtime(), output).await.unwrap();
         input.write(b"hello\n").unwrap();
         assert_eq!(output.read_line().await.unwrap(), "hello\n");
         drop(input);
@@ -75,7 +53,7 @@ fn a_pipe_may_be_read_at_any_pace() {
     let input = child.stdin.take().unwrap();
     let mut output = child.stdout.take().unwrap();
     block_on(async {
-        let mut input = connect_write_pipe(Arc::new(Hasty), input).await.unwrap();
+        let mut input = connect_write_pipe(runtime(), input).await.unwrap();
         input.write(vec![0; LEN]).unwrap();
         input.close();
         let received = thread::spawn(move || output.read_to_end(&mut Vec::new()).unwrap());
@@ -89,13 +67,11 @@ fn a_pipe_may_be_read_at_any_pace() {
 fn a_stream_of_this_process_leaves_its_descriptor_open() {
     for _ in 0..2 {
         block_on(async {
-            let mut stderr = connect_write_pipe(Arc::new(Hasty), io::stderr())
-                .await
-                .unwrap();
+            let mut stderr = connect_write_pipe(runtime(), io::stderr()).await.unwrap();
             stderr.write(b"").unwrap();
             stderr.close();
             stderr.wait_closed().await.unwrap();
-            let stdin = connect_read_pipe(Arc::new(Hasty), io::stdin()).await;
+            let stdin = connect_read_pipe(runtime(), io::stdin()).await;
             drop(stdin.unwrap());
         });
     }

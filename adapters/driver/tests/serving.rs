@@ -3,118 +3,31 @@
 mod support;
 
 use std::{
-    future::IntoFuture,
     io::{self, ErrorKind},
     net::SocketAddr,
     sync::{Arc, Mutex, atomic::Ordering},
-    task::{Context, Poll},
+    task::Poll,
     time::Duration,
 };
 
 use futures_lite::future::{self, block_on};
-use millpond::{
-    Address, Runtime, Server,
-    adapter::{Bound, BoxFuture, ListenOptions, Listener, Socket, Spawn},
-    error::HandlerError,
-    start_server,
-    types::StartServer,
+use millpond::{Address, Server, error::HandlerError, start_server};
+
+use crate::support::{
+    Handle, Scripted, fails, ready,
+    world::{World, address},
 };
 
-use crate::support::{Handle, Kept, Scripted, fails, lacking::lacks, ready};
-
-/// Tasks are polled by hand; connections come in when the test says so.
-#[derive(Clone, Default)]
-struct MadeUp {
-    tasks: Kept,
-    line: Arc<Mutex<Line>>,
-}
-
-#[derive(Default)]
-struct Line {
-    incoming: Vec<io::Result<Box<dyn Socket>>>,
-    slept: Vec<Duration>,
-    sleep_for_ever: bool,
-}
-
-impl MadeUp {
-    /// A server on which `sockets` call in turn.
-    fn serve(&self, server: StartServer) -> Server {
-        let server = block_on(server.into_future()).unwrap();
-        self.tasks.poll_all();
-        server
-    }
-
-    fn call(&self, socket: &Arc<Scripted>) {
-        self.come(Ok(Box::new(Handle(socket.clone()))));
-    }
-
-    fn come(&self, incoming: io::Result<Box<dyn Socket>>) {
-        self.line.lock().unwrap().incoming.insert(0, incoming);
-        // The accepting task first, then the handler that it has spawned.
-        self.tasks.poll_all();
-        self.tasks.poll_all();
-    }
-}
-
-struct Incoming(Arc<Mutex<Line>>);
-
-impl Listener for Incoming {
-    fn poll_accept(&self, _: &mut Context<'_>) -> Poll<io::Result<Box<dyn Socket>>> {
-        let mut line = self.0.lock().unwrap();
-        line.incoming.pop().map_or(Poll::Pending, Poll::Ready)
-    }
-
-    fn local_addr(&self) -> io::Result<Address> {
-        Ok(Address::from(([192, 0, 2, 1], 80)))
-    }
-}
-
-impl Bound for Incoming {
-    fn local_addr(&self) -> io::Result<Address> {
-        Listener::local_addr(self)
-    }
-
-    fn listen(self: Box<Self>, _: u32) -> io::Result<Box<dyn Listener>> {
-        Ok(self)
-    }
-}
-
-impl Spawn for MadeUp {
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.tasks.spawn(task);
-    }
-}
-
-impl Runtime for MadeUp {
-    lacks! { ErrorKind::Unsupported.into(); connect adopt adopt_listener resolve }
-
-    fn bind(&self, address: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
-        match address.to_string().as_str() {
-            "192.0.2.1:80" => Ok(Box::new(Incoming(self.line.clone()))),
-            "192.0.2.2:80" => Err(ErrorKind::AddrInUse.into()),
-            _ => Err(ErrorKind::AddrNotAvailable.into()),
-        }
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let mut line = self.line.lock().unwrap();
-        line.slept.push(duration);
-        if line.sleep_for_ever {
-            return Box::pin(future::pending());
-        }
-        Box::pin(async {})
-    }
-}
-
-fn address(last: u8) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, last], 80))
+fn call(world: &World, socket: &Arc<Scripted>) {
+    let socket = Handle(socket.clone());
+    world.come(address(1), || Ok(Box::new(socket)));
 }
 
 #[test]
 fn what_a_handler_writes_before_it_waits_leaves_in_one_call() {
-    let runtime = MadeUp::default();
+    let world = World::default();
     let server = start_server(
-        Arc::new(runtime.clone()),
+        world.runtime(),
         address(1),
         async |mut reader, mut writer| -> io::Result<()> {
             for word in ["one ", "two ", "three"] {
@@ -126,61 +39,53 @@ fn what_a_handler_writes_before_it_waits_leaves_in_one_call() {
             future::pending().await
         },
     );
-    let _server = runtime.serve(server);
+    let _server = world.serve(server);
     let socket = Scripted::new([Poll::Pending, ready(1)], [ready(13), ready(10)]);
-    runtime.call(&socket);
+    call(&world, &socket);
     assert_eq!(socket.written(), b"one two three");
     assert_eq!(socket.write_wakers.lock().unwrap().len(), 1, "one call");
 
-    runtime.tasks.poll_all();
+    world.wake_all();
     assert_eq!(socket.written(), b"one two threenever mind");
 }
 
 #[test]
 fn a_handler_that_writes_much_does_not_hold_it_back() {
-    let runtime = MadeUp::default();
-    let server = start_server(
-        Arc::new(runtime.clone()),
-        address(1),
-        async |_, mut writer| {
-            writer.write(b"small").unwrap();
-            writer.write(vec![0; 100_000]).unwrap();
-            assert_eq!(writer.queued(), 0, "both have left while the handler ran");
-        },
-    );
-    let _server = runtime.serve(server);
+    let world = World::default();
+    let server = start_server(world.runtime(), address(1), async |_, mut writer| {
+        writer.write(b"small").unwrap();
+        writer.write(vec![0; 100_000]).unwrap();
+        assert_eq!(writer.queued(), 0, "both have left while the handler ran");
+    });
+    let _server = world.serve(server);
     let socket = Scripted::new([], [ready(5), ready(100_000)]);
-    runtime.call(&socket);
+    call(&world, &socket);
     assert_eq!(socket.written().len(), 100_005);
 }
 
 #[test]
 fn nothing_is_sent_behind_a_write_that_failed() {
-    let runtime = MadeUp::default();
-    let server = start_server(
-        Arc::new(runtime.clone()),
-        address(1),
-        async |_, mut writer| {
-            writer.write(b"held back").unwrap();
-            assert_eq!(
-                writer.write(vec![0; 10_000]).unwrap_err().kind(),
-                ErrorKind::BrokenPipe
-            );
-        },
-    );
-    let _server = runtime.serve(server);
+    let world = World::default();
+    let server = start_server(world.runtime(), address(1), async |_, mut writer| {
+        writer.write(b"held back").unwrap();
+        assert_eq!(
+            writer.write(vec![0; 10_000]).unwrap_err().kind(),
+            ErrorKind::BrokenPipe
+        );
+    });
+    let _server = world.serve(server);
     let socket = Scripted::new([], [fails(ErrorKind::BrokenPipe), ready(10_000)]);
-    runtime.call(&socket);
+    call(&world, &socket);
     assert_eq!(socket.written(), b"");
 }
 
 #[test]
 fn a_handler_that_returns_fails_or_panics_closes_its_stream_and_others_go_on() {
-    let runtime = MadeUp::default();
+    let world = World::default();
     let reports = Arc::new(Mutex::new(Vec::new()));
     let reported = reports.clone();
     let server = start_server(
-        Arc::new(runtime.clone()),
+        world.runtime(),
         address(1),
         async |mut reader, mut writer| -> Result<(), &'static str> {
             writer.write(b"x").map_err(|_| "cannot write")?;
@@ -192,10 +97,10 @@ fn a_handler_that_returns_fails_or_panics_closes_its_stream_and_others_go_on() {
         },
     )
     .on_handler_error(move |error: HandlerError| reported.lock().unwrap().push(error.to_string()));
-    let server = runtime.serve(server);
+    let server = world.serve(server);
     for n in 1..=3 {
         let socket = Scripted::new([ready(n), ready(0)], [ready(1)]);
-        runtime.call(&socket);
+        call(&world, &socket);
         assert_eq!(socket.written(), b"x");
         assert!(socket.closes.load(Ordering::Relaxed) > 0);
         assert_eq!(Arc::strong_count(&socket), 1, "the connection is released");
@@ -210,36 +115,33 @@ fn a_handler_that_returns_fails_or_panics_closes_its_stream_and_others_go_on() {
 
 #[test]
 fn errors_of_accepting_neither_stop_the_server_nor_spin() {
-    let runtime = MadeUp::default();
+    let world = World::default();
     let served = Arc::new(Mutex::new(0));
     let count = served.clone();
-    let server = start_server(Arc::new(runtime.clone()), address(1), move |_, _| {
+    let server = start_server(world.runtime(), address(1), move |_, _| {
         *count.lock().unwrap() += 1;
         async {}
     });
-    let _server = runtime.serve(server);
-    runtime.come(Err(ErrorKind::ConnectionAborted.into()));
-    assert!(runtime.line.lock().unwrap().slept.is_empty());
-    runtime.come(Err(io::Error::from_raw_os_error(24))); // too many open files
-    assert_eq!(runtime.line.lock().unwrap().slept.len(), 1);
-    runtime.call(&Scripted::new([], []));
+    let _server = world.serve(server);
+    world.fail(ErrorKind::ConnectionAborted);
+    assert!(world.slept().is_empty());
+    world.fail(io::Error::from_raw_os_error(24)); // too many open files
+    assert_eq!(world.slept().len(), 1);
+    call(&world, &Scripted::new([], []));
+    assert!(world.go_on());
     assert_eq!(*served.lock().unwrap(), 1);
 }
 
 #[test]
 fn closing_ends_the_accepting_task_and_waits_for_handlers() {
-    let runtime = MadeUp::default();
-    let server = start_server(
-        Arc::new(runtime.clone()),
-        address(1),
-        async |mut reader, _| {
-            let _end = reader.read(1).await;
-        },
-    );
-    let server = runtime.serve(server);
-    let reads = [Poll::Pending, Poll::Pending, ready(0), ready(0)];
+    let world = World::default();
+    let server = start_server(world.runtime(), address(1), async |mut reader, _| {
+        let _end = reader.read(1).await;
+    });
+    let server = world.serve(server);
+    let reads = [Poll::Pending, ready(0), ready(0)];
     let socket = Scripted::new(reads, []);
-    runtime.call(&socket);
+    call(&world, &socket);
     assert_eq!(server.sockets(), [Address::from(address(1))]);
 
     server.close();
@@ -250,39 +152,38 @@ fn closing_ends_the_accepting_task_and_waits_for_handlers() {
         block_on(future::poll_once(&mut closed)).is_none(),
         "a handler runs"
     );
-    runtime.tasks.poll_all();
-    runtime.tasks.poll_all();
+    world.wake_all();
     assert!(block_on(future::poll_once(&mut closed)).is_some());
-    assert_eq!(runtime.tasks.count(), 0);
+    assert_eq!(world.tasks(), 0);
 }
 
 #[test]
 fn addresses_that_this_machine_lacks_are_left_out_if_one_is_left() {
     let listen = |addresses: &[SocketAddr]| {
-        let server = start_server(Arc::new(MadeUp::default()), addresses, async |_, _| {});
-        block_on(server.into_future())
+        let world = World::default();
+        world.run(start_server(world.runtime(), addresses, async |_, _| {}))
     };
-    let server = listen(&[address(3), address(1)]).unwrap();
+    let elsewhere = SocketAddr::from(([198, 51, 100, 1], 80));
+    let server = listen(&[elsewhere, address(1)]).unwrap();
     assert_eq!(server.sockets(), [Address::from(address(1))]);
 
-    let error = listen(&[address(3)]).unwrap_err();
+    let error = listen(&[elsewhere]).unwrap_err();
     assert!(
         error
             .to_string()
-            .starts_with("cannot listen on 192.0.2.3:80: ")
+            .starts_with("cannot listen on 198.51.100.1:80: ")
     );
-    let error = listen(&[address(1), address(2)]).unwrap_err();
+    let taken = SocketAddr::new(address(1).ip(), 81);
+    let error = listen(&[address(1), taken]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
 }
 
 /// A server whose handler sends ten bytes, reads nothing, and returns.
-fn serve_curtly(runtime: &MadeUp, close_timeout: Option<Duration>) -> Server {
-    let server = start_server(
-        Arc::new(runtime.clone()),
-        address(1),
-        async |_, mut writer| writer.write(b"go away! \n"),
-    );
-    runtime.serve(match close_timeout {
+fn serve_curtly(world: &World, close_timeout: Option<Duration>) -> Server {
+    let server = start_server(world.runtime(), address(1), async |_, mut writer| {
+        writer.write(b"go away! \n")
+    });
+    world.serve(match close_timeout {
         Some(timeout) => server.close_timeout(timeout),
         None => server,
     })
@@ -296,78 +197,71 @@ const CLOSE_TIMEOUTS: [(Option<Duration>, Duration); 2] = [
 
 #[test]
 fn what_a_peer_still_sends_is_dropped_until_it_ends_so_that_it_can_read_what_it_was_sent() {
-    let runtime = MadeUp::default();
-    runtime.line.lock().unwrap().sleep_for_ever = true;
-    let _server = serve_curtly(&runtime, None);
+    let world = World::default();
+    let _server = serve_curtly(&world, None);
     let reads = [ready(5), ready(100), Poll::Pending, ready(7), ready(0)];
     let socket = Scripted::new(reads, [ready(10)]);
-    runtime.call(&socket);
+    call(&world, &socket);
     assert!(socket.closes.load(Ordering::Relaxed) > 0);
     assert_eq!(Arc::strong_count(&socket), 2, "not released");
-    runtime.tasks.poll_all();
-    runtime.tasks.poll_all();
+    world.wake_all();
     assert_eq!(Arc::strong_count(&socket), 1, "released");
 }
 
 #[test]
 fn a_peer_that_neither_sends_nor_ends_is_waited_for_half_a_minute_or_as_long_as_is_set() {
     for (close_timeout, time) in CLOSE_TIMEOUTS {
-        let runtime = MadeUp::default();
-        let _server = serve_curtly(&runtime, close_timeout);
+        let world = World::default();
+        let _server = serve_curtly(&world, close_timeout);
         let socket = Scripted::new([], [ready(10)]);
-        runtime.call(&socket);
-        runtime.tasks.poll_all();
+        call(&world, &socket);
+        assert_eq!(Arc::strong_count(&socket), 2, "not released");
+        world.advance(time);
         assert_eq!(Arc::strong_count(&socket), 1, "released");
-        assert_eq!(runtime.line.lock().unwrap().slept, [time]);
+        assert_eq!(world.slept(), [time]);
     }
 }
 
 #[test]
 fn a_peer_is_not_waited_for_if_there_is_no_time_to_close() {
-    let runtime = MadeUp::default();
-    runtime.line.lock().unwrap().sleep_for_ever = true;
-    let _server = serve_curtly(&runtime, Some(Duration::ZERO));
+    let world = World::default();
+    let _server = serve_curtly(&world, Some(Duration::ZERO));
     let quiet = Scripted::new([], [ready(10)]);
-    runtime.call(&quiet);
+    call(&world, &quiet);
     assert_eq!(quiet.written(), b"go away! \n");
     assert!(quiet.closes.load(Ordering::Relaxed) > 0);
     assert_eq!(Arc::strong_count(&quiet), 1, "released at once");
 
     let busy = Scripted::new([], [ready(4)]);
-    runtime.call(&busy);
-    runtime.tasks.poll_all();
+    call(&world, &busy);
     assert_eq!(busy.aborts.load(Ordering::Relaxed), 1);
     assert_eq!(Arc::strong_count(&busy), 1, "released at the first look");
-    assert!(runtime.line.lock().unwrap().slept.is_empty());
+    assert!(world.slept().is_empty());
 }
 
 #[test]
 fn a_peer_that_floods_a_closed_connection_is_not_read_for_ever() {
-    let runtime = MadeUp::default();
-    runtime.line.lock().unwrap().sleep_for_ever = true;
-    let _server = serve_curtly(&runtime, None);
+    let world = World::default();
+    let _server = serve_curtly(&world, None);
     let socket = Scripted::new((0..1000).map(|_| ready(64 * 1024)), [ready(10)]);
-    runtime.call(&socket);
-    for _ in 0..20 {
-        runtime.tasks.poll_all();
-    }
+    call(&world, &socket);
     assert_eq!(Arc::strong_count(&socket), 1, "released");
 }
 
 #[test]
 fn a_peer_that_takes_nothing_is_reset_after_half_a_minute_or_as_long_as_is_set() {
     for (close_timeout, time) in CLOSE_TIMEOUTS {
-        let runtime = MadeUp::default();
-        let _server = serve_curtly(&runtime, close_timeout);
+        let world = World::default();
+        let _server = serve_curtly(&world, close_timeout);
         let socket = Scripted::new([], [Poll::Pending, ready(4)]);
-        runtime.call(&socket);
-        for _ in 0..3 {
-            runtime.tasks.poll_all();
-        }
+        call(&world, &socket);
+        world.wake_all();
         assert_eq!(socket.written(), b"go a");
+        assert_eq!(Arc::strong_count(&socket), 2, "not released");
+        world.advance(time);
         assert_eq!(socket.aborts.load(Ordering::Relaxed), 1);
         assert_eq!(Arc::strong_count(&socket), 1, "released");
-        let slept = runtime.line.lock().unwrap().slept.clone();
+        let slept = world.slept();
         assert!(!slept.is_empty() && slept.iter().all(|it| *it == time));
     }
 }

@@ -22,7 +22,8 @@ use millpond::{
 
 use crate::support::{
     Alarm,
-    world::{Peer, World, address},
+    peer::Peer,
+    world::{World, address},
 };
 
 const STAGE: Duration = Duration::from_secs(5);

@@ -129,65 +129,53 @@ fn what_is_queued_when_the_peer_ends_is_sent_before_close_notify() {
     }
 }
 
-/// A truncation is no end, whichever half meets it first.
-#[test]
-fn a_cut_that_a_writer_sees_first_is_truncated() {
-    for version in VERSIONS {
-        let scene = Scene::new();
-        let (mut client, _raw, _server) = against_raw(&scene, version);
-        scene.wire.end(Way::ToClient);
-        let Err(WriteError::Transport(error)) = client.write(b"?") else {
-            panic!("it is written");
-        };
-        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
-        assert_eq!(scene.run(client.read(1)), Err(ReadError::Truncated));
-    }
-}
-
-/// As in asyncio. Whether what came is all is for the reader to know, not for a close: nothing that was
-/// written is lost.
-#[test]
-fn a_cut_fails_no_close_that_has_nothing_to_deliver() {
-    for version in VERSIONS {
-        for sees in [Sees::Read, Sees::Write, Sees::Close] {
-            let scene = Scene::new();
-            let (mut client, _raw, _server) = against_raw(&scene, version);
-            client.write(b"question").unwrap();
-            scene.run(client.flush()).unwrap();
-            scene.wire.end(Way::ToClient);
-            match sees {
-                Sees::Read => assert_eq!(scene.run(client.read(1)), Err(ReadError::Truncated)),
-                Sees::Write => drop(client.write(b"?").unwrap_err()),
-                Sees::Close => {}
-            }
-            client.close();
-            scene.run(client.wait_closed()).unwrap();
-            assert_eq!(scene.run(client.read(1)), Err(ReadError::Truncated));
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
+/// What meets a cut first.
+#[derive(Clone, Copy, Debug)]
 enum Sees {
     Read,
     Write,
     Close,
 }
 
+/// As in asyncio: a truncation is no end for the reader, whatever meets it first. Whether what came is all
+/// is no matter for a close, if nothing that was written is lost.
 #[test]
-fn a_cut_fails_a_close_that_has_something_to_deliver() {
+fn a_cut_is_truncated_for_a_reader_and_fails_a_close_that_has_something_to_deliver() {
     for version in VERSIONS {
-        let scene = Scene::new();
-        let (mut client, _raw, _server) = against_raw(&scene, version);
-        scene.wire.pace(Way::ToServer, Pace::Busy);
-        client.write(vec![7; 1_000_000]).unwrap();
-        scene.wire.end(Way::ToClient);
-        client.close();
-        let Err(WriteError::Transport(error)) = scene.run(client.wait_closed()) else {
-            panic!("it is lost");
-        };
-        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+        for (pace, sees) in [Pace::Free, Pace::Busy]
+            .into_iter()
+            .flat_map(|pace| [Sees::Read, Sees::Write, Sees::Close].map(|sees| (pace, sees)))
+        {
+            let case = format!("{version:?} {pace:?} {sees:?}");
+            let scene = Scene::new();
+            let (mut client, _raw, _server) = against_raw(&scene, version);
+            scene.wire.pace(Way::ToServer, pace);
+            client.write(vec![7; 1_000_000]).unwrap();
+            scene.wire.end(Way::ToClient);
+            let truncated = Err(ReadError::Truncated);
+            match sees {
+                Sees::Read => assert_eq!(scene.run(client.read(1)), truncated, "{case}"),
+                Sees::Write => assert_cut(client.write(b"?"), &case),
+                Sees::Close => {}
+            }
+            client.close();
+            let closed = scene.run(client.wait_closed());
+            if matches!(pace, Pace::Busy) {
+                assert_cut(closed, &case);
+            } else {
+                closed.unwrap();
+            }
+            assert_eq!(scene.run(client.read(1)), truncated, "{case}");
+        }
     }
+}
+
+#[track_caller]
+fn assert_cut(result: Result<(), WriteError>, case: &str) {
+    let Err(WriteError::Transport(error)) = result else {
+        panic!("{case}: {result:?}");
+    };
+    assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "{case}");
 }
 
 /// What the socket below keeps back is flushed by TLS alone.

@@ -31,10 +31,9 @@ fn connector() -> TlsConnector {
 
 /// The setting that is refused before anything is sent, and why.
 #[track_caller]
-fn refused(side: impl Into<TlsSide>) -> (&'static str, String) {
+fn refused(side: TlsSide) -> (&'static str, String) {
     let ((reader, writer), mut peer) = pair();
     let mut stream = Stream::reunite(reader, writer).unwrap();
-    let side = side.into();
     let is_client = matches!(side, TlsSide::Client(_));
     let starting = stream.start_tls(side);
     let starting = match is_client {
@@ -51,42 +50,43 @@ fn refused(side: impl Into<TlsSide>) -> (&'static str, String) {
     refused
 }
 
-/// It must not be a server that asks for none.
+/// A server that was to require certificates must not be one that asks for none.
 #[test]
-fn a_server_that_requires_certificates_without_roots_does_not_start() {
-    let (name, reason) = refused(acceptor().require_client_certificate([]));
-    assert_eq!(name, "require_client_certificate");
-    assert!(reason.contains("root"), "{reason}");
-}
-
-#[test]
-fn a_chain_without_a_certificate_is_refused() {
-    let (_, key) = identity();
-    let empty = TlsAcceptor::new(Vec::new(), key.clone_key());
-    assert_eq!(refused(empty).0, "certificate");
-    let empty = connector().client_certificate(Vec::new(), key);
-    assert_eq!(refused(empty).0, "client_certificate");
-}
-
-#[test]
-fn a_key_of_another_certificate_is_refused() {
-    let (certificate, _) = identity();
-    let other = rcgen::KeyPair::generate().unwrap().serialize_der();
-    let other = PrivateKeyDer::try_from(other).unwrap();
-    let chain = vec![certificate];
-    let acceptor = TlsAcceptor::new(chain.clone(), other.clone_key());
-    assert_eq!(refused(acceptor).0, "certificate");
-    let connector = connector().client_certificate(chain, other);
-    assert_eq!(refused(connector).0, "client_certificate");
-}
-
-#[test]
-fn a_handshake_that_may_take_no_time_is_refused() {
-    let (name, reason) = refused(connector().handshake_timeout(Duration::ZERO));
-    assert_eq!(name, "handshake_timeout");
-    assert!(reason.contains('0'), "{reason}");
-    let (name, _) = refused(acceptor().handshake_timeout(Duration::ZERO));
-    assert_eq!(name, "handshake_timeout");
+fn a_setting_that_cannot_be_used_is_refused_by_its_name() {
+    let (certificate, key) = identity();
+    let chain = || vec![certificate.clone()];
+    let no_chain = "it holds no certificate";
+    let other = || {
+        let other = rcgen::KeyPair::generate().unwrap().serialize_der();
+        PrivateKeyDer::try_from(other).unwrap()
+    };
+    let server = |chain, key| TlsSide::from(TlsAcceptor::new(chain, key));
+    let client = |chain, key| TlsSide::from(connector().client_certificate(chain, key));
+    for (side, option, why) in [
+        (server(Vec::new(), key.clone_key()), "certificate", no_chain),
+        (client(Vec::new(), key), "client_certificate", no_chain),
+        (server(chain(), other()), "certificate", "key"),
+        (client(chain(), other()), "client_certificate", "key"),
+        (
+            acceptor().require_client_certificate([]).into(),
+            "require_client_certificate",
+            "root",
+        ),
+        (
+            acceptor().handshake_timeout(Duration::ZERO).into(),
+            "handshake_timeout",
+            "0",
+        ),
+        (
+            connector().handshake_timeout(Duration::ZERO).into(),
+            "handshake_timeout",
+            "0",
+        ),
+    ] {
+        let (name, reason) = refused(side);
+        assert_eq!(name, option, "{reason}");
+        assert!(reason.contains(why), "{option}: {reason}");
+    }
 }
 
 /// Neither is lost silently: each says which peers are trusted.

@@ -441,7 +441,7 @@ fn a_stream_of_two_halves_reads_the_one_and_flushes_the_other() {
     block_on(async {
         let written = Buffering::default();
         let answer = futures_lite::io::Cursor::new("answer\n");
-        let runtime = Arc::new(support::plain::Plain);
+        let runtime = support::world::World::default().runtime();
         let mut stream = millpond::from_halves(runtime, answer, written.clone());
         stream.write("question").unwrap();
         stream.flush().await.unwrap();

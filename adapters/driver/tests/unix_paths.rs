@@ -31,7 +31,10 @@ use millpond::{
     adapter::{Bound, ListenOptions, Listener, StdListener, os},
 };
 use socket2::{Domain, SockAddr, Socket, Type};
-use support::plain::{self, Plain, accepts};
+use support::{
+    system::{self, accepts},
+    world::World,
+};
 use tempfile::TempDir;
 
 /// A path that no other test has, in a directory that is removed in the end.
@@ -46,7 +49,7 @@ fn bind(path: &Path) -> io::Result<Box<dyn Bound>> {
 }
 
 fn bind_with(path: &Path, options: &ListenOptions) -> io::Result<Box<dyn Bound>> {
-    plain::bind(&Address::Unix(Some(path.to_owned())), options)
+    system::bind(&Address::Unix(Some(path.to_owned())), options)
 }
 
 fn listen(path: &Path) -> Box<dyn Listener> {
@@ -259,7 +262,9 @@ fn closing_after_the_path_was_removed_does_nothing() {
 fn the_path_of_a_socket_that_the_program_gave_is_never_removed() {
     let (_directory, path) = place();
     let given = UnixListener::bind(&path).unwrap();
-    let listener = os::bound(Arc::new(Plain), given.into()).listen(10).unwrap();
+    let listener = os::bound(World::default().runtime(), given.into())
+        .listen(10)
+        .unwrap();
     assert_reachable(&path, &*listener);
     drop(listener);
     assert!(path.exists());
@@ -385,7 +390,7 @@ fn a_path_without_a_mode_has_what_the_umask_leaves() {
 fn a_mode_is_only_for_paths_and_has_nine_bits() {
     let (_directory, path) = place();
     let refused = |target: Target, mode: u32| {
-        let server = millpond::start_server(Arc::new(Plain), target, async |_, _| {});
+        let server = millpond::start_server(World::default().runtime(), target, async |_, _| {});
         let server = futures_lite::future::block_on(server.unix_mode(mode).into_future());
         let error = server.unwrap_err();
         let OpenError::Option { name, .. } = error else {
@@ -440,7 +445,7 @@ fn a_socket_that_listens_keeps_its_backlog_unless_one_is_asked_for() {
     for (before, asked, expected) in cases {
         let (_directory, path) = place();
         let listener = given(&path, before);
-        let server = millpond::start_server(Arc::new(Plain), listener, async |_, _| {});
+        let server = millpond::start_server(World::default().runtime(), listener, async |_, _| {});
         let server = match asked {
             Some(backlog) => server.backlog(backlog),
             None => server,

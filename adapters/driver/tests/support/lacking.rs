@@ -1,6 +1,7 @@
 //! What a runtime or a socket of a test does without.
 
 /// The methods of a [`Runtime`](millpond::Runtime) that should not be called: they give this error.
+#[allow(unused_macros, reason = "those of the driver lack nothing")]
 macro_rules! lacks {
     (@connect $error:expr) => {
         fn connect<'a>(

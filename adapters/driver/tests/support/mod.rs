@@ -3,9 +3,10 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(unreachable_pub, reason = "a module of tests")]
 
+pub mod internet;
 pub mod lacking;
-pub mod made_up;
-pub mod plain;
+pub mod peer;
+pub mod system;
 #[cfg(feature = "__tls")]
 pub mod tls;
 pub mod world;

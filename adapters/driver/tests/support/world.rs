@@ -1,29 +1,33 @@
-//! A world of its own: a runtime whose tasks run when the test says so, by a clock that the test
-//! moves, and peers whose every byte the test gives and takes.
+//! The runtime of the tests: its tasks run when the test says so, by a clock that the test moves, and
+//! its network answers as the test has set it.
 
 use std::{
     collections::{HashMap, VecDeque},
     future::{IntoFuture, poll_fn},
     io::{self, ErrorKind},
     mem,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
+    thread,
     time::{Duration, Instant},
 };
 
 use futures_lite::future::block_on;
 use millpond::{
     Address, Runtime, Server,
-    adapter::{Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Socket, Spawn},
+    adapter::{
+        Bound, BoxFuture, ConnectOptions, ListenOptions, Listener, Lookup, Socket, Spawn,
+        StdListener, StdSocket, os,
+    },
     types::StartServer,
 };
 
-use super::lacking::lacks;
+use super::{peer::Peer, system::Listening};
 
 /// Where everything happens. Clones are the same world.
 #[derive(Clone)]
@@ -40,16 +44,42 @@ struct State {
     sleepers: Vec<Sleeper>,
     /// How long each sleep was asked to be.
     slept: Vec<Duration>,
+    executor: Executor,
     gates: HashMap<SocketAddr, Gate>,
-    /// What connecting gives, in turn.
-    connections: VecDeque<Box<dyn Socket>>,
-    frozen: bool,
-    ended: bool,
+    connecting: Option<Arc<Connect>>,
+    resolving: Option<Arc<Resolve>>,
+    /// What was to be connected to, in turn.
+    tried: Vec<String>,
+    /// The hosts whose addresses were asked for, in turn.
+    resolved: Vec<String>,
+    /// Attempts to connect that were dropped before their end.
+    given_up: usize,
+    /// Sockets that the world was to take over.
+    adopted: usize,
     /// How many addresses were ever bound.
     bound: usize,
     /// The backlog of each that was listened on.
     backlogs: Vec<u32>,
 }
+
+/// What becomes of tasks.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+enum Executor {
+    /// They run while the world settles, if they were woken.
+    #[default]
+    Settling,
+    /// Each has a thread, since other threads are waited for. Sleeping takes no time.
+    Threads,
+    /// They are not polled any more.
+    Frozen,
+    /// They are dropped.
+    Ended,
+}
+
+type Connect = dyn Fn(&Address) -> Connecting + Send + Sync;
+type Resolve = dyn Fn(&str) -> Resolving + Send + Sync;
+pub type Connecting = BoxFuture<'static, io::Result<Box<dyn Socket>>>;
+pub type Resolving = BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
 
 struct Task {
     future: Mutex<Option<BoxFuture<'static, ()>>>,
@@ -90,6 +120,11 @@ pub fn address(last: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, last], 80))
 }
 
+/// Whether this machine has the address: all that begin with 192.0.2.
+fn is_here(address: SocketAddr) -> bool {
+    matches!(address.ip(), IpAddr::V4(ip) if ip.octets()[..3] == [192, 0, 2])
+}
+
 /// Tasks and time.
 impl World {
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -100,10 +135,11 @@ impl World {
         Arc::new(self.clone())
     }
 
-    /// The runtime, whose next connection is this socket.
-    pub fn connecting_to(&self, socket: Box<dyn Socket>) -> Arc<dyn Runtime> {
-        self.lock().connections.push_back(socket);
-        self.runtime()
+    /// A world whose tasks have threads, since others are waited for. Sleeping takes no time.
+    pub fn on_threads() -> Self {
+        let world = Self::default();
+        world.lock().executor = Executor::Threads;
+        world
     }
 
     /// Since the world began.
@@ -117,7 +153,7 @@ impl World {
 
     /// From now on tasks are not polled any more: each is as one that never waits.
     pub fn freeze(&self) {
-        self.lock().frozen = true;
+        self.lock().executor = Executor::Frozen;
     }
 
     pub fn tasks(&self) -> usize {
@@ -127,7 +163,7 @@ impl World {
     /// Ends the runtime: what it still has is dropped.
     pub fn end(&self) {
         let mut state = self.lock();
-        state.ended = true;
+        state.executor = Executor::Ended;
         let tasks = mem::take(&mut state.tasks);
         drop(state);
         for task in tasks {
@@ -135,10 +171,17 @@ impl World {
         }
     }
 
+    /// Wakes every task, as a runtime may, and settles.
+    pub fn wake_all(&self) {
+        let tasks = self.lock().tasks.clone();
+        tasks.into_iter().for_each(Task::wake);
+        self.settle();
+    }
+
     /// Polls tasks until none is woken.
     pub fn settle(&self) {
         let mut rounds = 0;
-        while !self.lock().frozen {
+        while self.lock().executor == Executor::Settling {
             rounds += 1;
             assert!(rounds < 100_000, "tasks wake themselves for ever");
             let tasks = self.lock().tasks.clone();
@@ -173,6 +216,17 @@ impl World {
         self.lock().now = end;
     }
 
+    /// Lets time go by until the next sleeper's is over. Returns whether there was one.
+    pub fn go_on(&self) -> bool {
+        let next = self.next_deadline();
+        next.inspect(|next| self.go_to(*next)).is_some()
+    }
+
+    /// Whether a sleep has not ended.
+    pub fn is_asleep(&self) -> bool {
+        self.next_deadline().is_some()
+    }
+
     fn next_deadline(&self) -> Option<Duration> {
         self.lock().sleepers.iter().map(|it| it.until).min()
     }
@@ -199,13 +253,12 @@ impl World {
             if let Some(output) = self.poll(future.as_mut()) {
                 return output;
             }
-            let next = self.next_deadline();
-            self.go_to(next.expect("something is waited for that never comes"));
+            assert!(self.go_on(), "something is waited for that never comes");
         }
     }
 
     /// Polls `future` until neither it nor a task goes on.
-    pub fn poll<F: Future>(&self, mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+    pub fn poll<F: Future + ?Sized>(&self, mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
         let bell = Arc::new(super::Alarm::default());
         let waker = Waker::from(bell.clone());
         loop {
@@ -230,6 +283,46 @@ impl World {
         server
     }
 
+    /// What connecting does from now on.
+    pub fn on_connect(&self, connect: impl Fn(&Address) -> Connecting + Send + Sync + 'static) {
+        self.lock().connecting = Some(Arc::new(connect));
+    }
+
+    /// Which addresses a host has from now on.
+    pub fn on_resolve(&self, resolve: impl Fn(&str) -> Resolving + Send + Sync + 'static) {
+        self.lock().resolving = Some(Arc::new(resolve));
+    }
+
+    /// The runtime, whose next connection is this socket, and then there is none.
+    pub fn connecting_to(&self, socket: Box<dyn Socket>) -> Arc<dyn Runtime> {
+        let socket = Mutex::new(Some(socket));
+        self.on_connect(move |_| {
+            let socket = socket.lock().unwrap().take();
+            Box::pin(async { socket.ok_or_else(|| ErrorKind::Unsupported.into()) })
+        });
+        self.runtime()
+    }
+
+    /// What was to be connected to, in turn.
+    pub fn tried(&self) -> Vec<String> {
+        self.lock().tried.clone()
+    }
+
+    /// The hosts whose addresses were asked for, in turn.
+    pub fn resolved(&self) -> Vec<String> {
+        self.lock().resolved.clone()
+    }
+
+    /// How many attempts to connect were dropped before their end.
+    pub fn given_up(&self) -> usize {
+        self.lock().given_up
+    }
+
+    /// How many sockets the world was to take over.
+    pub fn adopted(&self) -> usize {
+        self.lock().adopted
+    }
+
     /// A peer that connects to the first address.
     pub fn call(&self) -> Peer {
         self.call_at(address(1))
@@ -237,8 +330,8 @@ impl World {
 
     pub fn call_at(&self, address: SocketAddr) -> Peer {
         let peer = Peer::default();
-        let line = Line(peer.clone());
-        self.come(address, || Ok(Box::new(line)));
+        let socket = peer.socket();
+        self.come(address, || Ok(socket));
         peer
     }
 
@@ -328,30 +421,70 @@ impl Bound for At {
 impl Spawn for World {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         let mut state = self.lock();
-        if !state.ended {
-            state.tasks.push(Arc::new(Task {
+        match state.executor {
+            Executor::Settling | Executor::Frozen => state.tasks.push(Arc::new(Task {
                 future: Mutex::new(Some(task)),
                 woken: AtomicBool::new(true),
-            }));
+            })),
+            Executor::Threads => drop(thread::spawn(|| block_on(task))),
+            Executor::Ended => {}
         }
     }
 }
 
 impl Runtime for World {
-    lacks! { ErrorKind::Unsupported.into(); adopt adopt_listener resolve }
-
     fn connect<'a>(
         &'a self,
-        _: &'a Address,
+        address: &'a Address,
         _: &'a ConnectOptions,
     ) -> BoxFuture<'a, io::Result<Box<dyn Socket>>> {
-        let socket = self.lock().connections.pop_front();
-        Box::pin(async { socket.ok_or_else(|| ErrorKind::Unsupported.into()) })
+        let mut state = self.lock();
+        state.tried.push(address.to_string());
+        let connect = state.connecting.clone();
+        drop(state);
+        let Some(connect) = connect else {
+            return Box::pin(async { Err(ErrorKind::Unsupported.into()) });
+        };
+        let connecting = connect(address);
+        let attempt = Attempt(Some(self));
+        Box::pin(async {
+            let outcome = connecting.await;
+            attempt.end();
+            outcome
+        })
     }
 
-    fn bind(&self, address: &Address, _: &ListenOptions) -> io::Result<Box<dyn Bound>> {
-        self.lock().bound += 1;
-        Ok(Box::new(At(self.clone(), address.tcp().unwrap())))
+    /// A path is the system's.
+    fn bind(&self, address: &Address, options: &ListenOptions) -> io::Result<Box<dyn Bound>> {
+        match address.tcp() {
+            Some(address) if is_here(address) => {
+                self.lock().bound += 1;
+                Ok(Box::new(At(self.clone(), address)))
+            }
+            Some(_) => Err(ErrorKind::AddrNotAvailable.into()),
+            None => os::bind(self.runtime(), address, options),
+        }
+    }
+
+    fn adopt(&self, _: StdSocket) -> io::Result<Box<dyn Socket>> {
+        self.lock().adopted += 1;
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn adopt_listener(&self, listener: StdListener) -> io::Result<Box<dyn Listener>> {
+        Ok(Box::new(Listening::new(listener)?))
+    }
+
+    fn resolve<'a>(&'a self, lookup: &'a Lookup) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        let host = lookup.host.clone().unwrap_or_default();
+        let mut state = self.lock();
+        state.resolved.push(host.clone());
+        let resolve = state.resolving.clone();
+        drop(state);
+        match resolve {
+            Some(resolve) => resolve(&host),
+            None => Box::pin(async { Err(ErrorKind::Unsupported.into()) }),
+        }
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
@@ -359,6 +492,9 @@ impl Runtime for World {
         let mut state = self.lock();
         state.slept.push(duration);
         let until = state.now + duration;
+        if state.executor == Executor::Threads {
+            state.now = until;
+        }
         drop(state);
         let awake = Arc::new(AtomicBool::new(false));
         let _forgotten = Forgotten(world.clone(), awake.clone());
@@ -388,6 +524,23 @@ impl Runtime for World {
     }
 }
 
+/// Counts what is dropped before its end.
+struct Attempt<'a>(Option<&'a World>);
+
+impl Attempt<'_> {
+    fn end(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if let Some(world) = self.0 {
+            world.lock().given_up += 1;
+        }
+    }
+}
+
 /// A sleep that is dropped does not move the clock.
 struct Forgotten(World, Arc<AtomicBool>);
 
@@ -401,130 +554,5 @@ impl Drop for Forgotten {
         state.sleepers = kept;
         drop(state);
         drop(gone);
-    }
-}
-
-/// The other end of a connection.
-#[derive(Clone, Default)]
-pub struct Peer(Arc<Both>);
-
-#[derive(Default)]
-struct Both {
-    wire: Mutex<Wire>,
-    /// How often the server's end was dropped.
-    released: AtomicUsize,
-    aborted: AtomicBool,
-}
-
-#[derive(Default)]
-struct Wire {
-    sent: VecDeque<u8>,
-    ended: bool,
-    failed: Option<ErrorKind>,
-    received: Vec<u8>,
-    received_end: bool,
-    /// How much more the peer takes; `None` if it takes everything.
-    room: Option<usize>,
-    wakers: Vec<Waker>,
-}
-
-impl Peer {
-    fn change(&self, change: impl FnOnce(&mut Wire)) {
-        let mut wire = self.0.wire.lock().unwrap();
-        change(&mut wire);
-        let wakers = mem::take(&mut wire.wakers);
-        drop(wire);
-        wakers.into_iter().for_each(Waker::wake);
-    }
-
-    pub fn send(&self, data: &[u8]) {
-        self.change(|wire| wire.sent.extend(data));
-    }
-
-    pub fn end(&self) {
-        self.change(|wire| wire.ended = true);
-    }
-
-    /// What is read and written from now on fails so.
-    pub fn fail(&self, kind: ErrorKind) {
-        self.change(|wire| wire.failed = Some(kind));
-    }
-
-    /// Takes so many bytes, and then no more.
-    pub fn take(&self, n: usize) {
-        self.change(|wire| wire.room = Some(n));
-    }
-
-    pub fn received(&self) -> Vec<u8> {
-        self.0.wire.lock().unwrap().received.clone()
-    }
-
-    /// Whether the server has ended its direction.
-    pub fn received_end(&self) -> bool {
-        self.0.wire.lock().unwrap().received_end
-    }
-
-    pub fn was_reset(&self) -> bool {
-        self.0.aborted.load(Ordering::Acquire)
-    }
-
-    /// Whether the server has let go of its socket.
-    pub fn is_released(&self) -> bool {
-        self.0.released.load(Ordering::Acquire) == 1
-    }
-
-    /// A socket for the server, to be given to [`World::come`].
-    pub fn socket(&self) -> Box<dyn Socket> {
-        Box::new(Line(self.clone()))
-    }
-}
-
-struct Line(Peer);
-
-impl Socket for Line {
-    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut wire = self.0.0.wire.lock().unwrap();
-        if let Some(kind) = wire.failed {
-            return Poll::Ready(Err(kind.into()));
-        }
-        if wire.sent.is_empty() && !wire.ended {
-            wire.wakers.push(cx.waker().clone());
-            return Poll::Pending;
-        }
-        let n = wire.sent.len().min(buf.len());
-        for (to, from) in buf.iter_mut().zip(wire.sent.drain(..n)) {
-            *to = from;
-        }
-        Poll::Ready(Ok(n))
-    }
-
-    fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let mut wire = self.0.0.wire.lock().unwrap();
-        if let Some(kind) = wire.failed {
-            return Poll::Ready(Err(kind.into()));
-        }
-        let n = wire.room.map_or(buf.len(), |room| room.min(buf.len()));
-        if n == 0 {
-            wire.wakers.push(cx.waker().clone());
-            return Poll::Pending;
-        }
-        wire.room = wire.room.map(|room| room - n);
-        wire.received.extend(&buf[..n]);
-        Poll::Ready(Ok(n))
-    }
-
-    fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.0.wire.lock().unwrap().received_end = true;
-        Poll::Ready(Ok(()))
-    }
-
-    fn abort(&self) {
-        self.0.0.aborted.store(true, Ordering::Release);
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        self.0.0.released.fetch_add(1, Ordering::AcqRel);
     }
 }
