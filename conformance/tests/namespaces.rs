@@ -2,6 +2,9 @@
 //! alone. Where the system allows no such thing, as it does to root, this is skipped.
 #![cfg(target_os = "linux")]
 
+#[path = "common/tls_for.rs"]
+mod tls_for;
+
 use std::{
     env, fs, io,
     net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
@@ -11,12 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use millpond::{
-    OpenError, Runtime, StreamReader, StreamWriter, TlsAcceptor, TlsConnector, open_connection,
-    rustls::pki_types::PrivateKeyDer, start_server,
-};
+use millpond::{OpenError, Runtime, StreamReader, StreamWriter, open_connection, start_server};
 use millpond_smol::Smol;
 use millpond_tokio::Tokio;
+use tls_for::tls_for;
 
 /// Which runtime this process is to use, if it has a network of its own.
 const RUN_ON: &str = "MILLPOND_RUN_ON";
@@ -187,14 +188,4 @@ fn a_program_on_a_link() {
             assert_eq!(peer, Some(address));
         }
     });
-}
-
-/// Both sides, for a server with this address.
-fn tls_for(address: &str) -> (TlsAcceptor, TlsConnector) {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let names = rcgen::CertificateParams::new([address.to_owned()]).unwrap();
-    let certificate = names.self_signed(&key).unwrap().der().clone();
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let connector = TlsConnector::with_roots([certificate.clone()]);
-    (TlsAcceptor::new(vec![certificate], key), connector)
 }
