@@ -10,21 +10,24 @@ use tokio_util::codec::{FramedRead, LinesCodec};
 
 use crate::{
     lines,
+    measured::{Measured, Unit},
     memory::{self, Text, block_on, poll_once},
-    table::{Column, Options, Row, Unit, measure},
+    table::{Column, Options, Row, measure},
 };
 
 const TOKIO: &str = "tokio read_until";
 const OURS: &str = "millpond-core by hand";
+const LINE: &str = "millpond read_line_ref";
 const DRIVER: &str = "millpond read_until_ref";
 
-pub(crate) fn run(options: &Options) {
-    drip(options);
-    periodic(options);
+pub(crate) fn run(options: &Options) -> Vec<Measured> {
+    let mut tables = drip(options);
+    tables.extend(periodic(options));
+    tables
 }
 
 /// Lines that arrive byte by byte.
-fn drip(options: &Options) {
+fn drip(options: &Options) -> Vec<Measured> {
     let texts = [16, 80, 1000].map(|mean| {
         let mut text = Text::records(mean, &["\n"]);
         text.repeats = 1;
@@ -45,9 +48,10 @@ fn drip(options: &Options) {
         rows
     };
     let title = "lines of 16 to 1000 B, in chunks of 1 B";
-    measure(options, title, byte, TOKIO, 7, columns(rows));
+    let patient = measure(options, title, byte, LINE, 7, columns(rows));
     let title = "the same, and after each byte the read is dropped and asked again";
-    measure(options, title, byte, TOKIO, 7, columns(impatient));
+    let impatient = measure(options, title, byte, LINE, 7, columns(impatient));
+    vec![patient, impatient]
 }
 
 /// A read that is pending is dropped and asked again, as in a `select!` in a loop.
@@ -94,7 +98,7 @@ fn impatient(text: &Text) -> Vec<Row<'static>> {
                 }
             }
         }),
-        Row::new("millpond read_line_ref", move || {
+        Row::new(LINE, move || {
             let (mut reader, _writer) = memory::open(source());
             let mut lines = 0;
             loop {
@@ -112,7 +116,7 @@ fn impatient(text: &Text) -> Vec<Row<'static>> {
 }
 
 /// `"aaa…ab"` in a text of `a`.
-fn periodic(options: &Options) {
+fn periodic(options: &Options) -> Vec<Measured> {
     const CHUNKS: [usize; 5] = [1, 16, 64, 1448, 16_384];
     const SIZES: [usize; 3] = [64, 1024, 4096];
     let measured = SIZES.map(|m| {
@@ -132,14 +136,12 @@ fn periodic(options: &Options) {
                 rows: long_needle(&text, m, chunk),
             }
         });
-        let title = format!(
-            "a separator of {m} B, 'a' and in the end 'b', in a text of 'a', in chunks of 1 to 16384 B"
-        );
+        let title = format!("a separator of {m} B that nearly matches, in chunks of 1 to 16384 B");
         measure(
             options,
             &title,
             Unit::Nanoseconds("byte"),
-            "memmem per chunk, backing off",
+            DRIVER,
             5,
             columns,
         )
@@ -149,7 +151,7 @@ fn periodic(options: &Options) {
         let dearer = CHUNKS.iter().filter_map(|chunk| {
             let [short, .., long] = &measured;
             let chunk = chunk.to_string();
-            let times = long.get(&chunk, row)? / short.get(&chunk, row)?;
+            let times = long.median(&chunk, row)? / short.median(&chunk, row)?;
             Some(format!("{times:.2}x in chunks of {chunk}"))
         });
         let dearer: Vec<_> = dearer.collect();
@@ -157,6 +159,7 @@ fn periodic(options: &Options) {
             println!("{row}: {}", dearer.join(", "));
         }
     }
+    measured.into()
 }
 
 const BACKOFF: &str = "memmem per chunk, backing off";
@@ -171,7 +174,7 @@ fn long_needle(text: &Text, m: usize, chunk: usize) -> Vec<Row<'static>> {
     };
     let per_chunk = |name, backing_off: bool| {
         let (source, needle) = (source.clone(), needle.clone());
-        Row::new(name, move || {
+        Row::ceiling(name, move || {
             let mut source = source();
             let mut buffered = Vec::new();
             let mut from = 0;

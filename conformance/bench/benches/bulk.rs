@@ -10,16 +10,17 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::{
     echo::{adopt, our_adopt, serve},
-    table::{Column, Options, Row, Unit, measure},
+    measured::{Measured, Unit},
+    table::{Column, Options, Row, measure},
 };
 
 /// Bytes in a pass.
 const TOTAL: usize = 256 * 1024 * 1024;
 const KIB: usize = 1024;
 
-pub(crate) fn run(options: &Options) {
+pub(crate) fn run(options: &Options) -> Vec<Measured> {
     let over = "loopback TCP on tokio";
-    measure_bulk(options, over, "tokio", |stream| stream, adopted, our_adopt);
+    measure_bulk(options, over, "tokio", |stream| stream, adopted, our_adopt)
 }
 
 async fn adopted(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
@@ -35,7 +36,8 @@ pub(crate) fn measure_bulk<C, A, O, S>(
     connect: fn(TcpStream) -> C,
     accept: fn(TcpStream) -> A,
     ours: fn(TcpStream) -> O,
-) where
+) -> Vec<Measured>
+where
     C: Read + Write + 'static,
     A: Future<Output = io::Result<S>> + Send + 'static,
     O: Future<Output = io::Result<(StreamReader, StreamWriter)>> + Send + 'static,
@@ -58,7 +60,7 @@ pub(crate) fn measure_bulk<C, A, O, S>(
         ),
     ];
     let title = format!("bulk over {over}: sink");
-    show(options, &title, &format!("{peer} read, 64 KiB"), rows);
+    let sink = show(options, &title, "millpond read_ref(1 MiB)", rows);
 
     // The other end asks by one byte, and reads.
     let row = |name: String, stream| source_row(&name, connect(stream));
@@ -73,17 +75,23 @@ pub(crate) fn measure_bulk<C, A, O, S>(
     });
     let rows = peers.into_iter().chain(ours).collect();
     let title = format!("bulk over {over}: source");
-    show(options, &title, &format!("{peer} write_all, 64 KiB"), rows);
+    let source = show(options, &title, "millpond write_all, 64 KiB", rows);
+    vec![sink, source]
 }
 
-fn show(options: &Options, title: &str, baseline: &str, rows: Vec<Row<'static>>) {
+fn show(
+    options: &Options,
+    title: &str,
+    featured: &'static str,
+    rows: Vec<Row<'static>>,
+) -> Measured {
     let column = Column {
         name: "256 MiB".into(),
         count: TOTAL as u64,
         units: TOTAL as u64,
         rows,
     };
-    measure(options, title, Unit::Throughput, baseline, 7, [column]);
+    measure(options, title, Unit::Throughput, featured, 7, [column])
 }
 
 fn sink_row(name: &str, mut stream: impl Read + Write + 'static) -> Row<'static> {

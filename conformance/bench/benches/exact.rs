@@ -8,13 +8,15 @@ use tokio::io::AsyncReadExt as _;
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 
 use crate::{
+    measured::{Measured, Unit},
     memory::{self, Text, block_on, count_all},
-    table::{Column, Options, Row, Unit, measure},
+    table::{Column, Options, Row, measure},
 };
 
 const CHUNK: usize = 16 * 1024;
+const LENT: &str = "millpond read_exactly_ref";
 
-pub(crate) fn run(options: &Options) {
+pub(crate) fn run(options: &Options) -> Vec<Measured> {
     let columns = [16_u32, 100, 4096].map(|body| {
         let frames = (512 * 1024 / (4 + body)).into();
         let mut bytes = Vec::new();
@@ -32,7 +34,7 @@ pub(crate) fn run(options: &Options) {
     });
     let frame = Unit::Nanoseconds("frame");
     let title = "frames of 4 + 16 to 4096 B";
-    measure(options, title, frame, "tokio read_exact", 15, columns);
+    vec![measure(options, title, frame, LENT, 15, columns)]
 }
 
 fn length(head: &[u8]) -> usize {
@@ -126,7 +128,7 @@ fn ours(text: &Text) -> Vec<Row<'static>> {
                 count
             }
         }),
-        Row::new("millpond read_exactly_ref", {
+        Row::new(LENT, {
             let source = source.clone();
             move || {
                 block_on(async {

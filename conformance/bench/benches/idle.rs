@@ -24,6 +24,7 @@ use tokio::{
 
 use crate::{
     echo::{adopt, codec, echo_lines, our_lines},
+    measured::Measured,
     table::Options,
 };
 
@@ -54,7 +55,7 @@ const ROWS: [(&str, Start); 6] = [
     (SERVED, served),
 ];
 
-pub(crate) fn run(_: &Options) {
+pub(crate) fn run(_: &Options) -> Vec<Measured> {
     println!("\n## memory per idle connection, in bytes (and beyond the floor)");
     println!(
         "| {:38} | {:>15} | {:>15} | {:>15} |",
@@ -76,6 +77,7 @@ pub(crate) fn run(_: &Options) {
             println!("aim: idle connection < 2048 B beyond the floor: {met}");
         }
     }
+    Vec::new()
 }
 
 /// What a process for one row has printed.
@@ -238,7 +240,7 @@ async fn doubly_buffered(stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn served(listener: TcpListener, accepted: Arc<AtomicUsize>) -> io::Result<()> {
+pub(crate) fn served(listener: TcpListener, accepted: Arc<AtomicUsize>) -> io::Result<()> {
     runtime()?.block_on(async {
         let server = millpond_tokio::start_server(StdListener::from(listener), move |r, w| {
             accepted.fetch_add(1, Ordering::Release);

@@ -8,8 +8,9 @@ use tokio::io::AsyncBufReadExt as _;
 use tokio_util::codec::{AnyDelimiterCodec, FramedRead, LinesCodec};
 
 use crate::{
+    measured::{Measured, Unit},
     memory::{self, Text, block_on, count_all},
-    table::{Column, Options, Row, Unit, aim, measure},
+    table::{Column, Options, Row, aim, measure},
 };
 
 const MEANS: [usize; 4] = [16, 80, 1000, 16_000];
@@ -18,9 +19,9 @@ const TOKIO: &str = "tokio read_until";
 const CODEC: &str = "tokio-util LinesCodec";
 const LENT: &str = "millpond read_line_ref";
 
-pub(crate) fn run(options: &Options) {
+pub(crate) fn run(options: &Options) -> Vec<Measured> {
     let texts = MEANS.map(|mean| (mean, Text::records(mean, &["\n"])));
-    for chunk in [4, 16, 64] {
+    let tables = [4, 16, 64].map(|chunk| {
         let columns = texts.iter().map(|(mean, text)| Column {
             name: mean.to_string(),
             count: text.count(),
@@ -32,7 +33,7 @@ pub(crate) fn run(options: &Options) {
             options,
             &title,
             Unit::Nanoseconds("line"),
-            TOKIO,
+            LENT,
             15,
             columns,
         );
@@ -41,7 +42,9 @@ pub(crate) fn run(options: &Options) {
             aim("80 B lines, read_line_ref / tokio", ratio(TOKIO), 1.3);
             aim("80 B lines, read_line_ref / LinesCodec", ratio(CODEC), 4.0);
         }
-    }
+        measured
+    });
+    tables.into()
 }
 
 fn rows(text: &Text, chunk: usize) -> Vec<Row<'static>> {
@@ -53,7 +56,7 @@ fn rows(text: &Text, chunk: usize) -> Vec<Row<'static>> {
 
 fn ceiling(text: &Text) -> Row<'static> {
     let text = text.clone();
-    Row::new("memchr over one slice", move || {
+    Row::ceiling("memchr over one slice", move || {
         let mut lines = 0;
         for _ in 0..text.repeats {
             let mut start = 0;

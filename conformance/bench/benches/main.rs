@@ -4,11 +4,16 @@
 
 mod adversarial;
 mod bulk;
+mod connecting;
 mod echo;
+mod elsewhere;
 mod exact;
 mod idle;
 mod lines;
+mod many;
+mod measured;
 mod memory;
+mod plot;
 mod separators;
 mod stalled;
 mod table;
@@ -16,12 +21,12 @@ mod tls;
 mod traits;
 mod write;
 
-use crate::table::Options;
+use crate::{measured::Measured, table::Options};
 
-type Bench = (&'static str, fn(&Options));
+type Bench = (&'static str, fn(&Options) -> Vec<Measured>);
 
 /// In the order in which all of them run.
-const BENCHES: [Bench; 11] = [
+const BENCHES: [Bench; 13] = [
     ("lines", lines::run),
     ("separators", separators::run),
     ("adversarial", adversarial::run),
@@ -29,6 +34,8 @@ const BENCHES: [Bench; 11] = [
     ("write", write::run),
     ("traits", traits::run),
     ("echo", echo::run),
+    ("many", many::run),
+    ("connecting", connecting::run),
     ("bulk", bulk::run),
     ("idle", idle::run),
     ("tls", tls::run),
@@ -54,9 +61,13 @@ fn main() {
             BENCHES.map(|(known, _)| known)
         );
     }
+    let mut tables = Vec::new();
     for (name, run) in BENCHES {
         if options.benches.is_empty() || options.benches.iter().any(|wanted| wanted == name) {
-            run(&options);
+            tables.extend(run(&options));
         }
+    }
+    if let Some(path) = &options.plot {
+        plot::draw(path, &tables);
     }
 }

@@ -13,7 +13,11 @@ use std::{
 };
 
 use futures_util::{Stream, StreamExt};
-use millpond::{StreamOptions, StreamReader, StreamWriter, adapter::BoxFuture, types::FuturesIo};
+use millpond::{
+    StreamOptions, StreamReader, StreamWriter,
+    adapter::{BoxFuture, Socket},
+    types::FuturesIo,
+};
 
 /// More than a first and less than a second level cache holds, and too long for a branch predictor
 /// to learn by heart.
@@ -285,13 +289,30 @@ impl futures_io::AsyncWrite for Sink {
     }
 }
 
-impl futures_io::AsyncRead for Sink {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
+/// As the adapters' sockets are, and the connection needs to ask them for nothing.
+impl Socket for Sink {
+    fn poll_read(&self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
         Poll::Ready(Ok(0))
+    }
+
+    fn poll_write(&self, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(self.take(buf.len())))
+    }
+
+    fn poll_write_vectored(
+        &self,
+        _: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(self.take(total(bufs))))
+    }
+
+    fn poll_close(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_plain(&self) -> bool {
+        true
     }
 }
 
@@ -300,10 +321,15 @@ pub(crate) fn open<S>(stream: S) -> (StreamReader, StreamWriter)
 where
     S: futures_io::AsyncRead + futures_io::AsyncWrite + Send + Unpin + 'static,
 {
+    open_socket(FuturesIo::new(stream))
+}
+
+/// The driver over a socket that is never busy.
+pub(crate) fn open_socket(socket: impl Socket) -> (StreamReader, StreamWriter) {
     let spawner = |_: BoxFuture<'static, ()>| unreachable!("a sink in memory is never busy");
     StreamOptions::new()
         .limit(1 << 20)
-        .open(Box::new(FuturesIo::new(stream)), Arc::new(spawner))
+        .open(Box::new(socket), Arc::new(spawner))
 }
 
 /// Polls until it is done. Nothing here waits for anything, so nothing needs to be woken, and an

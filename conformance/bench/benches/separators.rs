@@ -2,7 +2,7 @@
 
 use std::{hint::black_box, io::BufRead};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use futures_util::StreamExt;
 use memchr::memmem::{self, Finder};
 use millpond_core::{Reader, Request, Separator, Status};
@@ -10,8 +10,9 @@ use tokio::io::AsyncBufReadExt;
 use tokio_util::codec::{AnyDelimiterCodec, FramedRead, LinesCodec};
 
 use crate::{
+    measured::{Measured, Unit},
     memory::{self, Source, Text, block_on},
-    table::{Column, Options, Row, Unit, measure},
+    table::{Column, Options, Row, measure},
 };
 
 const MEANS: [usize; 4] = [16, 80, 1000, 16_000];
@@ -22,33 +23,18 @@ const WORDS: [&str; 8] = [
     "GET ", "POST ", "HEAD ", "PUT ", "DELETE ", "OPTIONS ", "TRACE ", "PATCH ",
 ];
 
-pub(crate) fn run(options: &Options) {
-    let tables: [(&str, &[&str], &str, Rows); 6] = [
-        ("CR LF", &["\r\n"], TOKIO, crlf),
-        ("CR LF . CR LF", &["\r\n.\r\n"], TOKIO, |text| {
+pub(crate) fn run(options: &Options) -> Vec<Measured> {
+    let tables: [(&str, &[&str], Rows); 6] = [
+        ("CR LF", &["\r\n"], crlf),
+        ("CR LF . CR LF", &["\r\n.\r\n"], |text| {
             needle(text, "\r\n.\r\n")
         }),
-        ("the set {CR LF, LF}", &["\r\n", "\n"], TOKIO, either_line),
-        (
-            "a set of 4 bytes",
-            &[",", ";", "\n", "\t"],
-            "tokio-util AnyDelimiterCodec",
-            bytes,
-        ),
-        (
-            "a set of 8 words, all of them present",
-            &WORDS,
-            "aho-corasick over one slice",
-            words,
-        ),
-        (
-            "a set of 8 words, one of them present",
-            &["PATCH "],
-            "aho-corasick over one slice",
-            words,
-        ),
+        ("the set {CR LF, LF}", &["\r\n", "\n"], either_line),
+        ("a set of 4 bytes", &[",", ";", "\n", "\t"], bytes),
+        ("a set of 8 words, all of them present", &WORDS, words),
+        ("a set of 8 words, one of them present", &["PATCH "], words),
     ];
-    for (title, ends, baseline, rows) in tables {
+    let tables = tables.map(|(title, ends, rows)| {
         let columns = MEANS.iter().map(|mean| {
             let text = Text::records(*mean, ends);
             Column {
@@ -62,16 +48,18 @@ pub(crate) fn run(options: &Options) {
             options,
             &format!("separators: {title}"),
             Unit::Nanoseconds("record"),
-            baseline,
+            OURS,
             ROUNDS,
             columns,
-        );
-    }
+        )
+    });
+    tables.into()
 }
 
 type Rows = fn(&Text) -> Vec<Row<'static>>;
 
 const TOKIO: &str = "tokio read_until + ends_with";
+const OURS: &str = "millpond read_until_ref";
 
 fn crlf(text: &Text) -> Vec<Row<'static>> {
     let mut rows = needle(text, "\r\n");
@@ -115,11 +103,20 @@ fn bytes(text: &Text) -> Vec<Row<'static>> {
 
 fn words(text: &Text) -> Vec<Row<'static>> {
     let automaton = AhoCorasick::new(WORDS).unwrap();
+    let dfa = AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(WORDS)
+        .unwrap();
     let finders = WORDS.map(|word| Finder::new(word.as_bytes()));
     let mut rows = vec![
         slice("aho-corasick over one slice", text, move |text| {
             automaton.find_iter(text).count()
         }),
+        chunks(
+            "aho-corasick's DFA over what is buffered",
+            text,
+            move |buffered| dfa.find(buffered).map(|found| found.end()),
+        ),
         chunks("8 x memmem over what is buffered", text, move |buffered| {
             let end = |finder: &Finder<'_>| {
                 finder
@@ -150,7 +147,7 @@ fn needle(text: &Text, needle: &'static str) -> Vec<Row<'static>> {
 /// How many matches an iterator over everything finds: the ceiling.
 fn slice(name: &str, text: &Text, count: impl Fn(&[u8]) -> usize + 'static) -> Row<'static> {
     let text = text.clone();
-    Row::new(name, move || {
+    Row::ceiling(name, move || {
         (0..text.repeats)
             .map(|_| count(black_box(&text.bytes)) as u64)
             .sum()
@@ -265,7 +262,7 @@ fn ours(text: &Text, separator: &Separator) -> [Row<'static>; 2] {
                 records
             }
         }),
-        Row::new("millpond read_until_ref", {
+        Row::new(OURS, {
             let (text, separator) = (text.clone(), separator.clone());
             move || {
                 block_on(async {

@@ -1,12 +1,15 @@
-//! Rounds of rows, and a table of what each took.
+//! Rounds of rows.
 //!
 //! Neither divan nor criterion can interleave: each finishes one row before the next, and on a
 //! machine whose speed changes by the second, rows are then not comparable.
 
 use std::{
     hint::black_box,
+    path::PathBuf,
     time::{Duration, Instant},
 };
+
+use crate::measured::{Cell, Measured, Side, Unit};
 
 /// What was asked for on the command line.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(crate) struct Options {
     column: Option<String>,
     /// Only tables whose title contains this.
     table: Option<String>,
+    /// Where the plot goes.
+    pub(crate) plot: Option<PathBuf>,
 }
 
 impl Options {
@@ -31,6 +36,7 @@ impl Options {
             row: None,
             column: None,
             table: None,
+            plot: None,
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
@@ -41,6 +47,7 @@ impl Options {
                 "--row" => options.row = Some(value()),
                 "--column" => options.column = Some(value()),
                 "--table" => options.table = Some(value()),
+                "--plot" => options.plot = Some(value().into()),
                 _ => options.benches.push(argument),
             }
         }
@@ -51,15 +58,31 @@ impl Options {
 /// One competitor in one column.
 pub(crate) struct Row<'a> {
     name: String,
+    side: Side,
     /// Does the work once and counts what it found, so that no row is fast by doing something else.
     pass: Box<dyn FnMut() -> u64 + 'a>,
 }
 
 impl<'a> Row<'a> {
+    /// It is ours if its name says so.
     pub(crate) fn new(name: impl Into<String>, pass: impl FnMut() -> u64 + 'a) -> Self {
+        let name = name.into();
+        let side = match name.starts_with("millpond") {
+            true => Side::Ours,
+            false => Side::Peer,
+        };
         Self {
-            name: name.into(),
+            name,
+            side,
             pass: Box::new(pass),
+        }
+    }
+
+    /// What can hardly be beaten: less work than the others do.
+    pub(crate) fn ceiling(name: impl Into<String>, pass: impl FnMut() -> u64 + 'a) -> Self {
+        Self {
+            side: Side::Ceiling,
+            ..Self::new(name, pass)
         }
     }
 }
@@ -74,59 +97,17 @@ pub(crate) struct Column<'a> {
     pub(crate) rows: Vec<Row<'a>>,
 }
 
-/// How a time per unit is shown.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Unit {
-    /// Nanoseconds for each of these.
-    Nanoseconds(&'static str),
-    /// Thousands of these per second.
-    Thousands(&'static str),
-    /// GB/s, where a unit is a byte.
-    Throughput,
-}
-
-impl Unit {
-    fn name(self) -> String {
-        match self {
-            Self::Nanoseconds(what) => format!("ns/{what}"),
-            Self::Thousands(what) => format!("1000 {what}/s"),
-            Self::Throughput => "GB/s".into(),
-        }
-    }
-
-    fn show(self, nanoseconds: f64) -> String {
-        let shown = match self {
-            Self::Nanoseconds(_) => nanoseconds,
-            Self::Thousands(_) => 1e6 / nanoseconds,
-            Self::Throughput => 1.0 / nanoseconds,
-        };
-        match shown {
-            0.0..1.0 => format!("{shown:.3}"),
-            1.0..100.0 => format!("{shown:.2}"),
-            _ => format!("{shown:.0}"),
-        }
-    }
-}
-
-/// The minima of a table that has been measured.
-pub(crate) struct Measured {
-    /// Name of the column, and of each of its rows with the nanoseconds per unit.
-    columns: Vec<(String, Vec<(String, f64)>)>,
-}
-
-/// Measures a table and prints it. The ratio behind each figure is how many times as fast as the
-/// row named `baseline` it is.
+/// Measures a table and prints it. `featured` is the row of ours that a program would use, which stands in
+/// the plot.
 pub(crate) fn measure(
     options: &Options,
     title: &str,
     unit: Unit,
-    baseline: &str,
+    featured: &'static str,
     rounds: u32,
     columns: impl IntoIterator<Item = Column<'static>>,
 ) -> Measured {
-    let mut measured = Measured {
-        columns: Vec::new(),
-    };
+    let mut measured = Measured::new(title, unit, featured);
     if options.table.as_ref().is_some_and(|t| !title.contains(t)) {
         return measured;
     }
@@ -137,90 +118,42 @@ pub(crate) fn measure(
         if let Some(only) = &options.row {
             column.rows.retain(|row| row.name == *only);
         }
-        let minima = minima(&mut column, options.rounds.unwrap_or(rounds));
-        let names = column.rows.iter().map(|row| row.name.clone());
-        let per_unit = minima
-            .iter()
-            .map(|time| time.as_nanos() as f64 / column.units as f64);
-        measured
-            .columns
-            .push((column.name, names.zip(per_unit).collect()));
+        let times = times(&mut column, options.rounds.unwrap_or(rounds));
+        let units = column.units as f64;
+        let cells = column.rows.iter().zip(times).map(|(row, times)| Cell {
+            row: row.name.clone(),
+            side: row.side,
+            times: times
+                .iter()
+                .map(|time| time.as_nanos() as f64 / units)
+                .collect(),
+        });
+        measured.push(column.name, cells.collect());
     }
-    measured.print(title, unit, baseline);
+    measured.print();
     measured
 }
 
-/// The shortest pass of each row, over rounds in which each of them has a turn.
-fn minima(column: &mut Column<'_>, rounds: u32) -> Vec<Duration> {
-    let mut minima = vec![Duration::MAX; column.rows.len()];
-    for _ in 0..rounds {
-        for (row, minimum) in column.rows.iter_mut().zip(&mut minima) {
+/// What each row took in each round. In a round each of them has a turn.
+fn times(column: &mut Column<'_>, rounds: u32) -> Vec<Vec<Duration>> {
+    let mut times = vec![Vec::new(); column.rows.len()];
+    // One more, which warms up.
+    for _ in 0..=rounds {
+        for (row, times) in column.rows.iter_mut().zip(&mut times) {
             let start = Instant::now();
             let count = black_box((row.pass)());
-            let elapsed = start.elapsed();
+            times.push(start.elapsed());
             assert_eq!(
                 count, column.count,
                 "{} counts something else in {}",
                 row.name, column.name
             );
-            *minimum = elapsed.min(*minimum);
         }
     }
-    minima
-}
-
-impl Measured {
-    /// Nanoseconds per unit, if it was measured.
-    pub(crate) fn get(&self, column: &str, row: &str) -> Option<f64> {
-        let (_, rows) = self.columns.iter().find(|(name, _)| name == column)?;
-        rows.iter()
-            .find(|(name, _)| name == row)
-            .map(|(_, time)| *time)
+    for times in &mut times {
+        times.remove(0);
     }
-
-    /// How many times as fast as another one a row is.
-    pub(crate) fn ratio(&self, column: &str, row: &str, to: &str) -> Option<f64> {
-        Some(self.get(column, to)? / self.get(column, row)?)
-    }
-
-    fn print(&self, title: &str, unit: Unit, baseline: &str) {
-        println!(
-            "\n## {title}\n{} (and how many times as fast as {baseline})",
-            unit.name()
-        );
-        let mut names: Vec<&str> = Vec::new();
-        for (name, _) in self.columns.iter().flat_map(|(_, rows)| rows) {
-            if !names.contains(&&name[..]) {
-                names.push(name);
-            }
-        }
-        let width = names.iter().map(|name| name.len()).max().unwrap_or(0);
-        print!("| {:width$} |", "");
-        for (column, _) in &self.columns {
-            print!(" {column:>16} |");
-        }
-        println!();
-        println!(
-            "|{}|{}",
-            "-".repeat(width + 2),
-            "-----------------:|".repeat(self.columns.len())
-        );
-        for name in names {
-            print!("| {name:width$} |");
-            for (column, _) in &self.columns {
-                let shown = self.get(column, name).map(|time| unit.show(time));
-                let ratio = self
-                    .ratio(column, name, baseline)
-                    .map(|ratio| format!("({ratio:.2}x)"));
-                print!(
-                    " {:>7} {:>8} |",
-                    shown.unwrap_or_default(),
-                    ratio.unwrap_or_default()
-                );
-            }
-            println!();
-        }
-    }
+    times
 }
 
 /// Says whether an aim is met.

@@ -21,9 +21,10 @@ use tokio_rustls::server::TlsStream;
 use crate::{
     bulk::measure_bulk,
     echo::{
-        adopt, echo_lines, gathering, measure_echoes, our_adopt, our_raw, per_line, raw, serve,
-        start_server,
+        SERVED, adopt, echo_lines, gathering, measure_echoes, our_adopt, our_raw, per_line, raw,
+        serve, start_server,
     },
+    measured::Measured,
     table::Options,
 };
 
@@ -82,10 +83,11 @@ fn connect(stream: TcpStream) -> Client {
     StreamOwned::new(connection, stream)
 }
 
-pub(crate) fn run(options: &Options) {
+pub(crate) fn run(options: &Options) -> Vec<Measured> {
     let over = "TLS over loopback TCP on tokio";
-    measure_bulk(options, over, "tokio-rustls", connect, accept, our_accept);
-    measure_echoes(options, over, RAW, connect, served);
+    let mut tables = measure_bulk(options, over, "tokio-rustls", connect, accept, our_accept);
+    tables.push(measure_echoes(options, over, RAW, connect, served));
+    tables
 }
 
 fn served() -> Vec<(&'static str, TcpStream)> {
@@ -110,10 +112,7 @@ fn served() -> Vec<(&'static str, TcpStream)> {
                 echo_lines(reader, writer).await
             }),
         ),
-        (
-            "millpond start_server, write_all per line",
-            start_server(Some(acceptor())),
-        ),
+        (SERVED, start_server(Some(acceptor()))),
     ]
 }
 

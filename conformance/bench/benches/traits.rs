@@ -13,8 +13,9 @@ use tokio::io::BufReader;
 
 use crate::{
     echo::{adopt, our_adopt, serve},
+    measured::{Measured, Unit},
     memory::{self, Sink, Text, block_on},
-    table::{Column, Options, Row, Unit, aim, measure},
+    table::{Column, Options, Row, aim, measure},
 };
 
 const KIB: usize = 1024;
@@ -34,7 +35,7 @@ const AS_FUTURES: &str = "millpond as futures-io's AsyncBufRead";
 const COPY_BUF: &str = "tokio copy_buf, 64 KiB";
 const OURS: &str = "millpond copy";
 
-pub(crate) fn run(options: &Options) {
+pub(crate) fn run(options: &Options) -> Vec<Measured> {
     let columns = [16, 80, 1000].map(|mean| {
         let text = Text::records(mean, &["\n"]);
         Column {
@@ -46,10 +47,10 @@ pub(crate) fn run(options: &Options) {
     });
     let title = "traits: read_until, in chunks of 16 KiB";
     let unit = Unit::Nanoseconds("line");
-    let measured = measure(options, title, unit, BUF_READER, 15, columns);
+    let lines = measure(options, title, unit, AS_TOKIO, 15, columns);
     for ours in [AS_TOKIO, AS_FUTURES] {
         // 1.15 times the time at the most.
-        let ratio = measured.ratio("80", ours, BUF_READER);
+        let ratio = lines.ratio("80", ours, BUF_READER);
         aim(&format!("80 B lines, {ours} / tokio"), ratio, 0.87);
     }
 
@@ -61,8 +62,8 @@ pub(crate) fn run(options: &Options) {
         rows: copies(&text),
     };
     let title = "traits: copy in memory";
-    let measured = measure(options, title, Unit::Throughput, COPY_BUF, 15, [column]);
-    let ratio = measured.ratio("4 MiB", OURS, COPY_BUF);
+    let in_memory = measure(options, title, Unit::Throughput, OURS, 15, [column]);
+    let ratio = in_memory.ratio("4 MiB", OURS, COPY_BUF);
     aim("copy in memory, millpond / tokio", ratio, 1.0);
 
     let column = Column {
@@ -72,9 +73,10 @@ pub(crate) fn run(options: &Options) {
         rows: echoes(),
     };
     let title = "traits: copy back over loopback TCP on tokio";
-    let measured = measure(options, title, Unit::Throughput, COPY_BUF, 7, [column]);
-    let ratio = measured.ratio("64 MiB", OURS, COPY_BUF);
+    let loopback = measure(options, title, Unit::Throughput, OURS, 7, [column]);
+    let ratio = loopback.ratio("64 MiB", OURS, COPY_BUF);
     aim("copy over loopback, millpond / tokio", ratio, 1.0);
+    vec![lines, in_memory, loopback]
 }
 
 /// By the trait: a reader of ours has a method of that name, too.
@@ -133,7 +135,7 @@ fn copies(text: &Text) -> Vec<Row<'static>> {
             move || {
                 let sink = Sink::default();
                 let (mut reader, _writer) = memory::open(source());
-                let (_reader, mut writer) = memory::open(sink.clone());
+                let (_reader, mut writer) = memory::open_socket(sink.clone());
                 block_on(copy(&mut reader, &mut writer)).unwrap();
                 sink.bytes()
             }
@@ -142,7 +144,7 @@ fn copies(text: &Text) -> Vec<Row<'static>> {
             let sink = Sink::default();
             let (reader, writer) = memory::open(source());
             let mut left = Stream::reunite(reader, writer).unwrap();
-            let (reader, writer) = memory::open(sink.clone());
+            let (reader, writer) = memory::open_socket(sink.clone());
             let mut right = Stream::reunite(reader, writer).unwrap();
             block_on(copy_bidirectional(&mut left, &mut right)).unwrap();
             sink.bytes()

@@ -9,8 +9,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio_util::codec::{BytesCodec, FramedWrite};
 
 use crate::{
+    measured::{Measured, Unit},
     memory::{self, Sink, block_on},
-    table::{Column, Options, Row, Unit, measure},
+    table::{Column, Options, Row, measure},
 };
 
 const LARGE: usize = 16 * 1024;
@@ -22,8 +23,11 @@ const REPEATS: usize = 32;
 static DATA: [u8; LARGE] = [b'x'; LARGE];
 
 const TOKIO: &str = "tokio BufWriter";
+/// A system call for each write, which this sink makes for nothing.
+const UNBUFFERED: &str = "tokio write_all, unbuffered";
+const CORKED: &str = "millpond write, corked";
 
-pub(crate) fn run(options: &Options) {
+pub(crate) fn run(options: &Options) -> Vec<Measured> {
     let columns = [16, 64, 1024].map(|size| {
         let writes = (REPEATS * (SMALL / size + 1)) as u64;
         Column {
@@ -32,19 +36,26 @@ pub(crate) fn run(options: &Options) {
             units: writes,
             rows: rows(size)
                 .into_iter()
-                .map(|(name, write)| Row::new(name, move || write(Sink::default()).bytes()))
+                .map(|(name, write)| {
+                    let pass = move || write(Sink::default()).bytes();
+                    match name {
+                        UNBUFFERED => Row::ceiling(name, pass),
+                        _ => Row::new(name, pass),
+                    }
+                })
                 .collect(),
         }
     });
     let write = Unit::Nanoseconds("write");
     let title = "writes of 16 to 1024 B, and after each 64 KiB one of 16 KiB";
-    measure(options, title, write, TOKIO, 15, columns);
+    let measured = measure(options, title, write, CORKED, 15, columns);
     println!("Calls to the sink for 1000 writes of 64 B, which would be system calls:");
     for (name, write) in rows(64) {
         let calls = write(Sink::default()).calls() as usize;
         let writes = REPEATS * (SMALL / 64 + 1);
         println!("  {name}: {}", calls * 1000 / writes);
     }
+    vec![measured]
 }
 
 /// What to write, in order.
@@ -142,7 +153,7 @@ fn transmit(writer: &mut Writer, sink: &Sink) {
 fn unbuffered(size: usize) -> Vec<(&'static str, Pass)> {
     vec![
         (
-            "tokio write_all, unbuffered",
+            UNBUFFERED,
             Box::new(move |mut sink| {
                 block_on(async {
                     for data in writes(size) {
@@ -157,7 +168,7 @@ fn unbuffered(size: usize) -> Vec<(&'static str, Pass)> {
         (
             "millpond write",
             Box::new(move |sink| {
-                let (_reader, mut writer) = memory::open(sink.clone());
+                let (_reader, mut writer) = memory::open_socket(sink.clone());
                 for data in writes(size) {
                     writer.write(data).unwrap();
                 }
@@ -165,10 +176,22 @@ fn unbuffered(size: usize) -> Vec<(&'static str, Pass)> {
             }),
         ),
         (
+            CORKED,
+            Box::new(move |sink| {
+                let (_reader, mut writer) = memory::open_socket(sink.clone());
+                let cork = writer.cork();
+                for data in writes(size) {
+                    writer.write(data).unwrap();
+                }
+                drop(cork);
+                sink
+            }),
+        ),
+        (
             "millpond write_all",
             Box::new(move |sink| {
                 block_on(async {
-                    let (_reader, mut writer) = memory::open(sink.clone());
+                    let (_reader, mut writer) = memory::open_socket(sink.clone());
                     for data in writes(size) {
                         writer.write_all(data).await.unwrap();
                     }
@@ -179,7 +202,7 @@ fn unbuffered(size: usize) -> Vec<(&'static str, Pass)> {
         (
             "millpond write_vectored, 16 at once",
             Box::new(move |sink| {
-                let (_reader, mut writer) = memory::open(sink.clone());
+                let (_reader, mut writer) = memory::open_socket(sink.clone());
                 let mut writes = writes(size);
                 loop {
                     let mut bufs = [IoSlice::new(&[]); 16];
