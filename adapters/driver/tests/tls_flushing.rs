@@ -308,6 +308,14 @@ fn a_stream_that_buffers_is_flushed_in_the_clear_and_under_tls() {
                 let received = scene.run(client.read_exactly(len));
                 assert_eq!(received.unwrap(), data, "{case}");
             }
+            scene.run(server.flush()).unwrap();
+            // What is below TLS is not the stream.
+            let given_back = server.into_io::<BufWriter<Io>>();
+            let mut server = match (given_back, version) {
+                (Ok((io, _)), None) => open(&scene.world, Box::new(FuturesIo::new(io))),
+                (Err(refused), Some(_)) => refused.stream,
+                _ => panic!("{case}"),
+            };
             client.write(b"last").unwrap();
             client.close();
             let (closed, rest) = scene.run(join(client.wait_closed(), server.read_to_eof()));

@@ -1,5 +1,7 @@
 //! What a stream shows of itself.
 
+#[cfg(unix)]
+use millpond::adapter::os::SockRef;
 use millpond::{
     Address,
     types::{ExtraInfo, Info, SystemHandle},
@@ -77,6 +79,32 @@ pub(crate) async fn a_socket_of_the_system_can_be_reached_until_the_stream_is_cl
     }
     near.close();
     near.wait_closed().await.unwrap();
+    assert!(transport.with_socket(|_| ()).is_none());
+}
+
+#[cfg(unix)]
+pub(crate) async fn a_descriptor_that_is_lent_stays_open_though_the_stream_is_aborted(
+    mut setup: Setup,
+) {
+    use std::os::fd::{AsFd, AsRawFd};
+
+    let ((_near_reader, near), _far) = setup.connect().await;
+    let transport = near.transport();
+    let lent = transport.with_socket(|socket| {
+        SockRef::from(&socket.as_fd()).set_keepalive(true).unwrap();
+        transport.abort();
+        let others: Vec<_> = (0..10)
+            .map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap())
+            .collect();
+        let number = socket.as_fd().as_raw_fd();
+        assert!(others.iter().all(|other| other.as_raw_fd() != number));
+        socket.keepalive().unwrap()
+    });
+    let Some(is_set) = lent else {
+        return; // it has no descriptor
+    };
+    assert!(is_set, "it is the same socket");
+    assert!(near.is_closing());
     assert!(transport.with_socket(|_| ()).is_none());
 }
 

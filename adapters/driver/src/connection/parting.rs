@@ -2,6 +2,8 @@
 
 use std::io;
 
+use millpond_core::WriteError;
+
 use super::{Connection, ending::Failure};
 use crate::socket::Socket;
 
@@ -18,18 +20,20 @@ impl Connection {
     ) -> io::Result<(T, Vec<u8>)> {
         let mut receiving = self.receiving();
         let sending = self.lock();
-        let only_half_closed = sending.core.is_finished() && !sending.core.is_closed();
-        if !only_half_closed {
-            sending.core.writable()?;
-        }
+        let end_is_unsent = match sending.core.writable() {
+            Ok(()) => false,
+            Err(WriteError::Finished) => !sending.core.is_finished(),
+            Err(error) => return Err(error.into()),
+        };
         let Some(socket) = sending.socket.clone() else {
             return Err(io::ErrorKind::NotConnected.into()); // it is being exchanged
         };
         let unsent = sending.core.queued();
-        if unsent > 0 || socket.wants_flush() {
+        if unsent > 0 || end_is_unsent || socket.wants_flush() {
+            let end = if end_is_unsent { ", and the end" } else { "" };
             return Err(io::Error::new(
                 io::ErrorKind::WouldBlock,
-                format!("{unsent} bytes are queued: flush the stream first"),
+                format!("{unsent} bytes{end} are queued: flush the stream first"),
             ));
         }
         let taken = take(&*socket)?;

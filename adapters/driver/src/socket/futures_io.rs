@@ -1,9 +1,9 @@
 //! Any futures-io stream as a socket.
 
 use std::{
+    any::Any,
     fmt,
     io::{self, IoSlice},
-    pin::Pin,
     task::{Context, Poll},
 };
 
@@ -28,7 +28,7 @@ use super::{Socket, outgoing::Outgoing};
 /// ```
 pub struct FuturesIo<S>(Outgoing<S>);
 
-impl<S> FuturesIo<S> {
+impl<S: Unpin> FuturesIo<S> {
     /// Wraps a stream. See [`StreamOptions::open`](crate::StreamOptions::open) for an example.
     pub fn new(stream: S) -> Self {
         Self(Outgoing::new(stream))
@@ -37,7 +37,7 @@ impl<S> FuturesIo<S> {
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Socket for FuturesIo<S> {
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.0.lock()).poll_read(cx, buf)
+        self.0.stream.poll(|stream| stream.poll_read(cx, buf))
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
@@ -62,6 +62,12 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Socket for FuturesIo<S>
 
     fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.poll_close(cx)
+    }
+
+    fn give_back(&self, to: &mut dyn Any) {
+        if let Some(to) = to.downcast_mut() {
+            *to = self.0.stream.lock().take();
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Two futures-io streams of one direction each, as one socket.
 
 use std::{
+    any::Any,
     io::{self, IoSlice},
-    pin::Pin,
     task::{Context, Poll},
 };
 
@@ -10,20 +10,19 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{
     Socket,
-    outgoing::{Outgoing, lock},
+    outgoing::{Locked, Outgoing},
 };
-use crate::sync::Mutex;
 
 /// What is read and what is written, each behind a lock of its own.
 pub(crate) struct Halves<R, W> {
-    reader: Mutex<R>,
+    reader: Locked<R>,
     writer: Outgoing<W>,
 }
 
-impl<R, W> Halves<R, W> {
+impl<R: Unpin, W: Unpin> Halves<R, W> {
     pub(crate) fn new(reader: R, writer: W) -> Self {
         Self {
-            reader: Mutex::new(reader),
+            reader: Locked::new(reader),
             writer: Outgoing::new(writer),
         }
     }
@@ -35,7 +34,7 @@ where
     W: AsyncWrite + Send + Unpin + 'static,
 {
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *lock(&self.reader)).poll_read(cx, buf)
+        self.reader.poll(|reader| reader.poll_read(cx, buf))
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
@@ -60,5 +59,12 @@ where
 
     fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.writer.poll_close(cx)
+    }
+
+    fn give_back(&self, to: &mut dyn Any) {
+        if let Some(to) = to.downcast_mut() {
+            let (mut reader, mut writer) = (self.reader.lock(), self.writer.stream.lock());
+            *to = reader.take().zip(writer.take());
+        }
     }
 }

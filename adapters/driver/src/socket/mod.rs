@@ -17,6 +17,7 @@ mod tls_info;
 mod tokio_io;
 
 use std::{
+    any::Any,
     fmt,
     io::{self, IoSlice},
     task::{Context, Poll},
@@ -197,6 +198,14 @@ pub trait Socket: Send + Sync + 'static {
     fn extra_info(&self) -> ExtraInfo {
         let socket = self.system_socket();
         socket.map_or_else(ExtraInfo::default, |socket| extra_info(&*socket))
+    }
+
+    /// Moves what it was made of to `to`, if that is an `Option` of that very type: for
+    /// [`Stream::into_io`](crate::Stream::into_io). It is not polled any more then.
+    ///
+    /// By default nothing is given back.
+    fn give_back(&self, to: &mut dyn Any) {
+        let _ = to;
     }
 
     /// The system's socket below, if there is one: for its options and addresses.

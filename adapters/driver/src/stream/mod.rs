@@ -5,7 +5,7 @@ mod cork;
 mod feed;
 mod from_io;
 mod futures_io;
-mod into_std;
+mod into_inner;
 mod joined;
 mod options;
 mod pair;
@@ -30,7 +30,7 @@ pub use self::{
     cork::Cork,
     feed::{Feeder, fed},
     from_io::{from_halves, from_io},
-    into_std::IntoStdError,
+    into_inner::IntoInnerError,
     joined::{ReuniteError, Stream},
     options::StreamOptions,
     pair::pair,

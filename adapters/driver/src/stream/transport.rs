@@ -188,14 +188,29 @@ impl Transport {
     /// Lets `work` use the system's socket, to read or set an option for instance. `None` if the
     /// stream is closed or has no socket below.
     ///
+    /// It lends its descriptor, too (`AsFd` and `AsRawFd`, on Windows `AsSocket`), for calls that the
+    /// socket has no method for. That stays open and its number is not used again until `work` has
+    /// returned, even if the stream is closed or aborted meanwhile; so `work` should be short.
+    ///
     /// ```no_run
     /// # fn example(writer: &millpond::StreamWriter) -> std::io::Result<()> {
     /// let size = writer.transport().with_socket(|socket| socket.recv_buffer_size());
     /// if let Some(size) = size {
     ///     println!("the system buffers {} bytes", size?);
     /// }
+    /// # #[cfg(unix)] {
+    /// use std::os::fd::AsFd;
+    ///
+    /// let another = writer.transport().with_socket(|socket| socket.as_fd().try_clone_to_owned());
+    /// # let _ = another;
+    /// # }
     /// # Ok(()) }
     /// ```
+    #[doc(alias = "AsFd")]
+    #[doc(alias = "AsRawFd")]
+    #[doc(alias = "AsSocket")]
+    #[doc(alias = "as_fd")]
+    #[doc(alias = "as_raw_fd")]
     #[doc(alias = "get_extra_info")]
     pub fn with_socket<T>(&self, work: impl FnOnce(SockRef<'_>) -> T) -> Option<T> {
         let connection = self.connection.upgrade()?;

@@ -3,7 +3,7 @@
 pub use crate::open_error::OpenError;
 pub use crate::runtime::TimedOut;
 pub use crate::server::{BoxError, HandlerError, HandlerErrorCause};
-pub use crate::stream::{CopyError, CopyErrorCause, IntoStdError, ReuniteError};
+pub use crate::stream::{CopyError, CopyErrorCause, IntoInnerError, ReuniteError};
 #[cfg(feature = "__tls")]
 pub use crate::tls::TlsError;
 pub use millpond_core::{EmptySeparator, ReadError, TransportError, Truncated, WriteError};
