@@ -143,11 +143,48 @@
 //! [`check`] gives, does not depend on the numbers of choices, which change when the program does. Since the
 //! test is run again and again, it must not depend on how often that was.
 //!
-//! With `MILLPOND_TRACES=some/directory` beside it, all that happens until the failure is saved there:
-//! every event, and what each end of each connection has received, as traces that
+//! With `MILLPOND_TRACES=some/directory` beside it, all that happens until the failure is saved there, of the
+//! first world that fails and of the smallest: every event (`events.txt`), a page that shows them
+//! (`world.html`), and what each end of each connection has received, as traces that
 //! `cargo run -p millpond-conformance -- show FILE` draws and any reader can be fed with.
 //!
 //! A world in which nothing can ever happen any more fails at once, and says which tasks wait for what.
+//!
+//! # A picture
+//!
+//! What has happened in a world is best seen: a [`Picture`] has a lane for each host or task, and arrows
+//! between them that are as long as what they carry was on its way, with the bytes as text; faults, and what
+//! they cut off; who has waited, and for how long. Time in which nothing happens is folded.
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use millpond_sim::{Direction, Fault, Sim, open_connection, start_server};
+//! let fault = Fault::reset().after(Direction::ToServer, 3);
+//! let latency = Duration::from_millis(5)..=Duration::from_millis(20);
+//! let sim = Sim::new(7).latency(latency).fault(fault).keep_picture();
+//! let run = sim.record(async {
+//!     let server = start_server("127.0.0.1:7", async |mut reader, _writer| {
+//!         reader.read_line().await.map(drop)
+//!     });
+//!     let _server = server.on_handler_error(|_| {}).await.unwrap();
+//!     let (mut reader, mut writer) = open_connection("127.0.0.1:7").await.unwrap();
+//!     writer.write(b"hello\n").unwrap();
+//!     reader.read_line().await.unwrap_err();
+//! });
+//! println!("{}", run.picture().unwrap());
+//! ```
+//!
+//! ```text
+//!  line         time  main task                                                        task 2
+//!     15 0.020532 s  ├──────────────────────── 1: "hel" 3 B ╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌│
+//!     18 0.020532 s  │       ✗ 1: reset after 3 bytes to the server, as planned           │
+//!     20 0.020532 s  ├─────────────────────── 1: "lo\n" 3 B ✗ lost                        │
+//!     22 0.037161 s  │╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ 1: "hel" 3 B ───────────────────────────▶│
+//! ```
+//!
+//! [`Sim::picture`] writes it as a page for a browser, with filters by connection and a search; so does
+//! `MILLPOND_TRACES` of a world that fails. Nothing is kept for it, and no world changes, where it is not asked
+//! for.
 //!
 //! # Was it ever so?
 //!
@@ -326,6 +363,7 @@ mod check;
 mod choice;
 mod fault;
 mod host;
+mod picture;
 mod run;
 mod settings;
 mod shrink;
@@ -356,6 +394,7 @@ pub use crate::{
         script::{Script, ScriptError},
         world::{World, world},
     },
+    picture::picture::Picture,
     run::{Run, Stuck},
     sim::Sim,
     sweep::{

@@ -14,6 +14,7 @@ use millpond::adapter::BoxFuture;
 
 use crate::{
     host::{current::Entered, host::Host, world::World},
+    picture::picture::Picture,
     settings::Settings,
     struck::Cause,
     time::nanos,
@@ -73,7 +74,16 @@ pub struct Run<T> {
     /// no failure here: the caller decides.
     pub leaks: Vec<String>,
     /// Reports a failure if a panic drops the run.
-    _watched: Watched,
+    watched: Watched,
+}
+
+impl<T> Run<T> {
+    /// What happened, as a diagram, if it was [kept](crate::Sim::keep_picture).
+    ///
+    /// See [`Picture`] for an example.
+    pub fn picture(&self) -> Option<Picture> {
+        self.watched.picture()
+    }
 }
 
 /// A world in which nothing can ever happen any more, or in which something happens for ever.
@@ -193,7 +203,7 @@ impl Executor {
             faults: watched.trace().faults(),
             trace: watched.trace().clone(),
             leaks,
-            _watched: watched,
+            watched,
         };
         self.end();
         run

@@ -51,6 +51,10 @@ pub(crate) struct Settings {
     pub(crate) kept_events: usize,
     /// Where failures are saved, if that is not left to the environment.
     pub(crate) saved: Option<PathBuf>,
+    /// Where a page that shows the world is written.
+    pub(crate) page: Option<PathBuf>,
+    /// Whether everything is kept that a picture needs.
+    pub(crate) keeps_picture: bool,
     pub(crate) max_polls: u64,
 }
 
@@ -113,6 +117,8 @@ impl Settings {
             other_threads: None,
             kept_events: KEPT_EVENTS,
             saved: None,
+            page: None,
+            keeps_picture: false,
             max_polls: 10_000_000,
         }
     }

@@ -518,9 +518,32 @@ impl Sim {
         self
     }
 
+    /// Keeps all that happens, for [`Run::picture`]. By default only the last events are.
+    ///
+    /// See [`Picture`](crate::Picture) for an example.
+    pub fn keep_picture(mut self) -> Self {
+        self.settings.keeps_picture = true;
+        self
+    }
+
+    /// When the world is over, draws it as a page in this file, whether it has failed or not. Of a
+    /// [`check`](crate::check()) that fails it is the smallest world that is drawn last.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let file = directory.path().join("world.html");
+    /// Sim::new(7).picture(&file).run(async { /* .. */ });
+    /// assert!(file.exists());
+    /// ```
+    pub fn picture(mut self, file: impl Into<PathBuf>) -> Self {
+        self.settings.page = Some(file.into());
+        self
+    }
+
     /// If it fails, saves all that has happened in a directory of its own within this one: a file with
-    /// every event, and one for each end of a connection with what it has received, as a trace that
-    /// `millpond-conformance` shows and replays. By default that is what the environment variable
+    /// every event, a [page that shows them](crate::Picture), and a file for each end of a connection with
+    /// what it has received, as a trace that `millpond-conformance` shows and replays. By default that is what the environment variable
     /// `MILLPOND_TRACES` names; without it nothing is saved.
     ///
     /// Under TLS what is received is ciphertext. The traces are of readers with the default limit.

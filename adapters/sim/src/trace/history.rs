@@ -3,10 +3,12 @@
 use std::{env, mem, path, path::PathBuf};
 
 use crate::{
+    picture::picture::Picture,
     settings::Settings,
     struck::{Kinds, Struck},
     trace::{
         event::{End, Event},
+        note::Note,
         record::Record,
         trace::Trace,
         transcript::Transcript,
@@ -26,14 +28,14 @@ pub(crate) struct History {
     pub(crate) has_other_threads: bool,
     /// If the world is to be compared with another run.
     pub(crate) transcript: Option<Box<Transcript>>,
-    /// Everything, if it is to be saved when the world fails.
+    /// Everything, if it is to be drawn, or saved when the world fails.
     record: Option<Box<Record>>,
 }
 
 /// What is kept beside the last events.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Keep {
-    /// Everything, if the program or the environment names a directory to save it in.
+    /// Everything, if the program or the environment asks for it.
     ToSave,
     Nothing,
     ToCompare,
@@ -47,14 +49,16 @@ impl History {
         };
         let parent = settings.saved.clone();
         let parent = parent.or_else(|| env::var_os(TRACES).map(PathBuf::from));
-        let parent = parent.filter(|_| keep == Keep::ToSave);
         Self {
             trace: Trace::new(settings.kept_events, hosts),
             struck: Vec::new(),
             asked: Kinds::asked_by(settings),
             has_other_threads: settings.other_threads.is_some(),
             transcript: (keep == Keep::ToCompare).then(Box::default),
-            record: parent.map(|parent| Box::new(Record::new(parent))),
+            record: match keep {
+                Keep::ToSave => Record::new(settings, parent).map(Box::new),
+                Keep::Nothing | Keep::ToCompare => None,
+            },
         }
     }
 
@@ -68,10 +72,28 @@ impl History {
         }
     }
 
-    pub(super) fn wrote<'a>(&mut self, bufs: impl Iterator<Item = &'a [u8]>) {
+    pub(super) fn wrote<'a>(&mut self, bufs: impl Iterator<Item = &'a [u8]> + Clone) {
         if let Some(transcript) = &mut self.transcript {
-            transcript.wrote(bufs);
+            transcript.wrote(bufs.clone());
         }
+        if let Some(record) = &mut self.record {
+            record.wrote(bufs);
+        }
+    }
+
+    pub(super) fn is_recorded(&self) -> bool {
+        self.record.is_some()
+    }
+
+    pub(super) fn note(&mut self, now: u64, note: impl FnOnce() -> Note) {
+        if let Some(record) = &mut self.record {
+            record.note(now, note());
+        }
+    }
+
+    pub(super) fn picture(&self) -> Option<Picture> {
+        let record = self.record.as_ref()?;
+        Some(record.picture(self.trace.hosts()))
     }
 
     pub(super) fn received(&mut self, at: End, result: Result<&[u8], std::io::ErrorKind>) {
@@ -108,16 +130,29 @@ impl History {
         );
     }
 
+    /// Writes the page that the program has asked for.
+    pub(super) fn save_page(&self) {
+        let Some(record) = &self.record else { return };
+        if let Some((page, Err(error))) = record.save_page(self.trace.hosts()) {
+            eprintln!("no picture is saved in {}: {error}", page.display());
+        }
+    }
+
     /// Saves everything under a name, if that is wanted, and prints where.
     pub(crate) fn save(&self, name: &str) {
         let Some(record) = &self.record else { return };
-        let directory = record.parent.join(name);
+        let Some(parent) = &record.parent else { return };
+        let directory = parent.join(name);
         let directory = path::absolute(&directory).unwrap_or(directory);
         match record.save(&directory, self.trace.hosts()) {
-            Ok(()) => eprintln!(
-                "all of them, and what each end has received: {}",
-                directory.display()
-            ),
+            Ok(()) => {
+                let shown = directory.display();
+                eprintln!("all of them, and what each end has received: {shown}");
+                eprintln!(
+                    "a picture of it: {}",
+                    directory.join("world.html").display()
+                );
+            }
             Err(error) => eprintln!("nothing is saved in {}: {error}", directory.display()),
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod digest;
 pub(crate) mod event;
 pub(crate) mod history;
+pub(crate) mod note;
 pub(crate) mod origin;
 pub(crate) mod record;
 #[allow(

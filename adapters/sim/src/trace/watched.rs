@@ -3,11 +3,13 @@
 use std::{fmt, io::ErrorKind, thread};
 
 use crate::{
+    picture::picture::Picture,
     settings::Settings,
     struck::Struck,
     trace::{
         event::{End, Event},
         history::History,
+        note::Note,
         origin::{Origin, Over},
         trace::Trace,
     },
@@ -39,10 +41,26 @@ impl Watched {
 
     pub(crate) fn strike(&mut self, struck: Struck) {
         self.history.struck.push(struck);
+        self.history.note(struck.at, || Note::Struck(struck));
+    }
+
+    /// Whether everything is kept.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.history.is_recorded()
+    }
+
+    /// For a record alone.
+    pub(crate) fn note(&mut self, now: u64, note: impl FnOnce() -> Note) {
+        self.history.note(now, note);
+    }
+
+    /// If everything is kept.
+    pub(crate) fn picture(&self) -> Option<Picture> {
+        self.history.picture()
     }
 
     /// What an end has written.
-    pub(crate) fn wrote<'a>(&mut self, bufs: impl Iterator<Item = &'a [u8]>) {
+    pub(crate) fn wrote<'a>(&mut self, bufs: impl Iterator<Item = &'a [u8]> + Clone) {
         self.history.wrote(bufs);
     }
 
@@ -53,6 +71,7 @@ impl Watched {
 
     /// Everything until now. What comes later is only counted here.
     pub(crate) fn take(&mut self) -> Self {
+        self.history.save_page();
         Self {
             history: self.history.take(),
             origin: self.origin.take(),

@@ -14,7 +14,10 @@ use crate::{
     fault::Kind,
     struck::{Cause, What},
     tape::Subject,
-    trace::event::{End, Event},
+    trace::{
+        event::{End, Event},
+        note::Note,
+    },
     world::{
         backlog::{File, Port},
         link::{Connection, EndState, Pipe, Transport},
@@ -44,6 +47,11 @@ impl State {
         options: &ConnectOptions,
     ) -> io::Result<Option<End>> {
         let is_tcp = target.tcp().is_some();
+        if self.watched.is_recorded() {
+            if let Some(to) = self.host_at(from, target) {
+                self.note_for_record(|| Note::Route(number, from, to));
+            }
+        }
         match self.fault_of_attempt(number, target.tcp()) {
             Some(Kind::Refuse) => return Err(self.refuse(number)),
             Some(Kind::BlackHole) => return Ok(self.lose(number)),
@@ -103,7 +111,9 @@ impl State {
             Transport::Pipe => Event::Piped(number),
             Transport::Tcp | Transport::Unix => Event::Connected(number),
         };
+        let [from, to] = connection.ends.each_ref().map(|end| end.host);
         self.connections.insert(number, Box::new(connection));
+        self.note_for_record(|| Note::Route(number, from, to));
         self.note(event);
         self.plan_faults(number);
     }

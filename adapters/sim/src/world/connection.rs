@@ -227,6 +227,13 @@ impl State {
         let Some(connection) = self.connections.remove(&number) else {
             return;
         };
+        for (pipe, from) in connection
+            .pipes
+            .iter()
+            .zip([End::client(number), End::server(number)])
+        {
+            self.note_lost(from, pipe.data.len() - pipe.arrived);
+        }
         if let Some(route) = connection.route() {
             self.routes.remove(&route);
         }

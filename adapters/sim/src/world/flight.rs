@@ -6,7 +6,10 @@ use crate::{
     fault::{Direction, Fault, Kind, StreamFault},
     struck::{Cause, What},
     time::nanos,
-    trace::event::{End, Event},
+    trace::{
+        event::{End, Event},
+        note::{Note, Signal},
+    },
     world::{
         clock::Due,
         link::{Life, Mark, Tail, Transport, Writes, two},
@@ -42,6 +45,8 @@ impl State {
         let connection = self.connection(at);
         let pipe = &mut connection.pipes[at.side];
         if pipe.writes == Writes::Lost || connection.ends[at.side].life != Life::Open {
+            let lost = bufs.map(<[u8]>::len).sum();
+            self.note_lost(at, lost);
             return;
         }
         let before = pipe.data.len();
@@ -61,7 +66,8 @@ impl State {
     pub(super) fn send_reset(&mut self, at: End) {
         let pipe = &mut self.connection(at).pipes[at.side];
         // What the peer's system has no room for was never sent.
-        pipe.lose(pipe.window);
+        let lost = pipe.lose(pipe.window);
+        self.note_lost(at, lost);
         self.send(at, Mark::Reset);
     }
 
@@ -100,6 +106,7 @@ impl State {
 
     /// Sends something after everything else, and lets it arrive if that takes no time.
     pub(super) fn send(&mut self, at: End, mark: Mark) {
+        self.note_sent(at, mark);
         let now = self.clock.now;
         let [from, to] = self.hosts_of(at);
         let latency = self.draw_latency(from, to);
@@ -175,6 +182,7 @@ impl State {
     /// Something that this end has sent reaches the other one.
     fn arrive(&mut self, at: End, mark: Mark) {
         let to = at.peer();
+        self.note_arrived(at, mark);
         let (connection, deferred) = self.connection_and_deferred(at);
         let kind = connection.kind;
         let pipe = &mut connection.pipes[at.side];
@@ -228,8 +236,55 @@ impl State {
         deferred.wake(end.reader.take());
         deferred.wake(end.writer.take());
         let pipe = &mut connection.pipes[at.side];
-        pipe.lose(pipe.arrived.min(pipe.window));
+        let lost = pipe.lose(pipe.arrived.min(pipe.window));
+        self.note_lost(at, lost);
         self.note(Event::Reset(at));
+    }
+}
+
+/// For a record.
+impl State {
+    fn note_sent(&mut self, from: End, mark: Mark) {
+        let note = match mark {
+            Mark::Data(_) => return, // the event says so
+            Mark::Fin => Note::Sent(from, Signal::End),
+            Mark::Reset => Note::Sent(from, Signal::Reset),
+            Mark::Fault(fault) => Note::Forged(from, signal_of(fault)),
+        };
+        self.note_for_record(|| note);
+    }
+
+    fn note_arrived(&mut self, from: End, mark: Mark) {
+        if !self.watched.is_recorded() {
+            return;
+        }
+        let is_open = self.connection(from).ends[from.peer().side].life == Life::Open;
+        let note = match mark {
+            Mark::Data(n) if is_open => Note::Arrived(from, n),
+            Mark::Data(n) => Note::TooLate(from, n),
+            Mark::Fin => Note::SignalArrived(from, Signal::End),
+            Mark::Reset => Note::SignalArrived(from, Signal::Reset),
+            Mark::Fault(fault) => Note::SignalArrived(from, signal_of(fault)),
+        };
+        self.note_for_record(|| note);
+    }
+
+    /// Of what an end has sent, the last bytes never arrive.
+    pub(super) fn note_lost(&mut self, from: End, n: usize) {
+        if n > 0 {
+            self.note_for_record(|| Note::Lost(from, n));
+        }
+    }
+}
+
+/// What a fault that cuts off sends.
+fn signal_of(fault: StreamFault) -> Signal {
+    match fault {
+        StreamFault::Eof => Signal::End,
+        StreamFault::Reset
+        | StreamFault::Stall(_)
+        | StreamFault::Flip(_)
+        | StreamFault::Trickle(_) => Signal::Reset,
     }
 }
 

@@ -229,8 +229,9 @@ impl Pipe {
         Some((usize::try_from(ahead).unwrap_or(n), cut))
     }
 
-    /// All but the first bytes are lost, and so is what comes after them.
-    pub(super) fn lose(&mut self, kept: usize) {
+    /// All but the first bytes are lost, and so is what comes after them. Says how many these are.
+    pub(super) fn lose(&mut self, kept: usize) -> usize {
+        let lost = self.data.len().saturating_sub(kept);
         if kept < self.data.len() {
             self.tail = Tail::Open;
             self.data.truncate(kept);
@@ -245,6 +246,7 @@ impl Pipe {
             }
             Mark::Fin | Mark::Reset | Mark::Fault(_) => false,
         });
+        lost
     }
 }
 

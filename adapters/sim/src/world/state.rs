@@ -12,7 +12,7 @@ use crate::{
     fault::Fault,
     settings::Settings,
     struck::{Cause, Kinds, Struck, What},
-    trace::{event::Event, origin::Origin, watched::Watched},
+    trace::{event::Event, note::Note, origin::Origin, watched::Watched},
     world::{
         backlog::{File, Port},
         clock::Clock,
@@ -122,6 +122,11 @@ impl State {
 
     pub(crate) fn note(&mut self, event: Event) {
         self.watched.add(self.clock.now, event);
+    }
+
+    /// For a record alone.
+    pub(super) fn note_for_record(&mut self, note: impl FnOnce() -> Note) {
+        self.watched.note(self.clock.now, note);
     }
 
     /// A fault happens.
