@@ -119,7 +119,7 @@ panics! {
         writer.fail(TransportError::new("reset"));
         writer.sent(2);
     };
-    an_end_that_nobody_asked_for:
+    an_end_that_was_not_asked_for:
         "an end was reported that was not asked for", Writer::new().ended();
     an_end_that_is_reported_twice: "an end was reported that was not asked for", {
         let mut writer = Writer::new();

@@ -72,7 +72,7 @@ fn check(cuts: &EveryCut, fault: Fault) -> Parsed<String, ReadError> {
     cuts.check(Words::with(fault), Words::parse)
 }
 
-/// What is said of something that is wrong.
+/// The report of something that is wrong.
 fn complaint<T: fmt::Debug>(check: impl FnOnce() -> T) -> String {
     let panic = catch_unwind(AssertUnwindSafe(check)).unwrap_err();
     panic.downcast_ref::<String>().expect("a text").clone()

@@ -12,7 +12,6 @@ use std::{
     future::IntoFuture,
     io::{self, ErrorKind},
     net::TcpListener,
-    pin::pin,
     time::Duration,
 };
 
@@ -25,7 +24,7 @@ use millpond::{
 };
 use support::{
     internet::{BLACK_HOLE, REFUSES, all, internet, refusing},
-    tls::{NAME, SERVER, Scene, Way, identity, poll_on},
+    tls::{NAME, SERVER, Scene, Way, identity},
     whole,
     world::World,
 };
@@ -388,18 +387,8 @@ fn client_receives(bytes: &[u8], end: bool) -> io::Error {
         scene.wire.end(Way::ToClient);
     }
     let connector = connector().handshake_timeout(SECOND);
-    let mut starting = pin!(
-        client
-            .start_tls(connector)
-            .server_hostname(NAME)
-            .into_future()
-    );
-    let first = poll_on(&scene.world, starting.as_mut());
-    let failed = first.or_else(|| {
-        scene.world.advance(SECOND);
-        poll_on(&scene.world, starting.as_mut())
-    });
-    error(failed.unwrap())
+    let starting = client.start_tls(connector).server_hostname(NAME);
+    error(scene.world.run(starting))
 }
 
 #[test]
@@ -486,13 +475,7 @@ fn connections_whose_handshake_fails() {
         let connecting = connect(scene.world.connecting_to(client), SERVER)
             .tls(connector())
             .connect_timeout(SECOND);
-        let mut connecting = pin!(connecting.into_future());
-        let first = poll_on(&scene.world, connecting.as_mut());
-        let failed = first.or_else(|| {
-            scene.world.advance(SECOND);
-            poll_on(&scene.world, connecting.as_mut())
-        });
-        error(failed.unwrap())
+        error(scene.world.run(connecting))
     };
     check([
         (

@@ -57,7 +57,7 @@ fn name(world: &World, mut stream: Stream) -> u8 {
 }
 
 #[test]
-fn nothing_is_accepted_that_nobody_waits_for() {
+fn nothing_is_accepted_that_no_call_waits_for() {
     let world = World::default();
     let server = serve(&world);
     let _peers = [1, 2, 3].map(|name| call(&world, name));
@@ -245,7 +245,7 @@ fn untaken(world: &World, server: &Server) -> Peer {
 }
 
 #[test]
-fn a_shutdown_does_not_wait_for_what_nobody_takes() {
+fn a_shutdown_does_not_wait_for_what_is_not_taken() {
     let world = World::default();
     let server = serve(&world);
     let peer = untaken(&world, &server);
@@ -269,7 +269,7 @@ fn what_a_call_waits_for_is_still_given_after_a_shutdown_has_begun() {
 }
 
 #[test]
-fn a_server_that_is_dropped_drops_what_nobody_has_taken() {
+fn a_server_that_is_dropped_drops_what_was_not_taken() {
     let world = World::default();
     let server = serve(&world);
     let peer = untaken(&world, &server);
@@ -280,7 +280,7 @@ fn a_server_that_is_dropped_drops_what_nobody_has_taken() {
 }
 
 #[test]
-fn an_idle_connection_that_nobody_takes_is_given_up() {
+fn an_idle_connection_that_is_not_taken_is_given_up() {
     let world = World::default();
     let server = world.serve(starting(&world).idle_timeout(SECOND).max_connections(1));
     let peer = untaken(&world, &server);

@@ -19,8 +19,8 @@ fn libraries() -> (PathBuf, Vec<PathBuf>) {
     (folder, libraries)
 }
 
-/// What is said of a server with this handler.
-fn said_of(name: &str, handler: &str) -> String {
+/// What the compiler prints for a server with this handler.
+fn printed_for(name: &str, handler: &str) -> String {
     let program = format!(
         "pub fn serve(runtime: std::sync::Arc<dyn millpond::Runtime>, motd: String) -> millpond::types::StartServer {{\n\
          let _ = &motd;\n\
@@ -31,7 +31,7 @@ fn said_of(name: &str, handler: &str) -> String {
     fs::write(&source, program).unwrap();
     let (folder, libraries) = libraries();
     for library in libraries {
-        let said = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
+        let printed = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
             .args([
                 "--edition",
                 "2024",
@@ -51,13 +51,13 @@ fn said_of(name: &str, handler: &str) -> String {
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
             .output()
             .unwrap();
-        let said = String::from_utf8(said.stderr).unwrap();
+        let printed = String::from_utf8(printed.stderr).unwrap();
         // One that was left behind by another compiler, or whose own dependencies are gone.
         if !["E0514", "E0460", "E0463"]
             .iter()
-            .any(|code| said.contains(code))
+            .any(|code| printed.contains(code))
         {
-            return said;
+            return printed;
         }
     }
     panic!("no build of the crate can be used");
@@ -65,41 +65,44 @@ fn said_of(name: &str, handler: &str) -> String {
 
 #[test]
 fn a_handler_that_captures_nothing_compiles() {
-    let said = said_of("plain", "async |_, mut writer| writer.write(b\"hello\")");
-    assert!(!said.contains("error"), "{said}");
+    let printed = printed_for("plain", "async |_, mut writer| writer.write(b\"hello\")");
+    assert!(!printed.contains("error"), "{printed}");
 }
 
 #[test]
 fn an_async_closure_that_captures_is_shown_where_to_put_its_state() {
-    let said = said_of("captures", "async move |_, mut writer| writer.write(&motd)");
+    let printed = printed_for("captures", "async move |_, mut writer| writer.write(&motd)");
     assert!(
-        said.contains("captures state from its environment"),
-        "{said}"
+        printed.contains("captures state from its environment"),
+        "{printed}"
     );
     assert!(
-        said.contains("`start_server_with` takes what it captures"),
-        "{said}"
+        printed.contains("`start_server_with` takes what it captures"),
+        "{printed}"
     );
 }
 
 #[test]
 fn a_result_without_a_type_is_shown_how_to_write_it() {
     let handler = "async |_, mut writer| { writer.write(b\"hello\")?; Ok(()) }";
-    let said = said_of("untyped", handler);
-    assert!(said.contains("type annotations needed"), "{said}");
-    assert!(said.contains("Ok::<(), E>(())"), "{said}");
+    let printed = printed_for("untyped", handler);
+    assert!(printed.contains("type annotations needed"), "{printed}");
+    assert!(printed.contains("Ok::<(), E>(())"), "{printed}");
 }
 
 #[test]
-fn a_handler_that_returns_something_else_is_told_what_it_may_return() {
-    let said = said_of("other", "async |_, _| 5");
+fn the_message_for_a_handler_that_returns_something_else_says_what_it_may_return() {
+    let printed = printed_for("other", "async |_, _| 5");
     assert!(
-        said.contains("a handler cannot return `{integer}`"),
-        "{said}"
+        printed.contains("a handler cannot return `{integer}`"),
+        "{printed}"
     );
     assert!(
-        said.contains("neither `()` nor a `Result<(), E>`"),
-        "{said}"
+        printed.contains("neither `()` nor a `Result<(), E>`"),
+        "{printed}"
     );
-    assert!(said.contains("Ok::<(), std::io::Error>(())"), "{said}");
+    assert!(
+        printed.contains("Ok::<(), std::io::Error>(())"),
+        "{printed}"
+    );
 }

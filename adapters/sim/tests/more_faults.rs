@@ -104,18 +104,18 @@ fn arrives(writes: &[&[u8]], faults: &[Fault]) -> Vec<u8> {
 
 #[test]
 fn a_flip_changes_its_bits_in_the_one_byte_wherever_writes_end() {
-    let said = b"abcdefgh";
-    for cut in 1..said.len() {
-        let writes = [&said[..cut], &said[cut..]];
-        for after in 0..said.len() {
+    let sent = b"abcdefgh";
+    for cut in 1..sent.len() {
+        let writes = [&sent[..cut], &sent[cut..]];
+        for after in 0..sent.len() {
             let flip = Fault::flip(0x81).after(Direction::ToServer, after as u64);
-            let mut expected = said.to_vec();
+            let mut expected = sent.to_vec();
             expected[after] ^= 0x81;
             assert_eq!(arrives(&writes, &[flip]), expected, "{cut} {after}");
             // The same again takes it back, and one of the other direction is none of this one.
-            assert_eq!(arrives(&writes, &[flip, flip]), said);
+            assert_eq!(arrives(&writes, &[flip, flip]), sent);
             let back = Fault::flip(1).after(Direction::ToClient, after as u64);
-            assert_eq!(arrives(&writes, &[back]), said);
+            assert_eq!(arrives(&writes, &[back]), sent);
         }
     }
 }

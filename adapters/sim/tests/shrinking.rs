@@ -149,9 +149,9 @@ fn a_world_that_is_stuck_does_not_become_one_that_leaks() {
 }
 
 #[test]
-fn a_world_that_does_not_fail_again_is_said_to_be_not_deterministic() {
+fn a_world_that_does_not_fail_again_is_reported_as_not_deterministic() {
     static RUNS: AtomicU64 = AtomicU64::new(0);
-    let test = "a_world_that_does_not_fail_again_is_said_to_be_not_deterministic";
+    let test = "a_world_that_does_not_fail_again_is_reported_as_not_deterministic";
     let text = failing_alone(test, &[], || {
         check(0..10, |sim| {
             sim.run(async { world().choose(10) });

@@ -1,4 +1,4 @@
-//! A world that is not the same when it is run again, and what is said of it.
+//! A world that is not the same when it is run again, and its report.
 
 #[path = "support/alone.rs"]
 mod alone;

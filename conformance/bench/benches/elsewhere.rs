@@ -1,4 +1,4 @@
-//! The same servers in other languages, as processes of their own. What is not installed is said and left out.
+//! The same servers in other languages, as processes of their own. What is not installed is left out, and a line says so.
 
 use std::{
     env,

@@ -96,7 +96,7 @@ async fn write_all(writer: &mut StreamWriter) {
     ended.await.unwrap();
 }
 
-/// Polls with a waker that nobody hears, and then with that of the task.
+/// Polls with a waker that wakes no task, and then with that of the task.
 async fn replaced<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
     poll_fn(|cx| match poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Pending => poll(cx),

@@ -172,7 +172,7 @@ pub(crate) async fn a_shutdown_resets_streams_that_are_kept_for_too_long(mut set
     drop(client);
 }
 
-pub(crate) async fn what_nobody_takes_does_not_hold_up_a_shutdown(mut setup: Setup) {
+pub(crate) async fn what_is_not_taken_does_not_hold_up_a_shutdown(mut setup: Setup) {
     let server = setup.listen().await.unwrap();
     let opening = setup.open(&server.sockets()[0]).into_future();
     let client = setup.spawn(async move {

@@ -1,7 +1,7 @@
 //! The scenarios of the suite, with the client and the server on two hosts and a bad network in between.
 //! It takes some minutes of waiting, and is run by its name alone, as `.ci/network` does.
 //!
-//! Where the system allows no such network, as it does to root, that is said, and the scenarios run on
+//! Where the system allows no such network, as it does to root, a line says so, and the scenarios run on
 //! loopback; with `network` in the list `MILLPOND_REQUIRE` it is a failure.
 #![cfg(target_os = "linux")]
 

@@ -1,4 +1,4 @@
-//! What is said of a parser whose answers differ.
+//! The report of a parser whose answers differ.
 
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;

@@ -1,4 +1,4 @@
-//! The fuzz target on the inputs that are kept for it, and on some that nobody kept.
+//! The fuzz target on the inputs that are kept for it, and on some that were not kept.
 
 use std::{fs, path::Path};
 

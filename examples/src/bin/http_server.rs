@@ -61,7 +61,7 @@ fn main() -> Result<(), BoxError> {
     let args = Args::parse();
     let (interrupt, mut interrupted) = mpsc::unbounded();
     ctrlc::set_handler(move || {
-        // The second one finds nobody, if it is shutting down already.
+        // The second one is not received, if it is shutting down already.
         let _ = interrupt.unbounded_send(());
     })?;
     run(args.on.runtime, async |runtime| {

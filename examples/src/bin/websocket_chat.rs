@@ -67,7 +67,7 @@ impl Chat {
     }
 
     fn members(&self) -> MutexGuard<'_, BTreeMap<u64, Member>> {
-        self.members.lock().expect("nobody panics meanwhile")
+        self.members.lock().expect("no task panics meanwhile")
     }
 }
 
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_does_not_read_is_cut_off_and_nobody_else_waits() {
+    fn one_that_does_not_read_is_cut_off_and_no_other_waits() {
         Sim::new(1).no_leaks().run(async {
             let (chat, server) = start().await;
             let mut slow = enter().await.unwrap();
@@ -222,19 +222,19 @@ mod tests {
             let mut talker = enter().await.unwrap();
             are_seated(&chat, 3).await;
             let text = "x".repeat(10_000);
-            let mut said = 0;
+            let mut sent = 0;
             while chat.members().len() == 3 {
                 talker.send(Message::text(&text)).await.unwrap();
                 assert!(hear(&mut quick).await.unwrap().ends_with(&text));
-                said += 1;
-                assert!(said < 1000, "nobody is cut off");
+                sent += 1;
+                assert!(sent < 1000, "no member is cut off");
             }
-            assert!(said > QUEUE);
+            assert!(sent > QUEUE);
             let mut heard = 0;
             while hear(&mut slow).await.is_ok() {
                 heard += 1;
             }
-            assert!(heard < said);
+            assert!(heard < sent);
             talker.send(Message::text("bye")).await.unwrap();
             assert!(hear(&mut quick).await.unwrap().ends_with(": bye"));
             drop((slow, quick, talker));
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_heard_was_said_whatever_fails_and_the_next_ones_are_served() {
+    fn what_is_received_was_sent_whatever_fails_and_the_next_ones_are_served() {
         async fn talk() -> Result<(), Error> {
             let (mut one, mut two) = (enter().await?, enter().await?);
             for n in 0..3 {

@@ -12,7 +12,7 @@ pub(super) struct Head {
     pub(super) length: Length,
     /// Whether another request may follow.
     pub(super) keep_alive: bool,
-    /// Whether the client waits to be told that it may send the body.
+    /// Whether the client waits for leave to send the body.
     pub(super) expects_continue: bool,
 }
 
@@ -52,7 +52,7 @@ fn parse(head: &[u8]) -> Result<Request<()>, StatusCode> {
     let mut parsed = httparse::Request::new(&mut fields);
     match parsed.parse(head) {
         Ok(httparse::Status::Complete(len)) if len == head.len() => {}
-        // A line feed alone has ended the head for the parser, and somebody else may see one request more.
+        // A line feed alone has ended the head for the parser, and another server may see one request more.
         Ok(_) => return Err(StatusCode::BAD_REQUEST),
         Err(httparse::Error::TooManyHeaders) => {
             return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);

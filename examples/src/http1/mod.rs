@@ -60,9 +60,9 @@ impl Default for Limits {
 /// Why there is no request.
 #[derive(Debug)]
 enum Refusal {
-    /// The client is told so, and that is the end.
+    /// The answer, and then the connection ends.
     Status(StatusCode),
-    /// Nobody can be told.
+    /// There is no client to answer.
     Lost(io::Error),
 }
 

@@ -26,7 +26,7 @@ use super::{
 ///
 /// # Errors
 ///
-/// Those of the stream. A client that breaks the rules is told so, and that is no error.
+/// Those of the stream. A client that breaks the rules gets a status that says so, and that is no error.
 pub async fn serve<F>(
     stream: Stream,
     runtime: Arc<dyn Runtime>,

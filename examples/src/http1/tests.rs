@@ -280,7 +280,7 @@ fn a_client_that_asks_first_may_send_a_body_that_is_not_too_large() {
 }
 
 #[test]
-fn a_client_that_is_slow_is_told_so_and_one_that_is_silent_is_not() {
+fn a_client_that_is_slow_gets_an_answer_and_one_that_is_silent_does_not() {
     let Limits {
         head_timeout,
         body_timeout,

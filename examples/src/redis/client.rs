@@ -26,7 +26,7 @@ pub struct Subscription {
     client: Client,
 }
 
-/// What somebody has published.
+/// What was published.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Message {
@@ -54,7 +54,7 @@ impl Client {
     ///
     /// # Cancel safety
     ///
-    /// Yes: the command is sent at once, and an answer for which nobody waits any more is skipped by the next
+    /// Yes: the command is sent at once, and an answer that is not waited for any more is skipped by the next
     /// command.
     pub async fn command<W: AsRef<[u8]>>(
         &mut self,
@@ -212,7 +212,7 @@ impl Notice {
             }
             (b"unsubscribe", _, Value::Integer(0)) => Self::Unsubscribed,
             (b"subscribe" | b"unsubscribe", _, Value::Integer(_)) => Self::Changed,
-            _ => return Err(invalid("a message is of a kind that nobody knows")),
+            _ => return Err(invalid("a message is of an unknown kind")),
         })
     }
 }

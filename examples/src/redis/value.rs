@@ -22,7 +22,7 @@ pub enum Value {
     Array(Vec<Self>),
     /// Keys and their values; of version 3, as are those below.
     Map(Vec<(Self, Self)>),
-    /// What nobody has asked for, such as a message of a channel.
+    /// What was not asked for, such as a message of a channel.
     Push(Vec<Self>),
     /// True or false.
     Boolean(bool),

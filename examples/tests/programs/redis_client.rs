@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use crate::program::{Program, RUNTIMES, there_is};
 
-/// How often it is tried on another port, if somebody else takes the one that was free.
+/// How often it is tried on another port, if another process takes the one that was free.
 const ATTEMPTS: usize = 5;
 
 /// Ended when this is dropped.
@@ -64,7 +64,7 @@ fn commands_are_answered_in_order() {
     for runtime in RUNTIMES {
         let answers = redis.answers(
             runtime,
-            "FLUSHALL , SET name Ada , GET name , INCR name , GET nobody , RPUSH list one two , LRANGE list 0 -1",
+            "FLUSHALL , SET name Ada , GET name , INCR name , GET missing , RPUSH list one two , LRANGE list 0 -1",
         );
         let expected = [
             "OK",
@@ -94,7 +94,7 @@ fn values_of_either_version_are_understood() {
             "3) (nil)",
         ];
         assert_eq!(answers, expected);
-        let words = "--resp3 DEL hash , HSET hash key value , HGETALL hash , GET nobody";
+        let words = "--resp3 DEL hash , HSET hash key value , HGETALL hash , GET missing";
         let answers = redis.answers(runtime, words);
         assert_eq!(
             answers[1..],

@@ -247,7 +247,7 @@ pub(crate) async fn tls(runtime: Arc<dyn Runtime>) -> Result {
     let tls = tls.ok_or("there is no TLS")?;
     see!(tls.protocol => "TLSv1_3");
 
-    note!("the other trusts those whom the system trusts");
+    note!("the other trusts the roots of the system");
     see!(connect(TlsConnector::new()).await.is_err() => true);
     Ok(())
 }

@@ -139,7 +139,7 @@ fn the_work_of_a_parser_with_a_state_is_proportional_to_its_input() {
     assert!(work < len + len / 100, "{work} for {len}");
 }
 
-/// So nobody takes the other one for that.
+/// So that the other one is not taken for it.
 #[test]
 fn the_work_of_a_parser_without_a_state_is_quadratic() {
     let (work, len) = offered(10_000, parse);

@@ -1,5 +1,5 @@
 //! The client in worlds: whatever happens to the connection, an answer is right, or there is an error, and
-//! nobody waits for ever.
+//! nothing waits for ever.
 
 use std::{io, time::Duration};
 

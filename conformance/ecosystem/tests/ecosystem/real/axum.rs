@@ -87,7 +87,10 @@ async fn by_axum(setup: Setup) {
     assert_answers(setup.connect_to(address).await.unwrap()).await;
     drop(stop);
     serving.await.unwrap().unwrap();
-    assert!(setup.connect_to(address).await.is_err(), "nobody listens");
+    assert!(
+        setup.connect_to(address).await.is_err(),
+        "no server listens"
+    );
 }
 
 super::everywhere! {
