@@ -1,14 +1,19 @@
-//! Where random choices come from: a seed, a fuzzer's bytes, or a world that failed.
+//! Where random choices come from: a seed or several, a fuzzer's bytes, or a world that failed.
 
 use std::fmt::Write as _;
 
-use crate::tape::{Playing, Recorder, Subject, Tape};
+use crate::{
+    branch::{Branch, Following},
+    tape::{Playing, Recorder, Subject, Tape},
+};
 
 /// Where choices come from.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// SplitMix64: the same numbers on every machine.
     Seed(u64),
+    /// A world that is explored.
+    Branch(Branch),
     /// What a fuzzer gives. When it is used up, the simplest choice is taken.
     Bytes(Vec<u8>),
     /// A world that was made small.
@@ -20,6 +25,7 @@ impl Source {
     pub(crate) fn variable(&self) -> String {
         match self {
             Self::Seed(seed) => seed.to_string(),
+            Self::Branch(branch) => branch.text(),
             Self::Bytes(bytes) => format!("{BYTES}{}", hex(bytes)),
             Self::Tape(tape) if *tape == Tape::default() => CALM.to_owned(),
             Self::Tape(tape) => format!("{CALM}+{}", tape.text()),
@@ -35,7 +41,8 @@ impl Source {
             return Some(Self::Tape(tape));
         }
         let Some(digits) = variable.strip_prefix(BYTES) else {
-            return variable.parse().ok().map(Self::Seed);
+            let seed = variable.parse().ok().map(Self::Seed);
+            return seed.or_else(|| Branch::parse(variable).map(Self::Branch));
         };
         let digits: Option<Vec<_>> = digits.chars().map(|digit| digit.to_digit(16)).collect();
         let pairs = digits.filter(|digits| digits.len() % 2 == 0)?;
@@ -52,7 +59,7 @@ impl Source {
         match self {
             Self::Seed(seed) => format!("Sim::new({seed})"),
             Self::Bytes(bytes) => format!("Sim::from_bytes({bytes:?})"),
-            Self::Tape(_) => self.variable(), // only a check has one
+            Self::Branch(_) | Self::Tape(_) => self.variable(), // only a check has one
         }
     }
 }
@@ -83,6 +90,7 @@ pub(crate) struct Choices {
 enum Drawing {
     /// The state of SplitMix64.
     Seed(u64),
+    Branch(Following),
     /// And how many of them are used up.
     Bytes(Vec<u8>, usize),
     Tape(Playing),
@@ -93,12 +101,14 @@ enum Drawing {
 impl Choices {
     pub(crate) fn new(source: Source, recorder: Option<Recorder>) -> Self {
         #[cfg(feature = "__tls")]
-        let noise = match source {
+        let noise = match &source {
             Source::Seed(seed) => !seed,
+            Source::Branch(branch) => !branch.seed(),
             Source::Bytes(_) | Source::Tape(_) => 0,
         };
         let drawing = match source {
             Source::Seed(seed) => Drawing::Seed(seed),
+            Source::Branch(branch) => Drawing::Branch(Following::new(branch)),
             Source::Bytes(bytes) => Drawing::Bytes(bytes, 0),
             Source::Tape(tape) => Drawing::Tape(Playing::new(tape)),
         };
@@ -151,6 +161,7 @@ impl Drawing {
     fn below(&mut self, subject: Subject, n: u64) -> u64 {
         match self {
             Self::Seed(state) => scale(split_mix(state), n),
+            Self::Branch(following) => scale(split_mix(following.next()), n),
             Self::Bytes(bytes, used) => {
                 let wanted = usize::try_from((n - 1).ilog2() / 8 + 1).unwrap_or(8);
                 let from = (*used).min(bytes.len());
@@ -169,7 +180,7 @@ impl Drawing {
     }
 }
 
-fn split_mix(state: &mut u64) -> u64 {
+pub(crate) fn split_mix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -193,6 +204,7 @@ mod tests {
         for source in [
             Source::Seed(0),
             Source::Seed(u64::MAX),
+            Source::Branch(Branch::new(5).turn(7, 9)),
             Source::Bytes(Vec::new()),
             Source::Bytes(vec![0, 1, 254, 255]),
             Source::Tape(Tape::default()),
@@ -203,7 +215,7 @@ mod tests {
             assert_eq!(again, Some(text));
         }
         for text in [
-            "", "-1", "x", "bytes:x", "bytes:0", "bytes:+1", "bytes:é", "calm+", "calm1:1",
+            "", "-1", "x", "1,", "bytes:x", "bytes:0", "bytes:+1", "bytes:é", "calm+", "calm1:1",
         ] {
             assert!(Source::parse(text).is_none(), "{text}");
         }
@@ -220,6 +232,15 @@ mod tests {
             9_817_491_932_198_370_423,
         ];
         assert_eq!(numbers, expected);
+    }
+
+    #[test]
+    fn a_branch_without_turns_is_its_seed() {
+        let [mut one, mut other] = [Source::Seed(7), Source::Branch(Branch::new(7))]
+            .map(|source| Choices::new(source, None));
+        for n in 1..1000 {
+            assert_eq!(one.below(ANY, n), other.below(ANY, n));
+        }
     }
 
     #[test]

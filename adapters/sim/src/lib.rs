@@ -12,6 +12,7 @@
 //! | what they do when the network is slow, partial or reordered | [`Sim::rough`], [`Sim::latency`], in [`check`] |
 //! | what they do when it fails | [`Sim::fault`], [`Sim::random_faults`], [`World::inject`] |
 //! | what they do when it fails at any byte, or they are given up at any poll | [`Sweep`] |
+//! | what takes several steps | [`Check::explore_for`] |
 //! | all of that, driven by a fuzzer | [`Sim::from_bytes`] |
 //!
 //! It is for tests, and so it belongs to these:
@@ -214,6 +215,34 @@
 //!   sometimes "it tries again" in 27 worlds, first 1
 //! ```
 //!
+//! # Exploring
+//!
+//! A bug that needs three faults in turn, each at one place, is not met by luck. But what a test says of its
+//! worlds by [`sometimes!`], [`reachable!`] and [`observe!`] shows the way: [`Check::explore_for`] looks for
+//! worlds that show something new, and lets others begin as these did until that moment, and go on by other
+//! choices. So it takes one step after the other, with no more than these words in the program:
+//!
+//! ```should_panic
+//! # use millpond_sim::{Check, observe, world};
+//! // One in a hundred million worlds opens this lock; it is found after some hundreds.
+//! Check::new(0..100).explore_worlds(10_000).run(|sim| {
+//!     sim.run(async {
+//!         for (index, digit) in [13, 88, 4, 51].into_iter().enumerate() {
+//!             if world().choose(100) != digit {
+//!                 return;
+//!             }
+//!             observe!("digits", index + 1);
+//!         }
+//!         panic!("it is open");
+//!     })
+//! });
+//! ```
+//!
+//! `MILLPOND_EXPLORE=30s cargo test orders -- --exact` lets the checks of one test explore for so long. A
+//! world that was explored is repeated by its seed, and by after how many choices another seed has followed:
+//! `MILLPOND_SEED=17,840:212,1031:980`. Where exploring has come to is kept in
+//! `target/millpond/orders.worlds`, and taken up the next time.
+//!
 //! # Is it the same again?
 //!
 //! The same program and seed give the same events in the same order, byte by byte, on every machine. A
@@ -359,8 +388,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod again;
+mod branch;
 mod check;
 mod choice;
+mod explore;
 mod fault;
 mod host;
 mod picture;

@@ -65,22 +65,31 @@ impl Tape {
         self.0[index].1 = number;
     }
 
-    /// As `24:1,29:1`.
     pub(crate) fn text(&self) -> String {
-        let numbers = self.0.iter();
-        let numbers = numbers.map(|(place, number)| format!("{place}:{number}"));
-        numbers.collect::<Vec<_>>().join(",")
+        print_pairs(&self.0)
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let pair = |pair: &str| {
-            let (place, number) = pair.split_once(':')?;
-            Some((place.parse().ok()?, number.parse().ok()?))
-        };
-        let pairs: Vec<(usize, u64)> = text.split(',').map(pair).collect::<Option<_>>()?;
-        let ordered = pairs.windows(2).all(|pair| pair[0].0 < pair[1].0);
-        ordered.then_some(Self(pairs))
+        parse_pairs(text).map(Self)
     }
+}
+
+/// Places and numbers, as `24:1,29:1`.
+pub(crate) fn print_pairs(pairs: &[(usize, u64)]) -> String {
+    let pairs = pairs.iter();
+    let pairs = pairs.map(|(place, number)| format!("{place}:{number}"));
+    pairs.collect::<Vec<_>>().join(",")
+}
+
+/// At least one, in the order of places.
+pub(crate) fn parse_pairs(text: &str) -> Option<Vec<(usize, u64)>> {
+    let pair = |pair: &str| {
+        let (place, number) = pair.split_once(':')?;
+        Some((place.parse().ok()?, number.parse().ok()?))
+    };
+    let pairs: Vec<(usize, u64)> = text.split(',').map(pair).collect::<Option<_>>()?;
+    let ordered = pairs.windows(2).all(|pair| pair[0].0 < pair[1].0);
+    ordered.then_some(pairs)
 }
 
 /// A tape that is played once.

@@ -16,3 +16,14 @@ impl fmt::Display for Seconds {
         f.pad(&format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000))
     }
 }
+
+/// What an environment variable says.
+///
+/// # Panics
+///
+/// If that is no number of seconds.
+pub(crate) fn parse_seconds(variable: &str, text: &str) -> Duration {
+    let seconds = text.strip_suffix('s').unwrap_or(text).parse().ok();
+    let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.unwrap_or_else(|| panic!("{variable} is a number of seconds, such as 5s, not {text:?}"))
+}

@@ -74,7 +74,10 @@ fn a_seed_in_the_environment_runs_no_other_world() {
     let text = failing_alone(test, &[("MILLPOND_SEED", "lucky")], fails);
     assert_reports(
         &text,
-        &["MILLPOND_SEED is a number, or bytes:", "\"lucky\""],
+        &[
+            "MILLPOND_SEED is a number, perhaps with turns, or bytes:",
+            "\"lucky\"",
+        ],
     );
 }
 

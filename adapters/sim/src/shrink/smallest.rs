@@ -10,6 +10,7 @@ use crate::{
     choice::Source,
     shrink::{passes::Shrinker, plan::Plan},
     tape::Tape,
+    time::parse_seconds,
 };
 
 /// How many seconds shrinking may take, if the environment says so; 0 is none.
@@ -41,12 +42,7 @@ pub(crate) struct Smallest {
 ///
 /// If the environment variable is no number of seconds.
 pub(crate) fn time_limit(default: Duration) -> Duration {
-    let Ok(text) = env::var(SHRINK) else {
-        return default;
-    };
-    let seconds = text.strip_suffix('s').unwrap_or(&text).parse().ok();
-    let limit = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    limit.unwrap_or_else(|| panic!("{SHRINK} is a number of seconds, such as 5s, not {text:?}"))
+    env::var(SHRINK).map_or(default, |text| parse_seconds(SHRINK, &text))
 }
 
 /// Makes a world that has failed small. It is run again first, since passing worlds note no choices.

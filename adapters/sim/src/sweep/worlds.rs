@@ -83,7 +83,7 @@ fn run<T>(
     }
     let world = match &origin.source {
         Source::Seed(seed) => format!("the world of seed {seed}"),
-        Source::Bytes(_) | Source::Tape(_) => "the calm world".to_owned(),
+        Source::Branch(_) | Source::Bytes(_) | Source::Tape(_) => "the calm world".to_owned(),
     };
     eprintln!("a sweep has failed in {world} {what}\n");
     resume_unwind(payload);

@@ -3,6 +3,7 @@
 mod current;
 pub mod marks;
 pub(crate) mod report;
+pub(crate) mod sightings;
 #[allow(
     clippy::module_inception,
     reason = "the room is named after what it holds"

@@ -27,11 +27,24 @@ use crate::tally::tally::{Extremes, Tally};
 pub struct Report {
     tally: Tally,
     elapsed: Duration,
+    explored: Option<Explored>,
+}
+
+/// What exploring has come to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Explored {
+    pub(crate) worlds: u64,
+    /// How many things worlds have shown from which others have gone on.
+    pub(crate) finds: usize,
 }
 
 impl Report {
-    pub(crate) fn new(tally: Tally, elapsed: Duration) -> Self {
-        Self { tally, elapsed }
+    pub(crate) fn new(tally: Tally, elapsed: Duration, explored: Option<Explored>) -> Self {
+        Self {
+            tally,
+            elapsed,
+            explored,
+        }
     }
 
     /// How many worlds there were.
@@ -67,6 +80,9 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} in {:.2?}", Worlds(self.worlds()), self.elapsed)?;
+        if let Some(Explored { worlds, finds }) = self.explored {
+            write!(f, "\n  explored {} from {finds} finds", Worlds(worlds))?;
+        }
         if !self.tally.faults.is_empty() {
             let faults = self.tally.faults.iter().map(|(kind, count)| {
                 let never = if *count == 0 { " (!)" } else { "" };

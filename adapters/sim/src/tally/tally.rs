@@ -1,10 +1,11 @@
 //! Counts names, values and faults of world after world.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 
 use crate::{
     choice::Source,
     struck::{FaultKind, Kinds, Struck},
+    tally::sightings::Sightings,
 };
 
 /// What is counted over many worlds.
@@ -13,6 +14,8 @@ pub(crate) struct Tally {
     pub(super) worlds: u64,
     /// The world that runs.
     current: Option<Source>,
+    /// What that has shown, if it is explored.
+    sightings: Sightings,
     /// How often each has happened. What was asked for and never has is there, too.
     pub(super) faults: BTreeMap<FaultKind, u64>,
     pub(super) marks: BTreeMap<&'static str, Mark>,
@@ -41,6 +44,19 @@ impl Tally {
     pub(crate) fn begin_world(&mut self, source: &Source) {
         self.worlds += 1;
         self.current = Some(source.clone());
+    }
+
+    /// What the last world has shown.
+    pub(crate) fn take_sightings(&mut self) -> Sightings {
+        mem::take(&mut self.sightings)
+    }
+
+    /// How many choices were made in the world that runs, if it is explored.
+    fn made(&self) -> Option<usize> {
+        match &self.current {
+            Some(Source::Branch(branch)) => Some(branch.made()),
+            Some(Source::Seed(_) | Source::Bytes(_) | Source::Tape(_)) | None => None,
+        }
     }
 
     pub(crate) fn worlds(&self) -> u64 {
@@ -72,6 +88,9 @@ impl Tally {
         }
         mark.worlds += 1;
         mark.last = self.worlds;
+        if let Some(made) = self.made() {
+            self.sightings.mark(name, made);
+        }
     }
 
     pub(super) fn observe(&mut self, name: &'static str, value: i128) {
@@ -85,6 +104,9 @@ impl Tally {
         }
         if value > extremes.greatest.0 {
             extremes.greatest = seen();
+        }
+        if let Some(made) = self.made() {
+            self.sightings.observe(name, value, made);
         }
     }
 }

@@ -117,6 +117,9 @@ impl Origin {
         let world = match &self.source {
             Source::Seed(seed) => seed.to_string(),
             Source::Bytes(bytes) => format!("{:016x}", digest([&bytes[..]])),
+            Source::Branch(branch) => {
+                format!("explored-{:016x}", digest([branch.text().as_bytes()]))
+            }
             Source::Tape(_) => "smallest".to_owned(),
         };
         match test_name() {
@@ -142,7 +145,7 @@ impl Listener {
 }
 
 /// The test that this thread runs.
-fn test_name() -> Option<String> {
+pub(crate) fn test_name() -> Option<String> {
     let name = thread::current().name()?.to_owned();
     (name != "main").then_some(name)
 }
@@ -157,7 +160,7 @@ pub(crate) fn chosen() -> Option<Source> {
     match Source::parse(&text) {
         Some(source) => Some(source),
         None => panic!(
-            "{SEED} is a number, or bytes: and hexadecimal digits, or calm+ and choices, not {text:?}"
+            "{SEED} is a number, perhaps with turns, or bytes: and hexadecimal digits, or calm+ and choices, not {text:?}"
         ),
     }
 }

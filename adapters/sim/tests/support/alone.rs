@@ -15,6 +15,14 @@ pub(crate) fn failing_alone(
         fails();
         unreachable!("it does not fail");
     }
+    let (text, passed) = run(test, variables);
+    assert!(!passed, "{text}");
+    assert!(!text.contains("it does not fail"), "{text}");
+    text
+}
+
+/// What a test prints, alone in a process of its own, and whether it passes.
+pub(crate) fn run(test: &str, variables: &[(&str, &str)]) -> (String, bool) {
     let output = Command::new(env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture"])
         .env_remove("RUST_TEST_THREADS")
@@ -27,7 +35,5 @@ pub(crate) fn failing_alone(
         .output()
         .unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success(), "{text}");
-    assert!(!text.contains("it does not fail"), "{text}");
-    text
+    (text, output.status.success())
 }
