@@ -2,9 +2,14 @@
 #![cfg(feature = "cli")]
 
 use std::{
-    io::Write,
+    fs,
+    io::{self, Write},
+    panic::catch_unwind,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
+
+use millpond_sim::{Direction, Fault, Sim, open_connection, start_server};
 
 const RIGHT: &str = r#"{"trace":1,"limit":3}
 {"feed":"610a"}
@@ -153,7 +158,7 @@ fn a_page_needs_no_other_file_and_runs_nothing_from_a_trace() {
     let script = "{\"trace\":1,\"limit\":9}\n{\"feed\":\"3c7363726970743e\"}\n{\"fail\":\"<b>\"}\n";
     let output = run(&["show", "-", "--html", path], &[script, WRONG].concat());
     assert_prints(&output, 0, "");
-    let page = std::fs::read_to_string(page).unwrap();
+    let page = fs::read_to_string(page).unwrap();
     assert_eq!(page.matches("<svg").count(), 2);
     assert!(page.contains("expected: read_line() → &quot;a&quot;"));
     for not_there in ["<script", "<b>", "http:", "https:", "src=", "href=", "NaN"] {
@@ -177,7 +182,7 @@ fn a_limit_that_is_never_reached_can_be_shown() {
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{complaint}");
     }
-    let page = std::fs::read_to_string(page).unwrap();
+    let page = fs::read_to_string(page).unwrap();
     assert!(page.contains(&format!("limit {} (above)", usize::MAX)));
 }
 
@@ -191,7 +196,7 @@ fn a_page_says_where_a_trace_is_wrong_and_when_the_limit_changes() {
         &format!("\n{changed}"),
     );
     assert_prints(&output, 0, "");
-    let page = std::fs::read_to_string(page).unwrap();
+    let page = fs::read_to_string(page).unwrap();
     assert_eq!(page.matches("class=\"differs\"").count(), 1);
     assert!(page.contains("limit 2<") && page.contains("pauses above 4<"));
     assert!(page.contains("<td class=\"n\">6</td>"), "as in the file");
@@ -219,4 +224,76 @@ fn what_a_file_says_is_printed_as_plain_text() {
             }
         }
     }
+}
+
+/// Saves a world that fails, and says in which directory.
+fn save_world(parent: &Path) -> PathBuf {
+    let failed = catch_unwind(|| {
+        let fault = Fault::reset().connection(2).after(Direction::ToServer, 3);
+        Sim::new(1)
+            .save_failures_in(parent)
+            .fault(fault)
+            .run(async {
+                let server = start_server("127.0.0.1:7", async |mut reader, mut writer| {
+                    let line = reader.read_line().await?;
+                    writer.write_all(&line).await?;
+                    Ok::<_, io::Error>(())
+                });
+                let _server = server.on_handler_error(|_| {}).await.unwrap();
+                for _ in 0..2 {
+                    let (mut reader, mut writer) = open_connection("127.0.0.1:7").await.unwrap();
+                    writer.write(b"<hello>\n").unwrap();
+                    reader.read_line().await.unwrap();
+                }
+            });
+    });
+    assert!(failed.is_err());
+    let mut saved = fs::read_dir(parent).unwrap();
+    saved.next().unwrap().unwrap().path()
+}
+
+#[test]
+fn a_world_is_shown_by_its_directory_and_by_its_events() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = save_world(parent.path());
+    let [shown, parent] = [&directory, parent.path()].map(|path| path.to_str().unwrap());
+    let text = |arguments: &[&str], input: &str| {
+        let output = run(arguments, input);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let events = fs::read_to_string(directory.join("events.txt")).unwrap();
+    let of_events = text(&["show", "-", "--width", "80"], &events);
+    for part in [
+        "1: \"<hello>\\n\" 8 B",
+        "✗ 2: reset after 3 bytes to the server, as planned",
+    ] {
+        assert!(of_events.contains(part), "{of_events}");
+    }
+    // With the traces behind it.
+    let of_directory = text(&["show", shown, "--width", "80"], "");
+    assert!(of_directory.contains(&of_events), "{of_directory}");
+    assert!(
+        of_directory.contains("connection-1-client.jsonl\n"),
+        "{of_directory}"
+    );
+    let of_one = text(&["show", shown, "--connection", "2"], "");
+    assert!(
+        of_one.contains("2: connects") && !of_one.contains("1: connects"),
+        "{of_one}"
+    );
+
+    let page = directory.join("page.html");
+    text(&["show", shown, "--html", page.to_str().unwrap()], "");
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains("1: &quot;&lt;hello&gt;\\n&quot; 8 B") && !page.contains("<hello>"));
+
+    // In the directory around it is none, which says where there are some.
+    let output = run(&["show", parent], "");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        complaint.contains(&format!("there are in {shown}")),
+        "{complaint}"
+    );
+    assert_eq!(output.status.code(), Some(2));
 }

@@ -147,7 +147,7 @@
 //! With `MILLPOND_TRACES=some/directory` beside it, all that happens until the failure is saved there, of the
 //! first world that fails and of the smallest: every event (`events.txt`), a page that shows them
 //! (`world.html`), and what each end of each connection has received, as traces that
-//! `cargo run -p millpond-conformance -- show FILE` draws and any reader can be fed with.
+//! any reader can be fed with. `cargo run -p millpond-conformance -- show DIRECTORY` draws all that in a terminal.
 //!
 //! A world in which nothing can ever happen any more fails at once, and says which tasks wait for what.
 //!

@@ -9,6 +9,7 @@ mod compare;
 mod html;
 mod record;
 mod replay;
+mod saved;
 mod show;
 mod shrink;
 mod source;
@@ -39,7 +40,7 @@ enum Command {
     Record(record::Options),
     /// Prints the smallest trace that still fails.
     Shrink(shrink::Options),
-    /// Shows a conversation as a timeline.
+    /// Shows a conversation as a timeline, or a world that failed as a diagram.
     Show(show::Options),
 }
 

@@ -1,19 +1,20 @@
-//! `show`: a conversation as a timeline.
+//! `show`: a conversation as a timeline, a world as a diagram.
 
 use std::{
     fs,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anstream::stdout;
 use clap::Args;
 use millpond_conformance::trace::{Answer, Line, Moment, Trace, timeline};
+use millpond_sim::Picture;
 
 use crate::{
     html,
-    source::read,
+    saved::{Saved, open},
     style::{BAD, FAINT, GOOD, HEAD, INPUT, PAUSED},
     words::{describe, expected, scale},
 };
@@ -23,27 +24,66 @@ const COLUMNS: usize = 24;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The traces; `-` is standard input.
+    /// Traces, the events.txt of a world that failed, or the directory in which it was saved; `-` is
+    /// standard input.
     file: PathBuf,
-    /// Writes a page with a picture instead; it needs nothing beside it.
+    /// Writes a page with a picture instead; it needs nothing beside it. Of a directory it shows the world.
     #[arg(long, value_name = "OUT")]
     html: Option<PathBuf>,
+    /// Leaves out other connections of a world; can be given more than once.
+    #[arg(long, value_name = "NUMBER")]
+    connection: Vec<u32>,
+    /// Columns of the picture of a world.
+    #[arg(long, value_name = "COLUMNS", default_value_t = 100)]
+    width: usize,
 }
 
 pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
-    let traces = read(&options.file)?;
+    let all = open(&options.file)?;
     if let Some(out) = &options.html {
-        fs::write(
-            out,
-            html::page(&options.file.display().to_string(), &traces),
-        )?;
+        fs::write(out, page(&options.file, all, &options.connection))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut out = stdout().lock();
-    for (trace, numbers) in &traces {
-        print(&mut out, trace, numbers)?;
+    let several = all.len() > 1;
+    for (path, saved) in &all {
+        if several {
+            writeln!(out, "{HEAD}{}{HEAD:#}", path.display())?;
+        }
+        match saved {
+            Saved::World(lines) => {
+                let picture = world(lines, &options.connection).width(options.width);
+                writeln!(out, "{}", picture.colours(true))?;
+            }
+            Saved::Traces(traces) => {
+                for (trace, numbers) in traces {
+                    print(&mut out, trace, numbers)?;
+                }
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn world(lines: &str, connections: &[u32]) -> Picture {
+    let picture = Picture::of_events(lines);
+    match connections {
+        [] => picture,
+        some => picture.only(some.iter().copied()),
+    }
+}
+
+/// That of the world, or of all traces if there is none.
+fn page(path: &Path, all: Vec<(PathBuf, Saved)>, connections: &[u32]) -> String {
+    let title = path.display().to_string();
+    let mut traces = Vec::new();
+    for (_, saved) in all {
+        match saved {
+            Saved::World(lines) => return world(&lines, connections).page(&title),
+            Saved::Traces(more) => traces.extend(more),
+        }
+    }
+    html::page(&title, &traces)
 }
 
 fn print(out: &mut impl Write, trace: &Trace, numbers: &[usize]) -> io::Result<()> {

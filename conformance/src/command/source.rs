@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader},
+    io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
@@ -44,20 +44,25 @@ impl Source {
     }
 }
 
+/// A trace, and the number of each of its lines.
+pub(crate) type Numbered = (Trace, Vec<usize>);
+
 /// The traces of a file, with the number of each line.
-pub(crate) fn read(path: &Path) -> io::Result<Vec<(Trace, Vec<usize>)>> {
-    let traces = if path == Path::new("-") {
-        Trace::read_numbered(io::stdin().lock())
-    } else {
-        File::open(path).and_then(|file| Trace::read_numbered(BufReader::new(file)))
-    };
-    let traces = traces.map_err(|error| about(path, &error))?;
+pub(crate) fn read(path: &Path) -> io::Result<Vec<Numbered>> {
+    if path == Path::new("-") {
+        return traces_of(path, io::stdin().lock());
+    }
+    let file = File::open(path).map_err(|error| about(path, &error))?;
+    traces_of(path, BufReader::new(file))
+}
+
+/// Those of what is read from a path.
+pub(crate) fn traces_of(path: &Path, lines: impl BufRead) -> io::Result<Vec<Numbered>> {
+    let traces = Trace::read_numbered(lines).map_err(|error| about(path, &error))?;
     if traces.is_empty() {
         let error = "there is no trace in it: one begins with the line {\"trace\":1,\"limit\":N}";
-        return Err(about(
-            path,
-            &io::Error::new(io::ErrorKind::InvalidData, error),
-        ));
+        let error = io::Error::new(io::ErrorKind::InvalidData, error);
+        return Err(about(path, &error));
     }
     Ok(traces)
 }

@@ -1,5 +1,7 @@
 //! A picture before it is drawn: what stands in which row and in which lane.
 
+use std::collections::BTreeSet;
+
 /// A time of so many times the usual one is not drawn in proportion.
 pub(super) const FOLDED_ABOVE: u64 = 4;
 
@@ -147,6 +149,45 @@ impl Model {
         self.rows.retain(|_| used.next().unwrap_or(false));
     }
 
+    /// Drops what is about other connections, and lanes in which nothing is left.
+    pub(super) fn keep_only(&mut self, numbers: &BTreeSet<u32>) {
+        self.connections.retain(|it| numbers.contains(&it.number));
+        self.arrows.retain(|it| numbers.contains(&it.connection));
+        self.waits.retain(|it| numbers.contains(&it.connection));
+        let is_kept = |note: &Note| note.connection.is_none_or(|it| numbers.contains(&it));
+        self.notes.retain(is_kept);
+        self.drop_empty_lanes();
+        self.drop_empty_rows();
+        self.fold();
+    }
+
+    fn drop_empty_lanes(&mut self) {
+        let mut used = BTreeSet::new();
+        self.each_lane(|lane| {
+            used.insert(*lane);
+        });
+        self.each_lane(|lane| *lane = used.range(..*lane).count());
+        let mut lanes = 0..;
+        self.lanes
+            .retain(|_| lanes.next().is_some_and(|lane| used.contains(&lane)));
+    }
+
+    fn each_lane(&mut self, mut work: impl FnMut(&mut usize)) {
+        let arrows = self.arrows.iter_mut();
+        arrows.for_each(|arrow| arrow.lanes.iter_mut().for_each(&mut work));
+        self.waits.iter_mut().for_each(|wait| work(&mut wait.lane));
+        for note in &mut self.notes {
+            match &mut note.place {
+                Place::Lane(lane) => work(lane),
+                Place::Between(one, other) => {
+                    work(one);
+                    work(other);
+                }
+                Place::Everywhere => {}
+            }
+        }
+    }
+
     fn each_row(&mut self, mut work: impl FnMut(&mut usize)) {
         for arrow in &mut self.arrows {
             work(&mut arrow.row);
@@ -176,6 +217,9 @@ impl Model {
         let mut sorted: Vec<u64> = gaps.iter().copied().filter(|gap| *gap > 0).collect();
         sorted.sort_unstable();
         let usual = sorted.get(sorted.len() / 2).copied().unwrap_or(1);
+        if let Some(first) = self.rows.first_mut() {
+            first.gap = Gap::Nothing;
+        }
         for (row, gap) in self.rows.iter_mut().skip(1).zip(gaps) {
             row.gap = match gap {
                 0 => Gap::Nothing,

@@ -85,6 +85,21 @@ impl Picture {
         self
     }
 
+    /// Leaves out what is about other connections than these.
+    ///
+    /// ```
+    /// # use millpond_sim::Picture;
+    /// let events = "0.000000 s  connection 1 is tried\n0.000000 s  connection 1 is refused\n\
+    ///               0.000000 s  connection 2 is tried\n0.000000 s  connection 2 is refused\n";
+    /// let text = Picture::of_events(events).only([2]).to_string();
+    /// assert!(text.contains("2: is refused") && !text.contains("1: is refused"));
+    /// ```
+    #[must_use]
+    pub fn only(mut self, connections: impl IntoIterator<Item = u32>) -> Self {
+        self.model.keep_only(&connections.into_iter().collect());
+        self
+    }
+
     /// Whether its text has colours, as ANSI escapes; `false` by default.
     ///
     /// ```
