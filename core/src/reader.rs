@@ -539,6 +539,19 @@ impl Reader {
         self.buffer.data()
     }
 
+    /// How many bytes have arrived and not been taken, which costs less than to look at them.
+    ///
+    /// ```
+    /// # use millpond_core::Reader;
+    /// let mut reader = Reader::new();
+    /// reader.feed(b"abc");
+    /// assert_eq!(reader.buffered_len(), 3);
+    /// ```
+    #[inline]
+    pub fn buffered_len(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Drops `n` bytes from the front.
     ///
     /// # Panics

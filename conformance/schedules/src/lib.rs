@@ -8,6 +8,7 @@
 #![cfg(all(test, millpond_shuttle))]
 
 mod closing;
+mod coalescing;
 mod explore;
 mod feeding;
 mod memory;

@@ -79,6 +79,18 @@ impl World {
         )
     }
 
+    /// The same on this runtime, where small writes may be deferred.
+    pub(crate) fn pair_on_runtime(
+        &self,
+        options: &StreamOptions,
+    ) -> ((StreamReader, StreamWriter), (StreamReader, StreamWriter)) {
+        let (left, right) = connected(CAPACITY);
+        (
+            options.open_on(left, self.runtime()),
+            options.open_on(right, self.runtime()),
+        )
+    }
+
     /// The other end of a stream that was opened, if it was.
     pub(crate) fn accepted(&self) -> Halves {
         let socket = lock(&self.gate)

@@ -14,6 +14,7 @@ use super::opening::{assert_connects, echo, start};
 // Those that share more with others of their topic than with these.
 pub(crate) use super::{
     binding::system::*, connecting::system::*, starting_tls::system::*, trusting::system::*,
+    writing::system::*,
 };
 use crate::{
     data,

@@ -3,13 +3,15 @@
 use std::{io::IoSlice, thread};
 
 use futures_util::future::join;
-use millpond::{Address, Bytes, StreamReader, WriteError};
+use millpond::{Address, Bytes, StreamReader, StreamWriter, WriteError};
 
 use crate::{
     data,
     place::Place,
     setup::{Settings, Setup, Task},
 };
+
+pub(crate) mod system;
 
 fn read_all(setup: &Setup, mut reader: StreamReader) -> Task<Bytes> {
     setup.spawn(async move { reader.read_to_eof().await.unwrap() })

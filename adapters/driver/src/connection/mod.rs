@@ -35,7 +35,7 @@ use self::{
     activity::Activity,
     halves::Halves,
     receiving::{Listening, Receiving},
-    sending::{Change, Direction, Flusher, LARGE, News, Sending, touch},
+    sending::{Change, Deferred, Direction, Flusher, LARGE, More, News, Queued, Sending, touch},
     shutdown_notice::ShutdownNotice,
 };
 pub use self::{closed::Closed, shutdown_notice::ShutdownRequested};
@@ -64,13 +64,19 @@ use crate::{
 /// spawned that sends it and ends when nothing is left; it keeps the connection alive, so that the
 /// rest is delivered even when both halves are gone.
 ///
+/// While the reader has more than it has answered with, a small write is deferred: those that follow are
+/// likely to be the answers to the rest. The first one that comes when the reader has no more sends them all,
+/// or else the reader before it asks the socket, or the flusher when the task yields.
+///
 /// The reader's side has the socket, too, under a lock of its own: both directions work at once, and
 /// closing takes it away from both.
 pub(crate) struct Connection {
     sending: Mutex<Sending>,
-    /// Whether a cork holds something back, so that a reader takes the lock only if there is a reason.
+    /// Whether something is held back, so that a reader takes the lock only if there is a reason.
     /// Written under the lock; it may say so for longer than it is true.
     holds_something: AtomicBool,
+    /// Whether the reader has more than it has answered with. Only a hint, so no lock is needed.
+    more_to_read: AtomicBool,
     /// The one waker that the write side of the socket ever sees, so that it does not matter which task
     /// polled it last. Rings `flusher_waker`.
     waker: Waker,
@@ -134,6 +140,7 @@ impl Connection {
         let flusher_waker = Arc::new(FlusherWaker::default());
         let listening = Arc::new(Listening::default());
         let socket: Arc<dyn Socket> = Arc::from(socket);
+        let can_defer = matches!(background, Background::Runtime(_));
         let direction = if socket.mode().can_write() {
             Direction::Open
         } else {
@@ -157,12 +164,15 @@ impl Connection {
             activity: activity.clone(),
             shutdown: ShutdownNotice::default(),
             holds_something: AtomicBool::new(false),
+            more_to_read: AtomicBool::new(false),
             sending: Mutex::new(Sending {
                 core,
                 activity,
                 news: News::of(&*socket),
                 socket: Some(socket),
+                queued: Queued::Idle,
                 flusher: Flusher::None,
+                can_defer,
                 direction,
                 corks: 0,
                 waiters: Waiters::default(),
@@ -211,11 +221,27 @@ impl Connection {
         ask(&self.lock().core)
     }
 
+    /// The reader has answered, and tells whether it has more than that.
+    #[inline]
+    pub(crate) fn set_more_to_read(&self, more: bool) {
+        if self.more_to_read.load(Ordering::Relaxed) != more {
+            self.more_to_read.store(more, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    fn more(&self) -> More {
+        match self.more_to_read.load(Ordering::Relaxed) {
+            true => More::Buffered,
+            false => More::Nothing,
+        }
+    }
+
     #[inline]
     pub(crate) fn write(self: &Arc<Self>, data: &[u8]) -> Result<(), WriteError> {
         self.check_direction()?;
         let mut sending = self.lock();
-        if sending.only_queues(data.len()) {
+        if sending.only_queues(data.len(), self.more()) {
             sending.core.write(data)?;
             self.holds_something.store(true, Ordering::Release);
             return Ok(());
@@ -226,7 +252,7 @@ impl Connection {
 
     fn write_now(self: &Arc<Self>, data: &[u8]) -> Result<(), WriteError> {
         self.change(|change, cx| {
-            let sent = change.try_send(cx, &[IoSlice::new(data)])?;
+            let sent = change.try_send(cx, &[IoSlice::new(data)], self.more())?;
             change.sending.core.write(&data[sent..])
         })
     }
@@ -235,7 +261,7 @@ impl Connection {
         self.check_direction()?;
         // What is copied is dropped without the lock: it may be the program's own memory.
         self.change(|change, cx| {
-            let sent = change.try_send(cx, &[IoSlice::new(&data)])?;
+            let sent = change.try_send(cx, &[IoSlice::new(&data)], self.more())?;
             data.advance(sent);
             match data.len() < LARGE {
                 true => change.sending.core.write(&data),
@@ -247,7 +273,7 @@ impl Connection {
     pub(crate) fn write_vectored(self: &Arc<Self>, bufs: &[IoSlice<'_>]) -> Result<(), WriteError> {
         self.check_direction()?;
         self.change(|change, cx| {
-            let sent = change.try_send(cx, bufs)?;
+            let sent = change.try_send(cx, bufs, self.more())?;
             behind(bufs, sent).try_for_each(|buf| change.sending.core.write(buf))
         })
     }
@@ -373,23 +399,35 @@ impl Connection {
         let held_back = change.sending.is_held_back();
         change.sending.corks -= 1;
         // Without a reason no task is woken: a handler that waits would wake itself again and again.
-        if held_back {
-            self.finish_change(change);
+        if held_back && change.sending.corks == 0 {
+            self.send_in(change);
         }
     }
 
-    /// Sends what a cork holds back.
+    /// Whether something is held back.
+    #[inline]
+    pub(crate) fn holds_something(&self) -> bool {
+        self.holds_something.load(Ordering::Acquire)
+    }
+
+    /// Sends what is held back.
     pub(crate) fn send_held_back(self: &Arc<Self>) {
-        if self.holds_something.load(Ordering::Acquire) {
+        if self.holds_something() {
             self.send_held_back_in(self.begin_change());
         }
     }
 
-    fn send_held_back_in(self: &Arc<Self>, mut change: Change<'_>) {
+    fn send_held_back_in(self: &Arc<Self>, change: Change<'_>) {
         if change.sending.is_held_back() {
-            change.send_held_back(&mut Context::from_waker(&self.waker));
-            self.finish_change(change);
+            self.send_in(change);
         }
+    }
+
+    /// What the socket does not take at once is no longer held back.
+    fn send_in(self: &Arc<Self>, mut change: Change<'_>) {
+        let cx = &mut Context::from_waker(&self.waker);
+        let _ = change.sending.poll_transmit(cx);
+        self.finish_change(change);
     }
 
     /// A graceful shutdown of the server has begun, and this connection is to end soon.
@@ -457,23 +495,28 @@ impl Connection {
     }
 
     fn finish_change(self: &Arc<Self>, mut change: Change<'_>) {
-        let cx = &mut Context::from_waker(&self.waker);
-        let busy = change.poll_send(cx).is_pending();
-        let before = change.sending.flusher;
-        if busy {
-            change.sending.flusher = Flusher::Spawned;
+        let sending = &mut *change.sending;
+        sending.send(&mut Context::from_waker(&self.waker));
+        let before = sending.flusher;
+        let is_wanted = sending.queued != Queued::Idle;
+        if is_wanted {
+            sending.flusher = Flusher::Spawned;
         }
-        let holds_something = change.sending.is_held_back();
-        self.holds_something
-            .store(holds_something, Ordering::Release);
-        let deferred = change.sending.settle();
+        let deferred = self.settle(sending);
         drop(change);
         self.finish(deferred);
-        match (busy, before) {
+        match (is_wanted, before) {
             (true, Flusher::None) => self.background.spawn(Flush::new(self.clone())),
             (false, Flusher::Spawned) => self.flusher_waker.0.wake(), // nothing is left for it: let it end
             (true, Flusher::Spawned) | (false, Flusher::None) => {}
         }
+    }
+
+    fn settle(&self, sending: &mut Sending) -> Option<Deferred> {
+        let holds_something = sending.is_held_back();
+        self.holds_something
+            .store(holds_something, Ordering::Release);
+        sending.settle()
     }
 
     fn poll_flush(&self, cx: &Context<'_>) -> Poll<()> {
@@ -481,13 +524,26 @@ impl Connection {
         let mut change = self.begin_change();
         let sending = &mut *change.sending;
         let done = sending.poll_transmit(&mut Context::from_waker(&self.waker));
-        if done.is_ready() {
-            sending.flusher = Flusher::None;
-        }
-        let deferred = sending.settle();
+        // A waker would keep the memory of a task that has ended. Under the lock it cannot be that of the next.
+        let own_waker = match done {
+            Poll::Pending => None,
+            Poll::Ready(()) => {
+                sending.flusher = Flusher::None;
+                self.flusher_waker.0.take()
+            }
+        };
+        let deferred = self.settle(sending);
         drop(change);
+        drop(own_waker);
         self.finish(deferred);
         done
+    }
+
+    /// The flusher is dropped before it has ended. Whether something was left for it.
+    fn loses_flusher(&self) -> bool {
+        let mut sending = self.lock();
+        sending.flusher = Flusher::None;
+        sending.queued != Queued::Idle
     }
 
     /// Ends after the close timeout, if there is a clock and a limit at all: a reader of a pipe may take
@@ -602,7 +658,8 @@ impl Future for Flush {
 
 impl Drop for Flush {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
+        let connection = self.connection.take();
+        if let Some(connection) = connection.filter(|it| it.loses_flusher()) {
             connection.fail(Failure::Flush(io::Error::other(
                 "the runtime shut down before everything was written",
             )));

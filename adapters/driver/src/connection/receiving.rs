@@ -209,6 +209,7 @@ impl Connection {
         receiving.reader = Reader::Gone;
         receiving.ahead = Vec::new();
         drop(receiving);
+        self.set_more_to_read(false);
         self.listening().wake_all(); // there is room without end
     }
 }

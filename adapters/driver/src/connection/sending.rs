@@ -27,7 +27,13 @@ pub(super) struct Sending {
     pub(super) socket: Option<Arc<dyn Socket>>,
     /// Of the socket, or of the last one if it is gone.
     pub(super) news: News,
+    pub(super) queued: Queued,
+    /// Invariant: it is there while what is queued is deferred or the flusher's. The change that makes it so
+    /// spawns one.
     pub(super) flusher: Flusher,
+    /// Whether small writes may be deferred at all: the flusher is a task of a runtime, which runs when
+    /// others yield.
+    pub(super) can_defer: bool,
     pub(super) direction: Direction,
     /// How many [`Cork`](crate::types::Cork)s there are.
     pub(super) corks: usize,
@@ -39,11 +45,22 @@ pub(super) struct Sending {
     pub(super) waiters: Waiters,
 }
 
+/// What becomes of what is queued.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Queued {
+    /// Nothing is queued, or the last cork to go sends it.
+    Idle,
+    /// Small writes wait for those that are likely to follow. Whoever has a reason sends them, or else the
+    /// flusher when the task yields.
+    Deferred,
+    /// The socket was busy: the flusher's alone.
+    Busy,
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Flusher {
     None,
-    /// Spawned, and not yet ended. Invariant: while anything is queued and not corked there is one.
-    /// Two would each take the other's wake-ups.
+    /// Spawned, and not yet ended. Two would each take the other's wake-ups.
     Spawned,
 }
 
@@ -64,6 +81,13 @@ impl News {
     }
 }
 
+/// What the reader has behind its last answer. It is only a hint: small writes are likely to follow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum More {
+    Nothing,
+    Buffered,
+}
+
 /// The direction away from this side, as the socket knows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Direction {
@@ -75,12 +99,10 @@ pub(super) enum Direction {
     CutOff,
 }
 
-/// A change to what is sent, under one lock from the look at the state to the last effect on it.
+/// A change to what is sent, under one lock from the look at the state to the last effect on it. Only
+/// `Connection::finish_change` spawns.
 pub(super) struct Change<'a> {
     pub(super) sending: MutexGuard<'a, Sending>,
-    /// The socket has not taken everything, so the rest is for a flusher. This is no state of the
-    /// connection: no other task sees it, and only `Connection::finish_change` spawns.
-    pub(super) busy: bool,
     /// Ends after the lock, also in a panic.
     _hold: Hold,
 }
@@ -97,7 +119,6 @@ impl<'a> Change<'a> {
     pub(super) fn new(sending: MutexGuard<'a, Sending>) -> Self {
         Self {
             sending,
-            busy: false,
             _hold: Hold::new(),
         }
     }
@@ -105,18 +126,23 @@ impl<'a> Change<'a> {
 
 impl Change<'_> {
     /// Sends straight from the caller's memory, behind what was held back, unless the socket is busy
-    /// or this is small and held back, too. Returns how many bytes of it were sent.
+    /// or this is small and held back, too: by a cork, or while the reader has `more`. Returns how many
+    /// bytes of it were sent.
     pub(super) fn try_send(
         &mut self,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
+        more: More,
     ) -> Result<usize, WriteError> {
         let len = bufs.iter().map(|buf| buf.len()).sum();
         self.sending.check_peer(cx);
         self.accept(cx, len)?;
         let sending = &mut *self.sending;
-        let left_to_flusher = self.busy || sending.flusher == Flusher::Spawned;
-        if left_to_flusher || sending.corks > 0 && len < LARGE {
+        if sending.queued == Queued::Busy || sending.corks > 0 && len < LARGE {
+            return Ok(0);
+        }
+        if sending.defers(len, more) {
+            sending.queued = Queued::Deferred;
             return Ok(0);
         }
         let Some(socket) = &sending.socket else {
@@ -130,11 +156,13 @@ impl Change<'_> {
             let chunks = sending.core.chunks().chain(behind(rest, sent_of_first));
             match poll_write_all(&**socket, cx, chunks, held_back + len - sent) {
                 Poll::Pending => {
-                    self.busy = true;
-                    break;
+                    sending.queued = Queued::Busy;
+                    return Ok(sent);
                 }
                 Poll::Ready(Ok(n)) => {
-                    sending.spent.append(sending.core.sent(n.min(held_back)));
+                    if held_back > 0 {
+                        sending.spent.append(sending.core.sent(n.min(held_back)));
+                    }
                     let n = n.saturating_sub(held_back);
                     sent += n;
                     sent_of_first += n;
@@ -152,52 +180,48 @@ impl Change<'_> {
                 }
             }
         }
+        if len > 0 {
+            sending.queued = Queued::Idle;
+        }
         Ok(sent)
     }
 
-    /// Whether a write of `len` bytes is taken. What a cork holds back is sent before a write is
+    /// Whether a write of `len` bytes is taken. What is held back is sent before a write is
     /// refused for it.
     fn accept(&mut self, cx: &mut Context<'_>, len: usize) -> Result<(), WriteError> {
         match self.sending.core.accepts(len) {
-            Err(WriteError::CapExceeded { .. }) if self.sending.flusher == Flusher::None => {
-                self.send_held_back(cx);
+            Err(WriteError::CapExceeded { .. }) if self.sending.queued != Queued::Busy => {
+                let _ = self.sending.poll_transmit(cx);
                 self.sending.core.accepts(len)
             }
             accepted => accepted,
         }
     }
-
-    /// What the socket does not take at once is no longer held back.
-    pub(super) fn send_held_back(&mut self, cx: &mut Context<'_>) {
-        self.busy = self.sending.poll_transmit(cx).is_pending();
-    }
-
-    /// Sends what is neither held back nor left to the flusher.
-    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let sending = &mut *self.sending;
-        if sending.core.queued() > 0 {
-            if self.busy || sending.flusher == Flusher::Spawned {
-                return Poll::Pending;
-            }
-            if sending.holds_back() {
-                return Poll::Ready(());
-            }
-        }
-        sending.poll_transmit(cx)
-    }
 }
 
 impl Sending {
-    /// Whether something waits for the last cork to go.
+    /// Whether something is queued that the socket was not offered yet, be it for a cork or because it is
+    /// deferred.
     pub(super) fn is_held_back(&self) -> bool {
-        self.corks > 0 && self.core.queued() > 0 && self.flusher == Flusher::None
+        let held_back = match self.queued {
+            Queued::Idle => self.corks > 0,
+            Queued::Deferred => true,
+            Queued::Busy => false,
+        };
+        held_back && self.core.queued() > 0
+    }
+
+    /// Whether a write of `len` bytes waits for those that are likely to follow. One that is empty is none.
+    fn defers(&self, len: usize, more: More) -> bool {
+        let is_small = (1..LARGE).contains(&len);
+        self.can_defer && more == More::Buffered && is_small && self.core.has_room_for(len)
     }
 
     /// Whether the peer has closed or failed the stream, or the socket has something to flush.
     pub(super) fn has_news(&mut self, cx: &mut Context<'_>) -> bool {
         let peer_closed = self.check_peer(cx);
         let socket = self.socket.as_ref();
-        peer_closed || self.flusher == Flusher::None && socket.is_some_and(|it| it.wants_flush())
+        peer_closed || self.queued != Queued::Busy && socket.is_some_and(|it| it.wants_flush())
     }
 
     /// Records it if the peer has closed or failed the stream, and returns whether it has.
@@ -226,23 +250,45 @@ impl Sending {
     /// Whether a write of `len` bytes changes nothing but the queue: it is held back, the socket has no
     /// news, and no task waits for it. It can still fail, if the stream has ended.
     #[inline]
-    pub(super) fn only_queues(&self, len: usize) -> bool {
-        self.corks > 0
+    pub(super) fn only_queues(&self, len: usize, more: More) -> bool {
+        let held_back = match self.queued {
+            Queued::Idle => self.corks > 0,
+            Queued::Deferred => self.corks > 0 || more == More::Buffered,
+            Queued::Busy => false,
+        };
+        held_back
             && (1..LARGE).contains(&len)
             && self.news == News::Never
-            && self.flusher == Flusher::None
             && self.waiters.is_empty()
             && self.core.has_room_for(len)
     }
 
-    /// A cork does not hold back more than the high watermark, what a task waits for, or the end.
+    /// Neither a cork nor a reader that has more holds back more than the high watermark, what a task waits
+    /// for, or the end.
     fn holds_back(&self) -> bool {
         let more_may_come = self.core.writable().is_ok();
-        self.corks > 0 && more_may_come && self.waiters.is_empty() && !self.core.is_paused()
+        self.is_held_back() && more_may_come && self.waiters.is_empty() && !self.core.is_paused()
+    }
+
+    /// Sends what is neither held back nor left to the flusher.
+    pub(super) fn send(&mut self, cx: &mut Context<'_>) {
+        let left_to_flusher = self.queued == Queued::Busy && self.core.queued() > 0;
+        if !left_to_flusher && !self.holds_back() {
+            let _ = self.poll_transmit(cx);
+        }
     }
 
     /// Carries out what the core asks for until it asks for nothing, or the socket is busy.
     pub(super) fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let done = self.poll_steps(cx);
+        self.queued = match done {
+            Poll::Ready(()) => Queued::Idle,
+            Poll::Pending => Queued::Busy,
+        };
+        done
+    }
+
+    fn poll_steps(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.check_peer(cx);
         let Some(socket) = &self.socket else {
             return Poll::Ready(());
@@ -301,6 +347,7 @@ impl Sending {
         if is_cut && !self.core.is_closed() && !self.is_under_way() {
             self.direction = Direction::CutOff;
         }
+        self.queued = Queued::Idle; // nothing is left to send
         self.spent.append(self.core.fail(error));
     }
 

@@ -35,7 +35,7 @@ impl AsyncRead for StreamReader {
     ) -> Poll<io::Result<usize>> {
         let reader = self.get_mut();
         let n = ready!(reader.poll_request(cx, Request::UpTo(buf.len())))?;
-        buf[..n].copy_from_slice(reader.core.lend(n));
+        buf[..n].copy_from_slice(reader.lend(n));
         Poll::Ready(Ok(n))
     }
 }

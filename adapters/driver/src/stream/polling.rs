@@ -72,8 +72,11 @@ impl StreamWriter {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub fn poll_drain(&mut self, cx: &Context<'_>) -> Poll<Result<(), WriteError>> {
-        // A program that writes in a loop and is never paused must let others run, too.
-        ready!(self.budget.poll_proceed(cx));
+        // A program that writes in a loop and is never paused must let others run, too. What is held back
+        // has cost no system call, and to yield would send it in parts.
+        if !self.connection.holds_something() {
+            ready!(self.budget.poll_proceed(cx));
+        }
         self.poll_until(cx, |core| match core.is_peer_closed() {
             true => Some(Err(WriteError::PeerClosed)),
             false => (!core.is_paused()).then_some(Ok(())),

@@ -330,6 +330,7 @@ impl StreamReader {
         self.check_direction()?;
         loop {
             if let Status::Ready(answer) = self.core.poll_with(&mut parse)? {
+                self.leaves_behind(0);
                 return Ok(answer);
             }
             poll_fn(|cx| self.poll_fill(cx)).await;
@@ -389,7 +390,7 @@ impl StreamReader {
     /// ```
     pub async fn read_ref(&mut self, n: usize) -> Result<&[u8], ReadError> {
         let n = poll_fn(|cx| self.poll_answer(cx, Request::UpTo(n))).await?;
-        Ok(self.core.lend(n))
+        Ok(self.lend(n))
     }
 
     /// Like [`read_line`](Self::read_line), but lends the line until the next read.
@@ -414,7 +415,7 @@ impl StreamReader {
     /// ```
     pub async fn read_line_ref(&mut self) -> Result<&[u8], ReadError> {
         let n = poll_fn(|cx| self.poll_answer(cx, Request::Line)).await?;
-        Ok(self.core.lend(n))
+        Ok(self.lend(n))
     }
 
     /// Like [`read_exactly`](Self::read_exactly), but lends the bytes until the next read.
@@ -438,7 +439,7 @@ impl StreamReader {
     /// ```
     pub async fn read_exactly_ref(&mut self, n: usize) -> Result<&[u8], ReadError> {
         let n = poll_fn(|cx| self.poll_answer(cx, Request::Exactly(n))).await?;
-        Ok(self.core.lend(n))
+        Ok(self.lend(n))
     }
 
     /// Like [`read_until`](Self::read_until), but lends the bytes until the next read.
@@ -465,7 +466,7 @@ impl StreamReader {
     /// ```
     pub async fn read_until_ref(&mut self, separator: &Separator) -> Result<&[u8], ReadError> {
         let n = poll_fn(|cx| self.poll_answer(cx, Request::Until(separator))).await?;
-        Ok(self.core.lend(n))
+        Ok(self.lend(n))
     }
 
     /// The bytes that have arrived and not been taken.
@@ -505,6 +506,7 @@ impl StreamReader {
     /// ```
     pub fn consume(&mut self, n: usize) {
         self.core.consume(n);
+        self.leaves_behind(0);
     }
 }
 
@@ -660,15 +662,35 @@ impl StreamReader {
 
     /// Everything that has arrived.
     pub(crate) fn take_all(&mut self) -> Bytes {
-        self.core.take(self.core.buffered().len())
+        let all = self.core.take(self.core.buffered().len());
+        self.leaves_behind(0);
+        all
     }
 
     fn take(&mut self, n: usize) -> Bytes {
         if n <= COPY_MAX {
-            Bytes::copy_from_slice(self.core.lend(n))
+            Bytes::copy_from_slice(self.lend(n))
         } else {
-            self.core.take(n)
+            let taken = self.core.take(n);
+            self.leaves_behind(0);
+            taken
         }
+    }
+
+    /// Removes `n` bytes from the front and lends them.
+    #[inline]
+    pub(super) fn lend(&mut self, n: usize) -> &[u8] {
+        // Whatever brought more has told so.
+        if n < self.core.buffered_len() {
+            return self.core.lend(n);
+        }
+        self.lend_all(n)
+    }
+
+    #[inline(never)]
+    fn lend_all(&mut self, n: usize) -> &[u8] {
+        self.connection.set_more_to_read(false);
+        self.core.lend(n)
     }
 
     pub(super) fn check_direction(&self) -> Result<(), ReadError> {
@@ -716,6 +738,7 @@ impl StreamReader {
         self.check_direction()?;
         loop {
             if let Status::Ready(n) = answer? {
+                self.leaves_behind(n);
                 return Poll::Ready(Ok(n));
             }
             ready!(self.poll_fill(cx));
@@ -723,9 +746,17 @@ impl StreamReader {
         }
     }
 
+    /// Lets writes know whether more than the answer of `n` bytes is buffered: until that is answered, too,
+    /// small ones wait for each other.
+    pub(super) fn leaves_behind(&self, n: usize) {
+        self.connection
+            .set_more_to_read(self.core.buffered_len() > n);
+    }
+
     /// Gets more from the socket into the core, or its end, or its failure.
     pub(super) fn poll_fill(&mut self, cx: &Context<'_>) -> Poll<()> {
         ready!(self.budget.poll_proceed(cx));
+        self.connection.set_more_to_read(false); // what is buffered is not enough for an answer
         self.connection.send_held_back();
         let (core, burst) = (&mut self.core, self.burst);
         let received = self.connection.poll_receive(cx, |source, cx| match source {

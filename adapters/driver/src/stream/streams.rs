@@ -230,7 +230,10 @@ where
         loop {
             match self.reader.core.poll_message(&mut self.parse) {
                 Ok(Status::NeedData) => ready!(self.reader.poll_fill(cx)),
-                Ok(Status::Ready(message)) => return Poll::Ready(message.map(Ok)),
+                Ok(Status::Ready(message)) => {
+                    self.reader.leaves_behind(0);
+                    return Poll::Ready(message.map(Ok));
+                }
                 Err(error) => {
                     self.at = At::Over;
                     return Poll::Ready(Some(Err(error)));

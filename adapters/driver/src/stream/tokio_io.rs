@@ -34,7 +34,7 @@ impl AsyncRead for StreamReader {
     ) -> Poll<io::Result<()>> {
         let reader = self.get_mut();
         let n = ready!(reader.poll_request(cx, Request::UpTo(buf.remaining())))?;
-        buf.put_slice(reader.core.lend(n));
+        buf.put_slice(reader.lend(n));
         Poll::Ready(Ok(()))
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 ///
 /// [`write`](Self::write) does not wait: it sends what the socket takes at once and queues the rest,
 /// which is delivered in the background without another await, and even after the
-/// writer is dropped. [`drain`](Self::drain) waits while too much is queued; a program that writes
+/// writer is dropped. Small answers to a peer that pipelines leave together. [`drain`](Self::drain) waits while too much is queued; a program that writes
 /// much calls it after each write, or uses [`write_all`](Self::write_all).
 ///
 /// Dropping the writer ends the stream as [`write_eof`](Self::write_eof) does: what is queued is
@@ -57,6 +57,14 @@ impl StreamWriter {
     ///
     /// A program that writes much must [`drain`](Self::drain) now and then; [`write_all`](Self::write_all)
     /// is both in one.
+    ///
+    /// On a runtime a write of less than 8 KiB waits while this stream's reader has more than it has answered
+    /// with: the answers to a peer that pipelines leave together. They leave with the first write after the
+    /// last answer, before a read asks the socket, when the task yields, in a [`flush`](Self::flush) or a
+    /// [`drain`](Self::drain) that has to wait, with a larger write, above the high watermark, and at the
+    /// end. A program that computes for long between two such answers, without awaiting anything, calls
+    /// `flush` before. When nothing is left to read, a write leaves at once. `Differs from asyncio:` there each
+    /// write leaves at once.
     ///
     /// # Errors
     ///
@@ -161,7 +169,8 @@ impl StreamWriter {
     }
 
     /// Holds small writes back until the [`Cork`] is dropped, so that they leave together, in one
-    /// call of the socket; `Cork` says what leaves earlier.
+    /// call of the socket; `Cork` says what leaves earlier. It is for a message in several parts, and for a task
+    /// that only writes: answers to a peer that pipelines [leave together anyway](Self::write).
     ///
     /// asyncio has no counterpart.
     ///
@@ -187,7 +196,8 @@ impl StreamWriter {
     /// Waits while more is queued than the high watermark, until it is down to the low one.
     ///
     /// `As in asyncio:` it returns at once below the watermark, which does not mean that everything
-    /// was sent.
+    /// was sent: small writes that [wait for each other](Self::write) or for a [`cork`](Self::cork) do so after
+    /// it, too.
     ///
     /// # Errors
     ///
