@@ -1,6 +1,7 @@
-//! Instructions and allocations of the hot paths, counted by valgrind and compared with a table that is
+//! Instructions, allocations and system calls of the hot paths, counted by valgrind and compared with a table that is
 //! kept beside this. See the README.
 
+mod echo;
 mod exact;
 mod growth;
 mod lines;
@@ -24,6 +25,7 @@ fn rows() -> Vec<Row> {
     rows.extend(exact::rows());
     rows.extend(writes::rows());
     rows.extend(growth::rows());
+    rows.extend(echo::rows());
     rows
 }
 
@@ -83,6 +85,7 @@ fn count(rows: &[Row]) -> Vec<Entry> {
             per: row.per.into(),
             instructions: passes[1].instructions as f64 / row.units as f64,
             allocations: passes[1].allocations as f64 / row.units as f64,
+            system_calls: passes[1].system_calls as f64 / row.units as f64,
         })
         .collect()
 }

@@ -10,16 +10,18 @@ const TOLERANCE: f64 = 0.05;
 const NOISE: Noise = Noise {
     instructions: 1.0,
     allocations: 0.005,
+    system_calls: 0.005,
 };
 
 struct Noise {
     instructions: f64,
     allocations: f64,
+    system_calls: f64,
 }
 
 const HEAD: &str = "\
-| row | for each | instructions | allocations |
-|---|---|---:|---:|
+| row | for each | instructions | allocations | system calls |
+|---|---|---:|---:|---:|
 ";
 
 /// One row of it.
@@ -30,6 +32,7 @@ pub(crate) struct Entry {
     pub(crate) per: String,
     pub(crate) instructions: f64,
     pub(crate) allocations: f64,
+    pub(crate) system_calls: f64,
 }
 
 /// All rows.
@@ -73,9 +76,12 @@ impl Table {
         let Some(known) = self.0.iter().find(|known| known.name == counted.name) else {
             return Verdict::Unknown;
         };
-        let instructions = change(counted.instructions, known.instructions, NOISE.instructions);
-        let allocations = change(counted.allocations, known.allocations, NOISE.allocations);
-        match [instructions, allocations].into_iter().flatten().next() {
+        let changes = [
+            change(counted.instructions, known.instructions, NOISE.instructions),
+            change(counted.allocations, known.allocations, NOISE.allocations),
+            change(counted.system_calls, known.system_calls, NOISE.system_calls),
+        ];
+        match changes.into_iter().flatten().next() {
             Some(change) => Verdict::Differs(change, known.clone()),
             None => Verdict::AsKnown,
         }
@@ -92,7 +98,7 @@ fn change(counted: f64, known: f64, noise: f64) -> Option<f64> {
 impl Entry {
     fn parse(line: &str) -> Self {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let [_, name, per, instructions, allocations, _] = cells[..] else {
+        let [_, name, per, instructions, allocations, system_calls, _] = cells[..] else {
             panic!("not a row of the table: {line}");
         };
         Self {
@@ -100,6 +106,7 @@ impl Entry {
             per: per.into(),
             instructions: instructions.parse().expect("a number of instructions"),
             allocations: allocations.parse().expect("a number of allocations"),
+            system_calls: system_calls.parse().expect("a number of system calls"),
         }
     }
 }
@@ -111,10 +118,11 @@ impl fmt::Display for Entry {
             per,
             instructions,
             allocations,
+            system_calls,
         } = self;
         write!(
             f,
-            "| {name} | {per} | {instructions:.1} | {allocations:.3} |"
+            "| {name} | {per} | {instructions:.1} | {allocations:.3} | {system_calls:.3} |"
         )
     }
 }
@@ -133,12 +141,13 @@ impl fmt::Display for Verdict {
                 let Entry {
                     instructions,
                     allocations,
+                    system_calls,
                     ..
                 } = known;
                 let percent = 100.0 * change;
                 write!(
                     f,
-                    "{percent:+.1} %, was {instructions:.1} and {allocations:.3}"
+                    "{percent:+.1} %, was {instructions:.1}, {allocations:.3} and {system_calls:.3}"
                 )
             }
             Self::Unknown => f.write_str("not in the table"),

@@ -14,11 +14,39 @@ const ALLOCATORS: [&str; 5] = [
     "posix_memalign",
 ];
 
+/// What a call of one of these is: a system call. It is libc's function of that name.
+const SYSTEM_CALLS: [&str; 23] = [
+    "accept4",
+    "close",
+    "connect",
+    "epoll_ctl",
+    "epoll_wait",
+    "fcntl64",
+    "getpeername",
+    "getsockname",
+    "getsockopt",
+    "ioctl",
+    "poll",
+    "read",
+    "readv",
+    "recv",
+    "recvmsg",
+    "send",
+    "sendmsg",
+    "setsockopt",
+    "shutdown",
+    "socket",
+    "syscall",
+    "write",
+    "writev",
+];
+
 /// Of a part of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counts {
     pub(crate) instructions: u64,
     pub(crate) allocations: u64,
+    pub(crate) system_calls: u64,
 }
 
 /// Callgrind finishes a part whenever this is called, and begins the next one.
@@ -61,6 +89,7 @@ fn read(part: &Path) -> Counts {
     let mut counts = Counts {
         instructions: 0,
         allocations: 0,
+        system_calls: 0,
     };
     for line in text.lines() {
         if let Some(function) = line
@@ -74,6 +103,9 @@ fn read(part: &Path) -> Counts {
         } else if let Some(calls) = line.strip_prefix("calls=") {
             if ALLOCATORS.contains(&callee) {
                 counts.allocations += first_number(calls);
+            }
+            if SYSTEM_CALLS.contains(&callee) {
+                counts.system_calls += first_number(calls);
             }
         } else if let Some(totals) = line.strip_prefix("totals:") {
             counts.instructions = first_number(totals);
