@@ -7,7 +7,7 @@ use millpond_core::{Reader, Request, Status};
 
 use crate::memory::{Row, Source, block_on, open, poll_once};
 
-const PIECE: usize = 16 * 1024;
+pub(crate) const PIECE: usize = 16 * 1024;
 
 /// Bytes in a pass, about.
 const PASS: usize = 256 * 1024;
@@ -45,7 +45,7 @@ fn record(len: usize, end: &str) -> Vec<u8> {
     record
 }
 
-fn source(len: usize, end: &str) -> (Source, u64) {
+pub(crate) fn source(len: usize, end: &str) -> (Source, u64) {
     let records = (PASS / len) as u64;
     (Source::new(&record(len, end), records, PIECE), records)
 }

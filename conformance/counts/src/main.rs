@@ -7,6 +7,7 @@ mod growth;
 mod lines;
 mod memory;
 mod table;
+mod traits;
 mod valgrind;
 mod writes;
 
@@ -25,6 +26,7 @@ fn rows() -> Vec<Row> {
     rows.extend(exact::rows());
     rows.extend(writes::rows());
     rows.extend(growth::rows());
+    rows.extend(traits::rows());
     rows.extend(echo::rows());
     rows
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use millpond::{StreamOptions, StreamReader, StreamWriter, adapter::BoxFuture, types::FuturesIo};
+use tokio::io::ReadBuf;
 
 /// What is counted.
 pub(crate) struct Row {
@@ -102,6 +103,17 @@ impl futures_io::AsyncRead for Source {
         let piece = self.next(buf.len());
         buf[..piece.len()].copy_from_slice(piece);
         Poll::Ready(Ok(piece.len()))
+    }
+}
+
+impl tokio::io::AsyncRead for Source {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = futures_io::AsyncRead::poll_read(self, cx, buf.initialize_unfilled());
+        read.map_ok(|n| buf.advance(n))
     }
 }
 

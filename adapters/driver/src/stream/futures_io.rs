@@ -42,12 +42,17 @@ impl AsyncRead for StreamReader {
 
 /// What it lends is what is [`buffered`](Self::buffered).
 impl AsyncBufRead for StreamReader {
+    #[inline]
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let reader = self.get_mut();
-        let n = ready!(reader.poll_request(cx, Request::UpTo(usize::MAX)))?;
-        Poll::Ready(Ok(&reader.buffered()[..n]))
+        // Mostly something is there, and then this is part of the caller.
+        if reader.buffered().is_empty() {
+            ready!(reader.poll_request(cx, Request::UpTo(usize::MAX)))?;
+        }
+        Poll::Ready(Ok(reader.buffered()))
     }
 
+    #[inline]
     fn consume(self: Pin<&mut Self>, n: usize) {
         self.get_mut().consume(n);
     }
@@ -119,10 +124,12 @@ impl AsyncRead for Stream {
 
 /// As that of [`StreamReader`].
 impl AsyncBufRead for Stream {
+    #[inline]
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         AsyncBufRead::poll_fill_buf(Pin::new(&mut self.get_mut().reader), cx)
     }
 
+    #[inline]
     fn consume(self: Pin<&mut Self>, n: usize) {
         self.get_mut().reader.consume(n);
     }

@@ -330,7 +330,7 @@ impl StreamReader {
         self.check_direction()?;
         loop {
             if let Status::Ready(answer) = self.core.poll_with(&mut parse)? {
-                self.leaves_behind(0);
+                self.has_answered();
                 return Ok(answer);
             }
             poll_fn(|cx| self.poll_fill(cx)).await;
@@ -483,6 +483,7 @@ impl StreamReader {
     /// assert!(reader.buffered().is_empty()); // they are in the error
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
+    #[inline]
     pub fn buffered(&self) -> &[u8] {
         self.core.buffered()
     }
@@ -504,9 +505,9 @@ impl StreamReader {
     /// assert_eq!(reader.read(10).await?, "word");
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
+    #[inline]
     pub fn consume(&mut self, n: usize) {
-        self.core.consume(n);
-        self.leaves_behind(0);
+        self.lend(n);
     }
 }
 
@@ -663,7 +664,7 @@ impl StreamReader {
     /// Everything that has arrived.
     pub(crate) fn take_all(&mut self) -> Bytes {
         let all = self.core.take(self.core.buffered().len());
-        self.leaves_behind(0);
+        self.has_answered();
         all
     }
 
@@ -672,7 +673,7 @@ impl StreamReader {
             Bytes::copy_from_slice(self.lend(n))
         } else {
             let taken = self.core.take(n);
-            self.leaves_behind(0);
+            self.has_answered();
             taken
         }
     }
@@ -680,7 +681,7 @@ impl StreamReader {
     /// Removes `n` bytes from the front and lends them.
     #[inline]
     pub(super) fn lend(&mut self, n: usize) -> &[u8] {
-        // Whatever brought more has told so.
+        // Writes know already that there is more: from the answer that has brought it.
         if n < self.core.buffered_len() {
             return self.core.lend(n);
         }
@@ -738,7 +739,7 @@ impl StreamReader {
         self.check_direction()?;
         loop {
             if let Status::Ready(n) = answer? {
-                self.leaves_behind(n);
+                self.has_answered();
                 return Poll::Ready(Ok(n));
             }
             ready!(self.poll_fill(cx));
@@ -746,11 +747,10 @@ impl StreamReader {
         }
     }
 
-    /// Lets writes know whether more than the answer of `n` bytes is buffered: until that is answered, too,
-    /// small ones wait for each other.
-    pub(super) fn leaves_behind(&self, n: usize) {
+    /// Lets writes know whether anything is left to be answered: until it is, small ones wait for each other.
+    pub(super) fn has_answered(&self) {
         self.connection
-            .set_more_to_read(self.core.buffered_len() > n);
+            .set_more_to_read(self.core.buffered_len() > 0);
     }
 
     /// Gets more from the socket into the core, or its end, or its failure.

@@ -231,7 +231,7 @@ where
             match self.reader.core.poll_message(&mut self.parse) {
                 Ok(Status::NeedData) => ready!(self.reader.poll_fill(cx)),
                 Ok(Status::Ready(message)) => {
-                    self.reader.leaves_behind(0);
+                    self.reader.has_answered();
                     return Poll::Ready(message.map(Ok));
                 }
                 Err(error) => {

@@ -41,10 +41,12 @@ impl AsyncRead for StreamReader {
 
 /// What it lends is what is [`buffered`](Self::buffered).
 impl AsyncBufRead for StreamReader {
+    #[inline]
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         futures_io::AsyncBufRead::poll_fill_buf(self, cx)
     }
 
+    #[inline]
     fn consume(self: Pin<&mut Self>, n: usize) {
         self.get_mut().consume(n);
     }
@@ -63,10 +65,12 @@ impl AsyncRead for Stream {
 
 /// As that of [`StreamReader`].
 impl AsyncBufRead for Stream {
+    #[inline]
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         AsyncBufRead::poll_fill_buf(Pin::new(&mut self.get_mut().reader), cx)
     }
 
+    #[inline]
     fn consume(self: Pin<&mut Self>, n: usize) {
         self.get_mut().reader.consume(n);
     }
