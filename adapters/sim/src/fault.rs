@@ -68,6 +68,8 @@ pub(crate) enum StreamFault {
     Stall(Option<Duration>),
     /// The bits of this mask are changed in one byte.
     Flip(u8),
+    /// So many of the next bytes arrive twice.
+    Repeat(usize),
     /// From then on a byte arrives each time that this has passed.
     Trickle(Duration),
 }
@@ -87,7 +89,7 @@ impl StreamFault {
     pub(crate) fn cuts_off(self) -> bool {
         match self {
             Self::Reset | Self::Eof => true,
-            Self::Stall(_) | Self::Flip(_) | Self::Trickle(_) => false,
+            Self::Stall(_) | Self::Flip(_) | Self::Repeat(_) | Self::Trickle(_) => false,
         }
     }
 
@@ -97,6 +99,7 @@ impl StreamFault {
             Self::Eof => "end of the stream",
             Self::Stall(_) => "stall",
             Self::Flip(_) => "flip",
+            Self::Repeat(_) => "repetition",
             Self::Trickle(_) => "trickle",
         }
     }
@@ -178,6 +181,30 @@ impl Fault {
     pub fn flip(mask: u8) -> Self {
         assert!(mask != 0, "without a bit nothing is changed");
         Self::new(Kind::Stream(StreamFault::Flip(mask)))
+    }
+
+    /// The next bytes arrive twice, so many at most and no more than are written at once, as by a broken
+    /// middlebox: what packets are sent again by TCP itself is seen by no program.
+    ///
+    /// # Panics
+    ///
+    /// If it is 0, which repeats nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use millpond_sim::{Direction, Fault, Sim, StreamOptions, world};
+    ///
+    /// let twice = Fault::repeat(2).after(Direction::ToServer, 1);
+    /// Sim::new(1).fault(twice).run(async {
+    ///     let ((_r, mut writer), (mut reader, _w)) = world().connection(&StreamOptions::new());
+    ///     writer.write(b"hello").unwrap();
+    ///     assert_eq!(reader.read_exactly(7).await.unwrap(), "helello");
+    /// });
+    /// ```
+    pub fn repeat(bytes: usize) -> Self {
+        assert!(bytes > 0, "without a byte nothing is repeated");
+        Self::new(Kind::Stream(StreamFault::Repeat(bytes)))
     }
 
     /// From then on only a byte arrives each time that this long has passed, as from a peer that wants to
@@ -287,6 +314,7 @@ impl Fault {
                 format!("stall(Duration::from_nanos({}))", time.as_nanos())
             }
             Kind::Stream(StreamFault::Flip(mask)) => format!("flip({mask})"),
+            Kind::Stream(StreamFault::Repeat(bytes)) => format!("repeat({bytes})"),
             Kind::Stream(StreamFault::Trickle(time)) => {
                 format!("trickle(Duration::from_nanos({}))", time.as_nanos())
             }
@@ -324,6 +352,7 @@ impl fmt::Display for Fault {
             StreamFault::Stall(Some(time)) => write!(f, " of {time:?}")?,
             StreamFault::Stall(None) => f.write_str(" for ever")?,
             StreamFault::Flip(mask) => write!(f, " of {mask:#04x}")?,
+            StreamFault::Repeat(bytes) => write!(f, " of at most {bytes} bytes")?,
             StreamFault::Trickle(time) => write!(f, " of a byte each {time:?}")?,
             StreamFault::Reset | StreamFault::Eof => {}
         }

@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) latency: (u64, u64),
     /// That of some pairs of hosts, the smaller one first.
     pub(crate) latencies: BTreeMap<(u32, u32), (u64, u64)>,
+    /// By how many millionths the clocks of some hosts are faster. Invariant: above -1,000,000.
+    pub(crate) drifts: BTreeMap<u32, i32>,
     /// Bytes a second, each way of each connection; at least 1.
     pub(crate) bandwidth: Option<u64>,
     pub(crate) send_buffer: usize,
@@ -38,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) random_faults: u32,
     /// One in this many writes.
     pub(crate) random_flips: u32,
+    /// One in this many writes.
+    pub(crate) random_repeats: u32,
     /// Whether chance decides which of all that it may do it does at all.
     pub(crate) swarm: bool,
     /// One in this many times that a task runs, and the longest jump in nanoseconds.
@@ -83,6 +87,27 @@ impl Settings {
         }
     }
 
+    /// What the clock of a host says at a time of the world.
+    pub(crate) fn time_on(&self, host: u32, nanos: u64) -> u64 {
+        scale(nanos, self.rate_of(host), MILLION)
+    }
+
+    /// How much of the world's time passes until a host's clock has gone on by so much.
+    pub(crate) fn time_until(&self, host: u32, nanos: u64) -> u64 {
+        scale(nanos, MILLION, self.rate_of(host))
+    }
+
+    /// In millionths.
+    fn rate_of(&self, host: u32) -> u64 {
+        match self.drifts.is_empty() {
+            true => MILLION, // nearly always
+            false => {
+                let drift = self.drifts.get(&host).copied().unwrap_or(0);
+                MILLION.saturating_add_signed(drift.into())
+            }
+        }
+    }
+
     #[track_caller]
     pub(crate) fn set_bandwidth(&mut self, bytes_per_second: Option<u64>) {
         assert!(
@@ -100,6 +125,7 @@ impl Settings {
             resolve_delay: Duration::ZERO,
             latency: (0, 0),
             latencies: BTreeMap::new(),
+            drifts: BTreeMap::new(),
             bandwidth: None,
             send_buffer: 64 * 1024,
             receive_buffer: 64 * 1024,
@@ -108,6 +134,7 @@ impl Settings {
             spurious_wakeups: 0,
             random_faults: 0,
             random_flips: 0,
+            random_repeats: 0,
             swarm: false,
             random_jumps: (0, 0),
             in_order: false,
@@ -122,6 +149,18 @@ impl Settings {
             max_polls: 10_000_000,
         }
     }
+}
+
+/// Of a clock that does not drift.
+const MILLION: u64 = 1_000_000;
+
+/// Rounded up.
+fn scale(nanos: u64, by: u64, of: u64) -> u64 {
+    if by == of || nanos == u64::MAX {
+        return nanos; // u64::MAX is never
+    }
+    let scaled = (u128::from(nanos) * u128::from(by)).div_ceil(of.into());
+    u64::try_from(scaled).unwrap_or(u64::MAX)
 }
 
 /// In nanoseconds.

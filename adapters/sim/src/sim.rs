@@ -254,15 +254,49 @@ impl Sim {
         other: &str,
         time: RangeInclusive<Duration>,
     ) -> Self {
-        let mut hosts = [one, other].map(|name| {
-            let mut hosts = self.settings.hosts.iter();
-            let found = hosts.position(|(known, _)| known == name);
-            let id = found.and_then(|id| u32::try_from(id).ok());
-            id.unwrap_or_else(|| panic!("there is no host {name:?} yet"))
-        });
+        let mut hosts = [one, other].map(|name| self.id_of(name));
         hosts.sort_unstable();
         self.settings.set_latency_of((hosts[0], hosts[1]), &time);
         self
+    }
+
+    /// Lets the clock of a host go faster, by so many millionths, or slower if that is negative: what waits
+    /// there wakes earlier or later, and its time is another one. A quartz drifts by up to 100.
+    ///
+    /// # Panics
+    ///
+    /// If the host is not there yet: [`host`](Self::host) comes before. If its time would stand still or go back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use millpond_sim::{Sim, world};
+    ///
+    /// let fast = Sim::new(1).clock_drift("localhost", 250_000);
+    /// fast.run(async {
+    ///     let program = world().runtime();
+    ///     let then = program.now();
+    ///     program.sleep(Duration::from_secs(10)).await;
+    ///     assert_eq!(program.now() - then, Duration::from_secs(10));
+    ///     assert_eq!(world().elapsed(), Duration::from_secs(8));
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn clock_drift(mut self, host: &str, millionths: i32) -> Self {
+        assert!(millionths > -1_000_000, "time does not stand still");
+        let id = self.id_of(host);
+        self.settings.drifts.insert(id, millionths);
+        self
+    }
+
+    #[track_caller]
+    fn id_of(&self, name: &str) -> u32 {
+        let mut hosts = self.settings.hosts.iter();
+        let found = hosts.position(|(known, _)| known == name);
+        let id = found.and_then(|id| u32::try_from(id).ok());
+        id.unwrap_or_else(|| panic!("there is no host {name:?} yet"))
     }
 
     /// How many bytes a second each direction of a TCP connection carries; any number by default.
@@ -402,6 +436,18 @@ impl Sim {
     /// ```
     pub fn random_flips(mut self, one_in: u32) -> Self {
         self.settings.random_flips = one_in;
+        self
+    }
+
+    /// Of one in this many writes to a connection some of the first bytes [arrive twice](Fault::repeat); 0, the
+    /// default, is none. It is no part of [`random_faults`](Self::random_faults), as flips are not.
+    ///
+    /// ```
+    /// # use millpond_sim::Sim;
+    /// let sim = Sim::new(1).random_repeats(100);
+    /// ```
+    pub fn random_repeats(mut self, one_in: u32) -> Self {
+        self.settings.random_repeats = one_in;
         self
     }
 

@@ -51,10 +51,11 @@ pub(crate) enum FaultKind {
     Jump,
     Flip,
     Trickle,
+    Repetition,
 }
 
 impl FaultKind {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Reset,
         Self::End,
         Self::Stall,
@@ -65,6 +66,7 @@ impl FaultKind {
         Self::Jump,
         Self::Flip,
         Self::Trickle,
+        Self::Repetition,
     ];
 
     fn of(fault: &Fault) -> Self {
@@ -80,6 +82,7 @@ impl FaultKind {
             Kind::Stream(StreamFault::Stall(_)) => Self::Stall,
             Kind::Stream(StreamFault::Flip(_)) => Self::Flip,
             Kind::Stream(StreamFault::Trickle(_)) => Self::Trickle,
+            Kind::Stream(StreamFault::Repeat(_)) => Self::Repetition,
         }
     }
 
@@ -95,6 +98,7 @@ impl FaultKind {
             Self::Jump => "clock jump",
             Self::Flip => "flip",
             Self::Trickle => "trickle",
+            Self::Repetition => "repetition",
         }
     }
 }
@@ -120,6 +124,9 @@ impl Kinds {
         }
         if settings.random_flips > 0 {
             asked.add(FaultKind::Flip);
+        }
+        if settings.random_repeats > 0 {
+            asked.add(FaultKind::Repetition);
         }
         let planned = settings.faults.iter().map(FaultKind::of);
         planned.for_each(|kind| asked.add(kind));

@@ -1,4 +1,4 @@
-//! One-way partitions, latencies of pairs of hosts, changed bits, peers that trickle, restarts and swarms.
+//! One-way partitions, latencies of two hosts, drift, changed and repeated bytes, trickles, restarts, swarms.
 
 #[path = "support/shop.rs"]
 mod shop;
@@ -117,6 +117,78 @@ fn a_flip_changes_its_bits_in_the_one_byte_wherever_writes_end() {
             let back = Fault::flip(1).after(Direction::ToClient, after as u64);
             assert_eq!(arrives(&writes, &[back]), sent);
         }
+    }
+}
+
+#[test]
+fn what_is_repeated_comes_twice_at_once_wherever_writes_end() {
+    let sent = b"abcdefgh";
+    for cut in 1..sent.len() {
+        for after in 0..sent.len() {
+            for bytes in 1..10 {
+                let repeat = Fault::repeat(bytes).after(Direction::ToServer, after as u64);
+                let written = if after < cut { cut } else { sent.len() };
+                let end = written.min(after + bytes);
+                let expected = [&sent[..end], &sent[after..]].concat();
+                let arrived = Sim::new(1).fault(repeat).run(async {
+                    let options = StreamOptions::new();
+                    let ((_r, mut writer), (mut reader, _w)) = world().connection(&options);
+                    writer.write(&sent[..cut]).unwrap();
+                    writer.write(&sent[cut..]).unwrap();
+                    writer.close();
+                    reader.read_to_eof().await.unwrap()
+                });
+                assert_eq!(arrived, expected, "{cut} {after} {bytes}");
+            }
+        }
+    }
+}
+
+#[test]
+fn random_repetitions_begin_a_write_again_until_they_are_stopped() {
+    for seed in 0..100 {
+        let run = Sim::new(seed).random_repeats(1).record(async {
+            let ((_r, mut writer), (mut reader, _w)) = world().connection(&StreamOptions::new());
+            writer.write(b"12345678").unwrap();
+            world().stop_faults();
+            writer.write(b"90").unwrap();
+            writer.close();
+            reader.read_to_eof().await.unwrap()
+        });
+        assert_eq!(run.faults, 1);
+        let arrived = run.output.unwrap();
+        let repeated = arrived.len() - 10;
+        assert!((1..=8).contains(&repeated));
+        assert_eq!(arrived, [&b"12345678"[..repeated], b"1234567890"].concat());
+    }
+}
+
+#[test]
+fn the_clock_of_one_host_may_drift_and_its_waits_are_of_its_own_time() {
+    for (drift, sleeps) in [(0, 60), (1_000_000, 30), (-500_000, 120)] {
+        hosts(Sim::new(1)).clock_drift("shop", drift).run(async {
+            let shop = world().host("shop");
+            let (began, runtime) = (world().now(), shop.runtime());
+            let then = runtime.now();
+            let sleep = runtime.sleep(SECOND * 60);
+            sleep.await;
+            assert_eq!(runtime.now() - then, SECOND * 60);
+            assert_eq!(world().now() - began, SECOND * sleeps);
+            let localhost = world().host("localhost").runtime();
+            localhost.sleep(SECOND).await;
+            assert_eq!(world().now() - began, SECOND * (sleeps + 1));
+        });
+    }
+    // However it drifts, nothing wakes too early.
+    for drift in [-999_999, -7, 1, 13, 333_333, 1_999_999_999] {
+        hosts(Sim::new(1)).clock_drift("shop", drift).run(async {
+            let runtime = world().host("shop").runtime();
+            for nanos in [0, 1, 2, 3, 999, 1_000_001] {
+                let then = runtime.now();
+                runtime.sleep(Duration::from_nanos(nanos)).await;
+                assert!(runtime.now() - then >= Duration::from_nanos(nanos));
+            }
+        });
     }
 }
 

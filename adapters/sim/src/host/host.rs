@@ -21,6 +21,7 @@ use millpond::{
 
 use crate::{
     host::socket::{SimBound, SimSocket},
+    time::nanos,
     trace::event::Event,
     world::{
         clock::{Due, TimerKey},
@@ -168,7 +169,11 @@ impl Host {
     }
 
     fn sleep_for(&self, duration: Duration) -> Sleep {
-        let at = self.shared.lock().clock.in_future(duration);
+        let at = {
+            let state = self.shared.lock();
+            let time = state.settings.time_until(self.id, nanos(duration));
+            state.clock.in_future(Duration::from_nanos(time))
+        };
         self.sleep_until(at)
     }
 
@@ -332,7 +337,7 @@ impl Runtime for Host {
     }
 
     fn now(&self) -> Instant {
-        self.shared.now()
+        self.shared.now_on(self.id)
     }
 
     fn caught_panic(&self, message: &str) {

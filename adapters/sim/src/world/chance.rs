@@ -55,6 +55,9 @@ impl State {
         if self.absent.contains(FaultKind::Flip) {
             settings.random_flips = 0;
         }
+        if self.absent.contains(FaultKind::Repetition) {
+            settings.random_repeats = 0;
+        }
     }
 
     /// Once in as many times as the program has set; always a new draw.
@@ -128,6 +131,15 @@ impl State {
         let offset = self.connection(at).pipes[at.side].written + ahead;
         let fault = StreamFault::Flip(mask);
         self.apply_after(at.connection, at.side, offset, fault, Cause::Chance);
+    }
+
+    /// Once in a while, lets some of the next `n` bytes that an end writes arrive twice.
+    pub(super) fn draw_repetition(&mut self, at: End, n: usize) {
+        let one_in = self.settings.random_repeats;
+        if self.choices.one_in(Subject::Fault, one_in) {
+            let bytes = self.choices.up_to(Subject::Fault, n);
+            self.apply(at, StreamFault::Repeat(bytes), Cause::Chance);
+        }
     }
 
     /// Once in a while, a fault of an attempt to connect.
@@ -289,6 +301,7 @@ impl State {
         self.faults.clear();
         self.settings.random_faults = 0;
         self.settings.random_flips = 0;
+        self.settings.random_repeats = 0;
         self.settings.random_jumps.0 = 0;
         for connection in self.connections.values_mut() {
             connection.cancel_faults();

@@ -140,6 +140,7 @@ impl State {
         }
         if kind != Transport::Pipe {
             self.draw_flip(at, n);
+            self.draw_repetition(at, n);
         }
         let written = first(bufs, n);
         self.note(Event::Wrote(at, n, digest(written.clone())));

@@ -1,6 +1,6 @@
 //! What is on its way between two ends, and the way between two hosts.
 
-use std::{io::ErrorKind, iter, mem};
+use std::{io::ErrorKind, iter};
 
 use crate::{
     fault::{Direction, Fault, Kind, StreamFault},
@@ -49,15 +49,9 @@ impl State {
             self.note_lost(at, lost);
             return;
         }
-        let before = pipe.data.len();
-        bufs.for_each(|buf| pipe.data.extend(buf));
-        let n = pipe.data.len() - before;
-        if n == 0 {
-            return;
-        }
-        pipe.data[before] ^= mem::take(&mut pipe.flip);
-        pipe.written += n as u64;
+        let n = pipe.add(bufs);
         match pipe.trickle {
+            _ if n == 0 => {}
             0 => self.send(at, Mark::Data(n)),
             _ => (0..n).for_each(|_| self.send(at, Mark::Data(1))), // all of them later
         }
@@ -98,6 +92,7 @@ impl State {
             }
             StreamFault::Eof | StreamFault::Reset => self.send(at, Mark::Fault(fault)),
             StreamFault::Flip(mask) => self.connection(at).pipes[at.side].flip ^= mask,
+            StreamFault::Repeat(bytes) => self.connection(at).pipes[at.side].repeat = bytes,
             StreamFault::Trickle(time) => {
                 self.connection(at).pipes[at.side].trickle = nanos(time);
             }
@@ -284,6 +279,7 @@ fn signal_of(fault: StreamFault) -> Signal {
         StreamFault::Reset
         | StreamFault::Stall(_)
         | StreamFault::Flip(_)
+        | StreamFault::Repeat(_)
         | StreamFault::Trickle(_) => Signal::Reset,
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{ErrorKind, IoSlice},
+    mem,
     net::SocketAddr,
     task::Waker,
 };
@@ -83,6 +84,8 @@ pub(super) struct Pipe {
     pub(super) trickle: u64,
     /// What is changed in the next byte.
     pub(super) flip: u8,
+    /// So many of the next bytes are repeated.
+    pub(super) repeat: usize,
     pub(super) tail: Tail,
     /// What the receiver's system takes without its program; the rest waits on this side.
     pub(super) window: usize,
@@ -178,6 +181,7 @@ impl Pipe {
             stalled_until: 0,
             trickle: 0,
             flip: 0,
+            repeat: 0,
             tail: Tail::Open,
             window: receive_buffer.max(1),
             capacity: send_buffer.max(1).saturating_add(receive_buffer),
@@ -195,6 +199,25 @@ impl Pipe {
             capacity: size,
             ..Self::new(0, 0)
         }
+    }
+
+    /// Adds what is written, with a fault in it: how many bytes are to be sent.
+    pub(super) fn add<'a>(&mut self, bufs: impl Iterator<Item = &'a [u8]>) -> usize {
+        let before = self.data.len();
+        bufs.for_each(|buf| self.data.extend(buf));
+        let n = self.data.len() - before;
+        if n == 0 {
+            return 0;
+        }
+        self.written += n as u64;
+        self.data[before] ^= mem::take(&mut self.flip);
+        let repeated = mem::take(&mut self.repeat).min(n);
+        if repeated > 0 {
+            let rest = self.data.split_off(before + repeated);
+            let again: Vec<_> = self.data.range(before..).copied().collect();
+            self.data.extend(again.into_iter().chain(rest));
+        }
+        n + repeated
     }
 
     pub(super) fn take(&mut self, buf: &mut [u8]) {

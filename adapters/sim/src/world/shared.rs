@@ -34,6 +34,12 @@ impl Shared {
     pub(crate) fn now(&self) -> Instant {
         epoch() + Duration::from_nanos(self.lock().clock.now)
     }
+
+    /// By the clock of a host.
+    pub(crate) fn now_on(&self, host: u32) -> Instant {
+        let state = self.lock();
+        epoch() + Duration::from_nanos(state.settings.time_on(host, state.clock.now))
+    }
 }
 
 /// The state, until this is dropped. That releases the lock, and then does what was deferred.
