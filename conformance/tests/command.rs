@@ -169,7 +169,7 @@ fn a_page_needs_no_other_file_and_runs_nothing_from_a_trace() {
 #[test]
 fn a_limit_that_is_never_reached_can_be_shown() {
     let largest = format!(
-        "{{\"trace\":1,\"limit\":{}}}\n{{\"feed\":\"61\"}}\n",
+        "{{\"trace\":1,\"limit\":{}}}\n{{\"feed\":\"61\"}}\n{{\"read_line\":true,\"pending\":true}}\n",
         usize::MAX
     );
     let directory = tempfile::tempdir().unwrap();
@@ -183,7 +183,9 @@ fn a_limit_that_is_never_reached_can_be_shown() {
         assert!(output.status.success(), "{complaint}");
     }
     let page = fs::read_to_string(page).unwrap();
-    assert!(page.contains(&format!("limit {} (above)", usize::MAX)));
+    assert!(page.contains(&format!(": limit {},", usize::MAX)));
+    // It has no place in a picture of one byte.
+    assert!(!page.contains("class=\"limit-name\""));
 }
 
 #[test]
@@ -200,6 +202,41 @@ fn a_page_says_where_a_trace_is_wrong_and_when_the_limit_changes() {
     assert_eq!(page.matches("class=\"differs\"").count(), 1);
     assert!(page.contains("limit 2<") && page.contains("pauses above 4<"));
     assert!(page.contains("<td class=\"n\">6</td>"), "as in the file");
+}
+
+/// A world knows what an end has received, and not what its reader was asked for.
+#[test]
+fn of_what_only_arrives_no_pause_and_no_limit_is_shown() {
+    let received = "{\"trace\":1,\"limit\":1}\n{\"feed\":\"610a6263\"}\n{\"feed_eof\":true}\n";
+    let expected = "what has arrived, for no request is recorded; a full bar is 4 bytes
+    2 ████████████████████████      4        ⟵ \"a\\nbc\" (4)
+    3 ████████████████████████      4        ⟵ end of the stream
+
+";
+    assert_prints(&run(&["show", "-"], received), 0, expected);
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("page.html");
+    run(&["show", "-", "--html", page.to_str().unwrap()], received);
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains(": what has arrived, for no request is recorded, 2 lines"));
+    for not_there in ["class=\"pause\"", ">paused<", "class=\"limit-name\""] {
+        assert!(!page.contains(not_there), "{not_there}");
+    }
+}
+
+#[test]
+fn binary_data_fits_into_a_line() {
+    let binary = format!(
+        "{{\"trace\":1,\"limit\":9}}\n{{\"feed\":\"{}\"}}\n",
+        "00ff".repeat(99)
+    );
+    let output = run(&["show", "-"], &binary);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("\\xff…\" (198)\n"), "{text}");
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 120),
+        "{text}"
+    );
 }
 
 /// A trace can come from anywhere, and what it says must not play with the terminal.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use millpond_conformance::trace::{Answer, Line, Moment, Trace, timeline};
 
-use crate::words::{describe, expected, scale};
+use crate::words::{asks, describe, expected, scale};
 
 const HEIGHT: usize = 220;
 
@@ -16,7 +16,7 @@ const STYLE: &str = "
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.2rem; } h2 { font-size: 1rem; margin: 2.5rem 0 .3rem; }
-svg { width: 100%; height: auto; } svg text { font: 11px system-ui, sans-serif; fill: var(--faint); }
+.chart { overflow-x: auto; } svg { display: block; height: auto; } svg text { font: 11px system-ui, sans-serif; fill: var(--faint); }
 .level { fill: var(--fill); stroke: none; } .edge { fill: none; stroke: var(--water); stroke-width: 2; }
 .pause { fill: var(--pause); } .differs { fill: var(--bad); opacity: .18; }
 .limit { fill: none; stroke: var(--limit); stroke-dasharray: 5 4; }
@@ -30,16 +30,18 @@ th { font-family: system-ui, sans-serif; font-weight: 500; color: var(--faint); 
 tr:nth-child(even) td { background: #8881; } td.n { text-align: right; color: var(--faint); }
 td.feed { color: var(--water); } td.ok { color: var(--good); } td.waits { color: var(--faint); }
 td.bad, .wrong { color: var(--bad); }
-.legend { color: var(--faint); } .legend b { margin-left: .8em; } b.feed { color: var(--water); }
+.legend { color: var(--faint); } .legend span { white-space: nowrap; margin-right: 1em; } b.feed { color: var(--water); }
 b.ok { color: var(--good); } b.waits { color: var(--faint); } b.bad { color: var(--bad); }
 b.paused { color: #e0a020; }
+@media (max-width: 600px) { body { margin: .5rem auto; padding: 0 .6rem; } table { font-size: 12px; } td, th { padding: .1rem .3rem; } }
 ";
 
-const LEGEND: &str = "<p class=\"legend\"><b class=\"feed\">▼</b> bytes arrive \
-  <b class=\"feed\">▮</b> the stream ends <b class=\"bad\">▮</b> or fails \
-  <b class=\"ok\">●</b> a request is answered <b class=\"waits\">●</b> it waits \
-  <b class=\"bad\">●</b> it fails <b class=\"waits\">╵</b> a statement \
-  <b class=\"paused\">▇</b> reading is paused <b class=\"wrong\">▇</b> the trace says otherwise</p>\n";
+const LEGEND: &str = "<p class=\"legend\"><span><b class=\"feed\">▼</b> bytes arrive</span> \
+  <span><b class=\"feed\">▮</b> the stream ends</span> <span><b class=\"bad\">▮</b> or fails</span> \
+  <span><b class=\"ok\">●</b> a request is answered</span> <span><b class=\"waits\">●</b> it waits</span> \
+  <span><b class=\"bad\">●</b> it fails</span> <span><b class=\"waits\">╵</b> a statement</span> \
+  <span><b class=\"paused\">▇</b> reading is paused</span> \
+  <span><b class=\"wrong\">▇</b> the trace says otherwise</span></p>\n";
 
 /// The page of all of these, each with the number of each line in its file.
 pub(crate) fn page(title: &str, traces: &[(Trace, Vec<usize>)]) -> String {
@@ -52,9 +54,12 @@ pub(crate) fn page(title: &str, traces: &[(Trace, Vec<usize>)]) -> String {
     page += LEGEND;
     for (index, (trace, numbers)) in traces.iter().enumerate() {
         let moments = timeline(trace);
-        let limit = trace.limit();
+        let what = match asks(trace) {
+            true => format!("limit {}", trace.limit()),
+            false => "what has arrived, for no request is recorded".to_owned(),
+        };
         page += &format!(
-            "<h2>Conversation {} of {}: limit {limit}, {} lines</h2>\n",
+            "<h2>Conversation {} of {}: {what}, {} lines</h2>\n",
             index + 1,
             traces.len(),
             moments.len(),
@@ -75,7 +80,7 @@ struct Frame {
 }
 
 impl Frame {
-    const LEFT: f64 = 60.0;
+    const LEFT: f64 = 90.0;
     const ABOVE: f64 = 34.0;
 
     fn x(&self, index: usize) -> f64 {
@@ -97,16 +102,21 @@ fn picture(trace: &Trace, moments: &[Moment]) -> String {
         width: Frame::LEFT + step * moments.len() as f64,
     };
     let height = Frame::ABOVE + HEIGHT as f64 + 40.0;
-    let width = frame.width.max(1060.0) + 130.0;
+    let width = frame.width + 130.0;
+    let least = width * 0.7;
     let mut svg = format!(
-        "<svg viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" \
+        "<div class=\"chart\"><svg viewBox=\"0 0 {width:.0} {height:.0}\" \
+         style=\"width:100%;max-width:{width:.0}px;min-width:{least:.0}px\" role=\"img\" \
          aria-label=\"How full the buffer was after each line\">\n"
     );
     svg += &bands(&frame, trace, moments);
     svg += &levels(&frame, moments);
-    svg += &limits(&frame, moments);
+    svg += &axis(&frame);
+    if asks(trace) {
+        svg += &limits(&frame, moments);
+    }
     svg += &marks(&frame, moments);
-    svg += "</svg>\n";
+    svg += "</svg></div>\n";
     svg
 }
 
@@ -122,7 +132,7 @@ fn bands(frame: &Frame, trace: &Trace, moments: &[Moment]) -> String {
                  <title>{title}</title></rect>"
             );
         };
-        if moment.paused {
+        if moment.paused && asks(trace) {
             band("pause", "reading is paused");
         }
         if *recorded != moment.line {
@@ -147,39 +157,39 @@ fn levels(frame: &Frame, moments: &[Moment]) -> String {
     )
 }
 
-/// The limit and twice the limit, which the program may change on the way.
-fn limits(frame: &Frame, moments: &[Moment]) -> String {
-    let mut svg = format!(
-        "<text x=\"{x:.1}\" y=\"{top:.1}\" text-anchor=\"end\">{} bytes</text>\n\
+fn axis(frame: &Frame) -> String {
+    format!(
+        "<text x=\"{x:.1}\" y=\"{top:.1}\" text-anchor=\"end\">{} B</text>\n\
          <text x=\"{x:.1}\" y=\"{floor:.1}\" text-anchor=\"end\">0</text>\n",
         frame.top,
         x = Frame::LEFT - 6.0,
         top = frame.y(frame.top) + 4.0,
         floor = frame.y(0) + 4.0,
-    );
+    )
+}
+
+/// The limit and twice the limit, which the program may change on the way. What lies above the picture is
+/// not in it.
+fn limits(frame: &Frame, moments: &[Moment]) -> String {
+    let mut svg = String::new();
     for (class, times, name) in [("limit", 1, "limit"), ("twice", 2, "pauses above")] {
         let mut path = String::new();
+        let mut last = None;
         for (index, moment) in moments.iter().enumerate() {
             let level = moment.limit.saturating_mul(times);
-            if level > frame.top {
-                continue; // out of the picture
+            last = Some(level).filter(|level| *level <= frame.top);
+            if last.is_some() {
+                let (left, y, right) = (frame.x(index), frame.y(level), frame.x(index + 1));
+                let _ = write!(path, "M{left:.1} {y:.1}H{right:.1}");
             }
-            let (left, y, right) = (frame.x(index), frame.y(level), frame.x(index + 1));
-            let _ = write!(path, "M{left:.1} {y:.1}H{right:.1}");
         }
-        let last = moments
-            .last()
-            .map_or(0, |moment| moment.limit.saturating_mul(times));
         let _ = writeln!(svg, "<path class=\"{class}\" d=\"{path}\"/>");
-        let (y, note) = match last > frame.top {
-            true => (frame.y(frame.top), " (above)"),
-            false => (frame.y(last), ""),
-        };
+        let Some(last) = last else { continue };
         // Two names at one height are one above the other.
-        let y = if times == 2 { y - 8.0 } else { y + 4.0 };
+        let y = frame.y(last) + if times == 2 { -8.0 } else { 4.0 };
         let _ = writeln!(
             svg,
-            "<text class=\"limit-name\" x=\"{:.1}\" y=\"{y:.1}\">{name} {last}{note}</text>",
+            "<text class=\"limit-name\" x=\"{:.1}\" y=\"{y:.1}\">{name} {last}</text>",
             frame.width + 6.0,
         );
     }
@@ -234,8 +244,12 @@ fn name_of(element: &str) -> &str {
 }
 
 fn table(trace: &Trace, moments: &[Moment], numbers: &[usize]) -> String {
-    let mut html = String::from(
-        "<table>\n<tr><th>line</th><th>buffered</th><th>paused</th><th>what happened</th></tr>\n",
+    let (level, paused) = match asks(trace) {
+        true => ("buffered", "paused"),
+        false => ("arrived", ""),
+    };
+    let mut html = format!(
+        "<table>\n<tr><th>line</th><th>{level}</th><th>{paused}</th><th>what happened</th></tr>\n",
     );
     let lines = trace.lines().iter().zip(moments).zip(numbers);
     for ((recorded, moment), number) in lines {
@@ -249,7 +263,7 @@ fn table(trace: &Trace, moments: &[Moment], numbers: &[usize]) -> String {
             html,
             "<tr><td class=\"n\">{number}</td><td class=\"n\">{}</td><td>{}</td><td class=\"{}\">{}{wrong}</td></tr>",
             moment.buffered,
-            if moment.paused { "paused" } else { "" },
+            if moment.paused { paused } else { "" },
             class(&moment.line),
             escaped(&describe(&moment.line)),
         );

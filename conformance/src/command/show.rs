@@ -9,14 +9,14 @@ use std::{
 
 use anstream::stdout;
 use clap::Args;
-use millpond_conformance::trace::{Answer, Line, Moment, Trace, timeline};
+use millpond_conformance::trace::{Answer, Line, Trace, timeline};
 use millpond_sim::Picture;
 
 use crate::{
     html,
     saved::{Saved, open},
     style::{BAD, FAINT, GOOD, HEAD, INPUT, PAUSED},
-    words::{describe, expected, scale},
+    words::{asks, describe, expected, scale},
 };
 
 /// Columns of the picture of a level.
@@ -90,16 +90,24 @@ fn print(out: &mut impl Write, trace: &Trace, numbers: &[usize]) -> io::Result<(
     let moments = timeline(trace);
     let top = scale(trace, &moments);
     let limit = trace.limit();
-    writeln!(
-        out,
-        "{HEAD}limit {limit}, pauses above {}{HEAD:#}; a full bar is {top} bytes, | is the limit",
-        limit.saturating_mul(2)
-    )?;
+    match asks(trace) {
+        true => writeln!(
+            out,
+            "{HEAD}limit {limit}, pauses above {}{HEAD:#}; a full bar is {top} bytes, | is the limit",
+            limit.saturating_mul(2)
+        )?,
+        false => writeln!(
+            out,
+            "{HEAD}what has arrived{HEAD:#}, for no request is recorded; a full bar is {top} bytes"
+        )?,
+    }
     let lines = trace.lines().iter().zip(&moments).zip(numbers);
     for ((recorded, moment), number) in lines {
-        let bar = bar(moment, top);
-        let style = if moment.paused { PAUSED } else { FAINT };
-        let paused = if moment.paused { "paused" } else { "" };
+        let limit = Some(moment.limit).filter(|_| asks(trace));
+        let bar = bar(moment.buffered, limit, top);
+        let is_paused = moment.paused && asks(trace);
+        let style = if is_paused { PAUSED } else { FAINT };
+        let paused = if is_paused { "paused" } else { "" };
         write!(
             out,
             "{FAINT}{number:>5}{FAINT:#} {style}{bar}{style:#} {:>6} {style}{paused:6}{style:#} ",
@@ -127,16 +135,17 @@ fn print(out: &mut impl Write, trace: &Trace, numbers: &[usize]) -> io::Result<(
     writeln!(out)
 }
 
-fn bar(moment: &Moment, top: usize) -> String {
+/// A level, and where the limit is.
+fn bar(level: usize, limit: Option<usize>, top: usize) -> String {
     let column = |level: usize| match level <= top {
         true => (level * COLUMNS).div_ceil(top),
         false => COLUMNS + 1, // out of the picture
     };
-    let filled = column(moment.buffered);
+    let (filled, limit) = (column(level), limit.map(column));
     (1..=COLUMNS)
         .map(|at| match at {
-            at if at <= filled && at == column(moment.limit) => '┃',
-            at if at == column(moment.limit) => '│',
+            at if at <= filled && Some(at) == limit => '┃',
+            at if Some(at) == limit => '│',
             at if at <= filled => '█',
             _ => '·',
         })

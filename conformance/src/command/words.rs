@@ -4,8 +4,13 @@ use std::str::EscapeDebug;
 
 use millpond_conformance::trace::{Answer, Kind, Line, Moment, Request, Trace};
 
-/// The most bytes of a text that are shown.
-const SHOWN: usize = 48;
+/// The most columns of a text that are shown.
+const SHOWN: usize = 64;
+
+/// Whether anything is asked: of what only arrives nothing is known of the reader.
+pub(crate) fn asks(trace: &Trace) -> bool {
+    trace.requests() > 0
+}
 
 /// The level at which a picture is full: it shows the limit, the pause and the highest level.
 pub(crate) fn scale(trace: &Trace, moments: &[Moment]) -> usize {
@@ -13,7 +18,7 @@ pub(crate) fn scale(trace: &Trace, moments: &[Moment]) -> usize {
     let highest = highest.unwrap_or(0).max(1);
     // A limit that is far away would leave nothing to be seen of the rest.
     let limit = trace.limit();
-    if limit > 8 * highest {
+    if limit > 8 * highest || !asks(trace) {
         highest
     } else {
         highest.max(2 * limit + 1)
@@ -80,8 +85,13 @@ fn plain(kind: &Kind) -> EscapeDebug<'_> {
 }
 
 fn text(data: &[u8]) -> String {
-    match data.get(..SHOWN) {
-        Some(start) if data.len() > SHOWN => format!("\"{}…\"", start.escape_ascii()),
-        _ => format!("\"{}\"", data.escape_ascii()),
+    let mut text = String::new();
+    for byte in data {
+        let next = byte.escape_ascii().to_string();
+        if text.len() + next.len() > SHOWN {
+            return format!("\"{text}…\"");
+        }
+        text += &next;
     }
+    format!("\"{text}\"")
 }
