@@ -17,7 +17,7 @@ use millpond_sim::{
 };
 
 /// For each conversation.
-const WORLDS: u64 = 1000;
+const WORLDS: u64 = 100;
 
 /// Longer than any conversation takes, unless something stalls.
 const TIME_LIMIT: Duration = Duration::from_secs(600);
