@@ -297,6 +297,7 @@ impl Runtime for Tokio {
     }
 
     fn adopt(&self, socket: StdSocket) -> io::Result<Box<dyn Socket>> {
+        socket.set_nonblocking(true)?;
         Ok(match self.register(socket)? {
             Registered::Tcp(stream) => Box::new(stream),
             #[cfg(unix)]
@@ -350,10 +351,9 @@ enum Registered {
 }
 
 impl Tokio {
-    /// Makes a socket known to tokio.
+    /// Makes a socket known to tokio, one that does not block.
     fn register(&self, socket: StdSocket) -> io::Result<Registered> {
         let _inside = self.handle.enter();
-        socket.set_nonblocking(true)?;
         match socket {
             StdSocket::Tcp(socket) => Ok(Registered::Tcp(Io(net::TcpStream::from_std(socket)?))),
             #[cfg(unix)]

@@ -1,6 +1,7 @@
 //! Instructions, allocations and system calls of the hot paths, counted by valgrind and compared with a table that is
 //! kept beside this. See the README.
 
+mod connecting;
 mod echo;
 mod exact;
 mod growth;
@@ -28,6 +29,7 @@ fn rows() -> Vec<Row> {
     rows.extend(growth::rows());
     rows.extend(traits::rows());
     rows.extend(echo::rows());
+    rows.extend(connecting::rows());
     rows
 }
 

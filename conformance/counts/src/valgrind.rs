@@ -15,12 +15,13 @@ const ALLOCATORS: [&str; 5] = [
 ];
 
 /// What a call of one of these is: a system call. It is libc's function of that name.
-const SYSTEM_CALLS: [&str; 23] = [
+const SYSTEM_CALLS: [&str; 24] = [
     "accept4",
     "close",
     "connect",
     "epoll_ctl",
     "epoll_wait",
+    "fcntl",
     "fcntl64",
     "getpeername",
     "getsockname",

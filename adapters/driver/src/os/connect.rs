@@ -61,14 +61,26 @@ where
 
 fn connect_tcp(address: SocketAddr, options: &ConnectOptions) -> io::Result<StdSocket> {
     let protocol = options.protocol.map(Protocol::from);
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, protocol)?;
-    socket.set_nonblocking(true)?;
+    let socket = nonblocking(Domain::for_address(address), protocol)?;
     // Before it connects: TCP's window is agreed upon then.
     set_buffers(&socket, &options.socket)?;
     set_tcp(&socket, &options.socket)?;
     bind_local(&socket, address, &options.local_addrs)?;
     begin(&socket, &address.into())?;
     Ok(StdSocket::Tcp(socket.into()))
+}
+
+/// Where the system can, it does not block from the start, which spares two system calls.
+fn nonblocking(domain: Domain, protocol: Option<Protocol>) -> io::Result<Socket> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), protocol)?;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let socket = {
+        let socket = Socket::new(domain, Type::STREAM, protocol)?;
+        socket.set_nonblocking(true)?;
+        socket
+    };
+    Ok(socket)
 }
 
 /// Binds to the first address of the peer's family that works.
@@ -101,8 +113,7 @@ fn bind_local(socket: &Socket, peer: SocketAddr, locals: &[SocketAddr]) -> io::R
 
 #[cfg(unix)]
 fn connect_unix(address: &SockAddr, options: &ConnectOptions) -> io::Result<StdSocket> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
+    let socket = nonblocking(Domain::UNIX, None)?;
     set_buffers(&socket, &options.socket)?;
     begin(&socket, address)?;
     Ok(StdSocket::Unix(std::os::fd::OwnedFd::from(socket).into()))
