@@ -122,7 +122,7 @@
 //!
 //! The first failure ends it. Its world is then made smaller, for two seconds at most: all that chance has
 //! decided and that does not matter is made calm, as long as the test fails at the same place. Of the
-//! smallest world the faults and the last events are printed, and how to repeat it:
+//! smallest world the faults and the last events are printed, a [picture](#a-picture), and how to repeat it:
 //!
 //! ```text
 //! to repeat it: MILLPOND_SEED=137 cargo test orders -- --exact

@@ -68,7 +68,7 @@ fn busy(seed: u64) -> Run<()> {
                 .fault(Fault::trickle(MILLISECOND).connection(1))
                 .random_flips(5)
         }
-        2 => sim = sim.buffers(3, 5),
+        2 => sim = sim.buffers(3, 5).random_repeats(4),
         _ => {}
     }
     sim.random_faults(3).record(crowd(1 + seed as usize % 4))
@@ -95,7 +95,11 @@ fn bytes(text: &str) -> Option<(u64, String)> {
 }
 
 fn is_arrow_of_bytes(element: &Element) -> bool {
-    element.is("text") && !element.text.contains(": reads ") && bytes(&element.text).is_some()
+    element.is("text")
+        && ![": reads ", ": again "]
+            .iter()
+            .any(|it| element.text.contains(it))
+        && bytes(&element.text).is_some()
 }
 
 #[test]
@@ -451,10 +455,13 @@ fn the_page_of_a_check_that_fails_shows_the_smallest_world() {
     });
     let page = directory.path().join(format!("{test}-smallest/world.html"));
     assert!(
-        text.contains(&format!("a picture of it: {}\n", page.display())),
+        text.contains(&format!("as a page: {}\n", page.display())),
         "{text}"
     );
     let smallest = elements(&fs::read_to_string(&page).unwrap());
     let faults = smallest.iter().filter(|it| it.is("text") && it.is("fault"));
     assert_eq!(faults.count(), 1, "{text}");
+    let (_, printed) = text.split_once("a picture of it:\n line ").unwrap();
+    let (printed, _) = printed.split_once("to repeat the smallest").unwrap();
+    assert!(printed.contains("✗ 1: "), "{text}");
 }

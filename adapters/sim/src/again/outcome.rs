@@ -120,11 +120,12 @@ fn run_as(
     }
 }
 
-/// Runs the test in a world that can be printed and saved.
+/// Runs the test in a world that can be printed, drawn and saved.
 pub(crate) fn run_for_report(test: Test<'_>, source: Source) -> (Origin, Option<History>) {
     let listener = Arc::new(Listener::default());
     let origin = Origin::of_many(source, &listener);
-    let (_, history) = run(test, Sim::of(origin.clone()), &listener);
+    let sim = Sim::of(origin.clone()).keep_picture();
+    let (_, history) = run(test, sim, &listener);
     (origin, history)
 }
 

@@ -101,6 +101,10 @@ impl Builder {
             }
             Said::Arrives(end, n) => self.arrive(*end, *n, false),
             Said::TooLate(end, n) => self.arrive(*end, *n, true),
+            Said::Repeats(end, n) => {
+                let row = self.new_row();
+                self.flow(*end).repeat(row, *n);
+            }
             Said::Lost(end, n) => {
                 let row = self.new_row();
                 self.flow(*end).lose(row, *n);

@@ -19,10 +19,18 @@ pub(super) struct Flow {
     done: Vec<Sent>,
 }
 
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    Written,
+    /// A fault sends some of them twice.
+    Repeated,
+}
+
 /// The bytes of one write. Invariant: those that have arrived come first, then those that came too late,
 /// then those that are on their way, then those that are lost.
 #[derive(Debug)]
 struct Write {
+    kind: Kind,
     row: usize,
     start: u64,
     len: u64,
@@ -56,6 +64,19 @@ impl Part {
 }
 
 impl Write {
+    fn new(kind: Kind, row: usize, start: u64, len: u64) -> Self {
+        Self {
+            kind,
+            row,
+            start,
+            len,
+            data: Vec::new(),
+            arrived: Part::default(),
+            late: Part::default(),
+            lost: Part::default(),
+        }
+    }
+
     fn flying(&self) -> u64 {
         self.len - self.arrived.len - self.late.len - self.lost.len
     }
@@ -90,6 +111,7 @@ impl Write {
         let [start, end] =
             [from, to].map(|at| usize::try_from(at).map_or(known, |at| at.min(known)));
         match &self.data[start..end] {
+            _ if self.kind == Kind::Repeated => format!("again {}", amount(to - from)),
             [] => amount(to - from),
             data => shown(data, to - from),
         }
@@ -98,16 +120,17 @@ impl Write {
 
 impl Flow {
     pub(super) fn write(&mut self, row: usize, len: u64) {
-        self.writes.push(Write {
-            row,
-            start: self.written,
-            len,
-            data: Vec::new(),
-            arrived: Part::default(),
-            late: Part::default(),
-            lost: Part::default(),
-        });
+        let write = Write::new(Kind::Written, row, self.written, len);
+        self.writes.push(write);
         self.written = self.written.saturating_add(len);
+    }
+
+    /// Of the last write some bytes come twice.
+    pub(super) fn repeat(&mut self, row: usize, len: u64) {
+        // In front of it, since what is lost is lost from the end.
+        let place = self.writes.len().saturating_sub(1).max(self.next);
+        let write = Write::new(Kind::Repeated, row, self.written, len);
+        self.writes.insert(place.min(self.writes.len()), write);
     }
 
     /// The beginning of the last write.
@@ -201,7 +224,8 @@ impl Flow {
         let mut arrows = Vec::new();
         for write in &self.writes {
             for (row, fate, from, to) in write.parts() {
-                let bytes = Some((write.start + from, write.start + to));
+                let bytes =
+                    (write.kind == Kind::Written).then_some((write.start + from, write.start + to));
                 arrows.push(arrow(row, Origin::End, fate, write.text(from, to), bytes));
             }
         }

@@ -74,6 +74,7 @@ impl<'a> Seen<'a> {
             | Said::Arrives(..)
             | Said::TooLate(..)
             | Said::Lost(..)
+            | Said::Repeats(..)
             | Said::Fault(..)
             | Said::Other(_) => {}
         }

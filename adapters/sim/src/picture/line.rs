@@ -52,6 +52,7 @@ pub(super) enum Said<'a> {
     Arrives(End, u64),
     TooLate(End, u64),
     Lost(End, u64),
+    Repeats(End, u64),
     /// With the connection that it has met, if it is that of one.
     Fault(Option<u32>, &'a str),
     Other(&'a str),
@@ -167,6 +168,7 @@ fn note_said(text: &str) -> Option<Said<'_>> {
         "arrives" => Said::SignalArrives(end, what),
         "to its peer" => Said::Arrives(end, bytes(what)?),
         "to a closed peer" => Said::TooLate(end, bytes(what)?),
+        "again" => Said::Repeats(end, bytes(what)?),
         "to nowhere" => Said::Lost(end, bytes(what)?),
         _ => return None,
     })

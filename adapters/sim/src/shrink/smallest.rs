@@ -99,6 +99,7 @@ impl Smallest {
         }
         if let Some(history) = history {
             history.print();
+            history.print_picture();
             history.save(&origin.name());
         }
         eprintln!("to repeat the smallest: {}", origin.command());

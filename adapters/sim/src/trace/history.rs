@@ -18,6 +18,9 @@ use crate::{
 /// Names the directory in which failures are saved.
 const TRACES: &str = "MILLPOND_TRACES";
 
+/// So many lines of a picture are printed.
+const PICTURE_ROWS: usize = 40;
+
 /// What has happened in one world.
 #[derive(Debug)]
 pub(crate) struct History {
@@ -130,6 +133,23 @@ impl History {
         );
     }
 
+    /// Prints the last rows of a picture, if everything is kept.
+    pub(crate) fn print_picture(&self) {
+        let Some(picture) = self.picture() else {
+            return;
+        };
+        let text = picture.to_string();
+        let mut lines = text.lines();
+        eprintln!("a picture of it:\n{}", lines.next().unwrap_or_default());
+        let lines: Vec<_> = lines.collect();
+        let before = lines.len().saturating_sub(PICTURE_ROWS);
+        if before > 0 {
+            eprintln!("{before:>5} lines before");
+        }
+        lines[before..].iter().for_each(|line| eprintln!("{line}"));
+        eprintln!();
+    }
+
     /// Writes the page that the program has asked for.
     pub(super) fn save_page(&self) {
         let Some(record) = &self.record else { return };
@@ -148,10 +168,7 @@ impl History {
             Ok(()) => {
                 let shown = directory.display();
                 eprintln!("all of them, and what each end has received: {shown}");
-                eprintln!(
-                    "a picture of it: {}",
-                    directory.join("world.html").display()
-                );
+                eprintln!("as a page: {}", directory.join("world.html").display());
             }
             Err(error) => eprintln!("nothing is saved in {}: {error}", directory.display()),
         }

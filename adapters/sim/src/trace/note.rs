@@ -24,6 +24,8 @@ pub(crate) enum Note {
     /// When the other end was closed.
     TooLate(End, usize),
     Lost(End, usize),
+    /// Of what was just written some come twice.
+    Repeated(End, u64),
     Struck(Struck),
 }
 
@@ -63,6 +65,8 @@ impl fmt::Display for Described<'_> {
             Note::Arrived(from, n) => write!(f, "{} from {from} to its peer", Bytes(*n)),
             Note::TooLate(from, n) => write!(f, "{} from {from} to a closed peer", Bytes(*n)),
             Note::Lost(from, n) => write!(f, "{} from {from} to nowhere", Bytes(*n)),
+            Note::Repeated(from, 1) => write!(f, "1 byte from {from} again"),
+            Note::Repeated(from, n) => write!(f, "{n} bytes from {from} again"),
             Note::Struck(struck) => write!(f, "fault: {}", struck.describe(hosts)),
         }
     }

@@ -49,8 +49,14 @@ impl State {
             self.note_lost(at, lost);
             return;
         }
+        let before = pipe.written;
         let n = pipe.add(bufs);
-        match pipe.trickle {
+        let repeated = n as u64 - (pipe.written - before);
+        let trickle = pipe.trickle;
+        if repeated > 0 {
+            self.note_for_record(|| Note::Repeated(at, repeated));
+        }
+        match trickle {
             _ if n == 0 => {}
             0 => self.send(at, Mark::Data(n)),
             _ => (0..n).for_each(|_| self.send(at, Mark::Data(1))), // all of them later
