@@ -78,7 +78,7 @@ impl Socket for SimSocket {
             return ExtraInfo::default();
         }
         let state = self.shared.lock();
-        match state.connections.get(&self.at.connection) {
+        match state.connections.get(self.at.connection) {
             Some(connection) => {
                 let address = |side: usize| Some(connection.ends[side].address.clone());
                 ExtraInfo::new(address(self.at.peer().side), address(self.at.side))

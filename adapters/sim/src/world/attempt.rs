@@ -112,7 +112,7 @@ impl State {
             Transport::Tcp | Transport::Unix => Event::Connected(number),
         };
         let [from, to] = connection.ends.each_ref().map(|end| end.host);
-        self.connections.insert(number, Box::new(connection));
+        self.connections.insert(number, connection);
         self.note_for_record(|| Note::Route(number, from, to));
         self.note(event);
         self.plan_faults(number);

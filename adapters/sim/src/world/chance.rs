@@ -207,8 +207,8 @@ impl State {
             return;
         };
         let connections = self.connections.iter();
-        let affected = connections.filter(|(number, it)| fault.applies_to(**number, it.target()));
-        let numbers: Vec<_> = affected.map(|(number, _)| *number).collect();
+        let affected = connections.filter(|(number, it)| fault.applies_to(*number, it.target()));
+        let numbers: Vec<_> = affected.map(|(number, _)| number).collect();
         for number in numbers {
             let side = fault.direction.writer();
             self.apply_after(number, side, fault.after, kind, Cause::Program);
@@ -241,7 +241,7 @@ impl State {
 
     /// Plans the faults of a new connection: the program's, and perhaps a random one.
     pub(super) fn plan_faults(&mut self, number: u32) {
-        let target = self.connections.get(&number);
+        let target = self.connections.get(number);
         let target = target.and_then(|connection| connection.target());
         let faults = self.faults.iter();
         let planned = faults.filter(|fault| fault.applies_to(number, target));
@@ -275,7 +275,7 @@ impl State {
         fault: StreamFault,
         cause: Cause,
     ) {
-        let Some(connection) = self.connections.get_mut(&number) else {
+        let Some(connection) = self.connections.get_mut(number) else {
             return;
         };
         let side = match connection.kind {
@@ -303,7 +303,7 @@ impl State {
         self.settings.random_flips = 0;
         self.settings.random_repeats = 0;
         self.settings.random_jumps.0 = 0;
-        for connection in self.connections.values_mut() {
+        for connection in self.connections.iter_mut() {
             connection.cancel_faults();
         }
         self.clock.cancel_faults();

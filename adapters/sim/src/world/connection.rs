@@ -32,7 +32,7 @@ impl State {
 
     /// To wake the tasks that wait at its ends, too.
     pub(super) fn connection_and_deferred(&mut self, at: End) -> (&mut Connection, &mut Deferred) {
-        let connection = self.connections.get_mut(&at.connection);
+        let connection = self.connections.get_mut(at.connection);
         let connection = connection.expect("a connection is there as long as one of its sockets");
         (connection, &mut self.deferred)
     }
@@ -59,9 +59,9 @@ impl State {
             return Poll::Pending;
         }
         let partial = self.settings.partial_io;
-        let connection = self.connections.get_mut(&at.connection);
+        let connection = self.connections.get_mut(at.connection);
         let connection = connection.expect("a connection is there as long as one of its sockets");
-        let Connection { ends, pipes, kind } = &mut **connection;
+        let Connection { ends, pipes, kind } = connection;
         let [end, peer] = two(ends, at.side);
         let pipe = &mut pipes[at.peer().side];
         let mut n = pipe.arrived.min(buf.len()).min(READ_MAX);
@@ -203,7 +203,7 @@ impl State {
                 self.send(at, Mark::Fin);
             }
         }
-        if let Some(connection) = self.connections.get_mut(&at.connection) {
+        if let Some(connection) = self.connections.get_mut(at.connection) {
             connection.pipes[at.peer().side].drop_arrived();
             let writer = connection.ends[at.peer().side].writer.take();
             self.deferred.wake(writer);
@@ -225,7 +225,7 @@ impl State {
     }
 
     fn remove(&mut self, number: u32) {
-        let Some(connection) = self.connections.remove(&number) else {
+        let Some(connection) = self.connections.remove(number) else {
             return;
         };
         for (pipe, from) in connection
@@ -243,7 +243,7 @@ impl State {
 
     /// All wakers, to be dropped without the lock.
     pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
-        let connections = self.connections.values_mut();
+        let connections = self.connections.iter_mut();
         let ends = connections.flat_map(|connection| connection.ends.iter_mut());
         let waiting = ends.flat_map(|end| [end.reader.take(), end.writer.take()]);
         let mut wakers: Vec<_> = waiting.flatten().collect();

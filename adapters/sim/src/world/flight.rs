@@ -162,10 +162,10 @@ impl State {
             connection: number,
             side,
         };
-        if let Some(connection) = self.connections.get_mut(&number) {
+        if let Some(connection) = self.connections.get_mut(number) {
             connection.pipes[side].timer = None;
         }
-        while let Some(connection) = self.connections.get(&number) {
+        while let Some(connection) = self.connections.get(number) {
             match connection.pipes[side].flight.front() {
                 Some(&(arrival, mark)) if arrival <= self.clock.now => {
                     if self.is_partitioned_within(at) {
@@ -350,7 +350,7 @@ impl State {
     fn resume(&mut self, hosts: (u32, u32), cause: Cause) {
         self.note(Event::Healed(hosts.0, hosts.1));
         self.strike(cause, What::Healed(hosts.0, hosts.1));
-        let numbers: Vec<_> = self.connections.keys().copied().collect();
+        let numbers: Vec<_> = self.connections.iter().map(|(number, _)| number).collect();
         for number in numbers {
             self.schedule(End::client(number));
             self.schedule(End::server(number));

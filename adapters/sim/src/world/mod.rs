@@ -5,6 +5,7 @@ pub(crate) mod backlog;
 pub(crate) mod chance;
 pub(crate) mod clock;
 pub(crate) mod connection;
+pub(crate) mod connections;
 pub(crate) mod deferred;
 pub(crate) mod flight;
 pub(crate) mod link;

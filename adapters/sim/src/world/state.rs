@@ -16,8 +16,8 @@ use crate::{
     world::{
         backlog::{File, Port},
         clock::Clock,
+        connections::Connections,
         deferred::Deferred,
-        link::Connection,
         task::{Slot, Wait},
     },
 };
@@ -54,7 +54,7 @@ pub(crate) struct State {
     pub(super) next_port_id: usize,
     pub(crate) files: BTreeMap<(u32, PathBuf), File>,
     /// Those that are not over, by number.
-    pub(crate) connections: BTreeMap<u32, Box<Connection>>,
+    pub(crate) connections: Connections,
     /// From 1 on.
     pub(super) next_connection: u32,
     /// The host, the local address and the target of each connection: no two are alike.
@@ -107,7 +107,7 @@ impl State {
             ports: BTreeMap::new(),
             next_port_id: 0,
             files: BTreeMap::new(),
-            connections: BTreeMap::new(),
+            connections: Connections::default(),
             next_connection: 1,
             routes: BTreeSet::new(),
             faults: settings.faults.clone(),

@@ -37,10 +37,7 @@ impl State {
         let connections = self.connections.iter();
         let ends = connections.flat_map(|(number, connection)| {
             let [client, server] = &connection.ends;
-            [
-                (client, End::client(*number)),
-                (server, End::server(*number)),
-            ]
+            [(client, End::client(number)), (server, End::server(number))]
         });
         ends.filter(|(end, _)| end.is_held()).map(|(_, at)| at)
     }
@@ -95,7 +92,7 @@ fn describe(wait: Wait, state: &State, f: &mut fmt::Formatter<'_>) -> fmt::Resul
 }
 
 fn describe_ends(end: End, state: &State, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match state.connections.get(&end.connection) {
+    match state.connections.get(end.connection) {
         Some(connection) => {
             let [client, server] = &connection.ends;
             write!(f, " ({} to {})", client.address, server.address)
