@@ -1,7 +1,7 @@
 //! Conversations with CPython's asyncio, in both roles, over TCP and unix sockets, on each runtime.
 
 use std::{
-    io::{self, BufRead, BufReader},
+    io,
     net::Ipv4Addr,
     path::PathBuf,
     process::{Command, Stdio},
@@ -351,11 +351,8 @@ fn script(python: &str, arguments: &[&str]) -> Command {
 
 /// The port or path that the script prints when it serves.
 fn address(peer: &mut Peer) -> Target {
-    let mut line = String::new();
-    let stdout = peer.0.stdout.take().unwrap();
-    BufReader::new(stdout).read_line(&mut line).unwrap();
+    let line = peer.first_line();
     let address = line.trim();
-    assert!(!address.is_empty(), "the script prints its address");
     match address.parse::<u16>() {
         Ok(port) => (Ipv4Addr::LOCALHOST, port).into(),
         Err(_) => PathBuf::from(address).into(),

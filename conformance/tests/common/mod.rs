@@ -4,6 +4,7 @@
 //! with commas, names it. `MILLPOND_PYTHON` is the path of another `python3`.
 
 use std::{
+    io::{BufRead, BufReader},
     process::{Child, Command},
     time::Duration,
 };
@@ -21,6 +22,16 @@ pub(crate) struct Peer(pub(crate) Child);
 impl Peer {
     pub(crate) fn start(command: &mut Command) -> Self {
         Self(command.spawn().unwrap())
+    }
+
+    /// The first line that it prints, such as its address; its output is to be piped.
+    #[allow(dead_code, reason = "not every peer prints one")]
+    pub(crate) fn first_line(&mut self) -> String {
+        let mut line = String::new();
+        let stdout = self.0.stdout.take().expect("it is piped");
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        assert!(!line.is_empty(), "it prints a line");
+        line
     }
 
     /// Waits until it has ended, and fails if it has failed.

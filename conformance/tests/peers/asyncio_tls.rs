@@ -3,8 +3,7 @@
 
 use std::{
     future::poll_fn,
-    io::{self, BufRead, BufReader},
-    mem,
+    io, mem,
     net::Ipv4Addr,
     process::{Command, Stdio},
     sync::Arc,
@@ -221,10 +220,7 @@ impl Talk {
 /// The script is the server, this side the client.
 async fn talk_to_server(talk: Talk) {
     let mut peer = Peer::start(talk.script("server").stdout(Stdio::piped()));
-    let mut line = String::new();
-    let mut stdout = BufReader::new(peer.0.stdout.take().unwrap());
-    stdout.read_line(&mut line).unwrap();
-    let port: u16 = line.trim().parse().expect("it prints its port");
+    let port: u16 = peer.first_line().trim().parse().expect("its port");
 
     let tls = talk.certificates.connector();
     let connecting = millpond::connect(talk.runtime.clone(), ("localhost", port));

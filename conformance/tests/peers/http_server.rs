@@ -1,8 +1,7 @@
 //! Our client and Python's `http.server`.
 
 use std::{
-    fs,
-    io::{self, BufRead, BufReader},
+    fs, io,
     net::Ipv4Addr,
     process::{Command, Stdio},
     str::FromStr,
@@ -38,9 +37,7 @@ impl Server {
         fs::write(directory.path().join("file"), &file).unwrap();
         command.current_dir(&directory).stdout(Stdio::piped());
         let mut peer = Peer::start(command.stderr(Stdio::null())); // where it logs
-        let mut line = String::new();
-        let stdout = peer.0.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
+        let line = peer.first_line();
         let mut words = line.split_whitespace().skip_while(|word| *word != "port");
         let port = words.nth(1).expect("it prints its port").parse().unwrap();
         Self {
