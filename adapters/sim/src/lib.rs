@@ -120,8 +120,9 @@
 //! });
 //! ```
 //!
-//! The first failure ends it. Its world is then made smaller, for two seconds at most: all that chance has
-//! decided and that does not matter is made calm, as long as the test fails at the same place. Of the
+//! The first failure ends it. Its world is then made smaller, for two seconds or as many as `MILLPOND_SHRINK`
+//! says: all that chance has decided and that does not matter is made calm, as long as the test fails at the same
+//! place. Of the
 //! smallest world the faults and the last events are printed, a [picture](#a-picture), and how to repeat it:
 //!
 //! ```text
@@ -147,7 +148,8 @@
 //! With `MILLPOND_TRACES=some/directory` beside it, all that happens until the failure is saved there, of the
 //! first world that fails and of the smallest: every event (`events.txt`), a page that shows them
 //! (`world.html`), and what each end of each connection has received, as traces that
-//! any reader can be fed with. `cargo run -p millpond-conformance -- show DIRECTORY` draws all that in a terminal.
+//! any reader can be fed with. In a checkout of millpond, `cargo run -p millpond-conformance -- show DIRECTORY`
+//! draws all that in a terminal.
 //!
 //! A world in which nothing can ever happen any more fails at once, and says which tasks wait for what.
 //!
@@ -314,7 +316,8 @@
 //! ```
 //!
 //! Random faults show what holds whatever happens. Such a test allows several outcomes: the answer is
-//! right, or there is an error, and nothing hangs or leaks.
+//! right, or there is an error, and nothing hangs or leaks. Hundreds of worlds, as here, run with every test;
+//! what needs a fault at one certain byte is found by thousands, or by a [sweep](#every-byte-every-poll) at once.
 //!
 //! ```
 //! # use std::{io, time::Duration};

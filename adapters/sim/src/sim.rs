@@ -413,9 +413,13 @@ impl Sim {
     }
 
     /// All that goes wrong in networks: one in this many connections is reset, ended or stalled, after
-    /// up to 64 KiB or up to a minute, whatever its tasks wait for. Of the attempts to connect half as
-    /// many are refused, half as many get no answer, half as many make accepting fail, and half as many
-    /// of those to another host start a partition of up to a minute. 0, the default, is none.
+    /// up to 64 KiB or up to a minute, whatever its tasks wait for; small numbers are as likely as large ones. Of
+    /// the attempts to connect half as many are refused, half as many get no answer at first (TCP asks again
+    /// after a second), half as many make accepting fail, and half as many of those to another host start a
+    /// partition of up to a minute. 0, the default, is none.
+    ///
+    /// A cut between two given bytes of a short conversation is in about one of a thousand worlds; a
+    /// [`Sweep`](crate::Sweep) has each of them.
     ///
     /// ```
     /// # use millpond_sim::Sim;

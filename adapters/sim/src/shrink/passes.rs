@@ -80,7 +80,7 @@ impl<'a> Shrinker<'a> {
 
     /// Keeps a world if it fails in the same way and is smaller.
     fn attempt(&mut self, tape: Tape) -> bool {
-        if Instant::now() >= self.deadline {
+        if self.is_late() {
             return false;
         }
         self.tried += 1;
@@ -93,6 +93,11 @@ impl<'a> Shrinker<'a> {
         self.best = world;
         self.is_on_tape = true;
         true
+    }
+
+    /// Whether there may be a smaller world that was not looked for.
+    pub(super) fn is_late(&self) -> bool {
+        Instant::now() >= self.deadline
     }
 
     fn calm_subjects(&mut self) {

@@ -32,6 +32,8 @@ pub(crate) struct Smallest {
     message: String,
     tried: u64,
     elapsed: Duration,
+    /// The time was over before no smaller one was found.
+    is_cut_short: bool,
     /// The faults alone, as a program has them, if it fails with these, too.
     plan: Option<String>,
 }
@@ -59,6 +61,7 @@ pub(crate) fn shrink(test: Test<'_>, source: &Source, limit: Duration) -> Shrunk
     };
     let mut shrinker = Shrinker::new(&mut *test, first, failure.clone(), max_polls, began + limit);
     shrinker.run();
+    let is_cut_short = shrinker.is_late();
     let (best, tried) = (shrinker.best, shrinker.tried);
     if !shrinker.is_on_tape {
         return Shrunk::Not;
@@ -75,6 +78,7 @@ pub(crate) fn shrink(test: Test<'_>, source: &Source, limit: Duration) -> Shrunk
         message: best.failure.map_or_else(String::new, |it| it.message),
         tried,
         elapsed: began.elapsed(),
+        is_cut_short,
         plan: plan.map(|plan| plan.source()),
     })
 }
@@ -94,6 +98,10 @@ impl Smallest {
                 n => format!("{n} choices are not calm"),
             }
         );
+        if self.is_cut_short {
+            let longer = (4 * self.elapsed.as_secs()).max(10);
+            eprintln!("there was no time to look for smaller ones: {SHRINK}={longer}s has it");
+        }
         if !message.contains(&self.message) {
             eprintln!("it fails with: {}", self.message);
         }
