@@ -15,7 +15,7 @@ use std::{
 use millpond::{
     ReadError, Stream, TlsConnector, Transport, WriteError, error::TlsError, types::TlsSide,
 };
-use support::tls::{NAME, Pace, Scene, VERSIONS, Version, WAYS, Way, poll_on, tls};
+use support::tls::{NAME, Pace, Scene, VERSIONS, Version, WAYS, Way, tls};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum How {
@@ -84,7 +84,7 @@ fn give_up(version: Version, speaks: Way, how: How, polls: usize) -> bool {
         }
         let ended = end_it(&transport, how);
         if ended {
-            let result = poll_on(&scene.world, begun.as_mut()).expect(&case);
+            let result = scene.world.poll(begun.as_mut()).expect(&case);
             assert!(result.is_err(), "{case}");
         }
     }
@@ -105,7 +105,7 @@ fn give_up(version: Version, speaks: Way, how: How, polls: usize) -> bool {
         now.first().is_none_or(|kind| *kind == 22 || *kind == 21),
         "{case}"
     );
-    let (shaken, read) = poll_on(&scene.world, others.as_mut()).expect(&case);
+    let (shaken, read) = scene.world.poll(others.as_mut()).expect(&case);
     assert!(
         shaken.is_err() || read.is_err(),
         "{case}: {shaken:?} {read:?}"
@@ -211,13 +211,11 @@ fn a_handshake_that_takes_too_long_ends_the_stream_with_that_reason() {
         {
             let starting = client.start_tls(connector).server_hostname(NAME);
             let mut starting = pin!(starting.into_future());
-            assert!(poll_on(&scene.world, starting.as_mut()).is_none());
+            assert!(scene.world.poll(starting.as_mut()).is_none());
             scene.world.advance(timeout - Duration::from_millis(1));
-            assert!(poll_on(&scene.world, starting.as_mut()).is_none());
+            assert!(scene.world.poll(starting.as_mut()).is_none());
             scene.world.advance(Duration::from_millis(1));
-            let error = poll_on(&scene.world, starting.as_mut())
-                .unwrap()
-                .unwrap_err();
+            let error = scene.world.poll(starting.as_mut()).unwrap().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::TimedOut);
             let never_began = matches!(error, TlsError::NeverBegan { .. });
             assert_eq!(never_began, received == 0, "{error}");

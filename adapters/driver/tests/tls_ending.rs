@@ -15,7 +15,7 @@ use futures_util::future::join;
 use millpond::{ReadError, TlsAcceptor, TlsConnector, WriteError, adapter::Socket, types::Info};
 use support::tls::{
     NAME, Pace, Scene, VERSIONS, Version, Way, against_raw, finish, half_closing, identity, open,
-    open_with, poll_on, secure, tls,
+    open_with, secure, tls,
 };
 
 #[test]
@@ -412,7 +412,7 @@ fn limit_cap_and_watermarks_stay_across_an_upgrade() {
         assert!(taken - client.queued() <= 64 * 1024);
         {
             let mut draining = pin!(client.drain());
-            assert!(poll_on(&scene.world, draining.as_mut()).is_none());
+            assert!(scene.world.poll(draining.as_mut()).is_none());
             scene.wire.pace(Way::ToServer, Pace::Free);
             finish(&scene.world, draining).unwrap();
         }

@@ -17,7 +17,7 @@ use futures_util::{
 use millpond::{Stream, adapter::Socket, types::FuturesIo};
 use support::tls::{
     Pace, Raw, Scene, VERSIONS, Version, Way, against_raw, against_raw_with, finish, half_closing,
-    open, poll_on, secure, server_config,
+    open, secure, server_config,
 };
 
 /// How many records of data the client has sent completely.
@@ -82,7 +82,7 @@ fn new_keys_are_answered_without_a_write() {
         let before = scene.wire.sent_len(Way::ToServer);
         raw.session.refresh_traffic_keys().unwrap();
         raw.speak();
-        assert!(poll_on(&scene.world, pin!(client.read(1))).is_none());
+        assert!(scene.world.poll(pin!(client.read(1))).is_none());
         assert!(scene.wire.sent_len(Way::ToServer) > before, "no answer");
         // Both go on with the new keys.
         raw.session.writer().write_all(b"ping").unwrap();
@@ -100,7 +100,7 @@ fn new_keys_are_answered_later_if_the_wire_is_busy() {
     scene.wire.pace(Way::ToServer, Pace::Busy);
     raw.session.refresh_traffic_keys().unwrap();
     raw.speak();
-    assert!(poll_on(&scene.world, pin!(client.read(1))).is_none());
+    assert!(scene.world.poll(pin!(client.read(1))).is_none());
     let before = scene.wire.sent_len(Way::ToServer);
     scene.wire.pace(Way::ToServer, Pace::Bytewise);
     scene.world.settle();
@@ -333,7 +333,7 @@ fn flush_waits_for_the_ciphertext() {
     client.write(b"hello").unwrap();
     {
         let mut flushing = pin!(client.flush());
-        assert!(poll_on(&scene.world, flushing.as_mut()).is_none());
+        assert!(scene.world.poll(flushing.as_mut()).is_none());
         scene.wire.pace(Way::ToServer, Pace::Bytewise);
         finish(&scene.world, flushing).unwrap();
     }

@@ -24,7 +24,7 @@ use futures_util::{
 use millpond::{adapter::Socket, error::TlsError};
 use support::{
     Alarm,
-    tls::{NAME, Scene, VERSIONS, Version, Way, client_config, finish, open, poll_on, tls},
+    tls::{NAME, Scene, VERSIONS, Version, Way, client_config, finish, open, tls},
 };
 
 /// Pends when it is read from, and writes nothing, successfully.
@@ -382,6 +382,6 @@ fn a_flush_that_never_ends_can_be_cancelled() {
         assert!(polled.is_pending());
     }
     transport.abort();
-    assert!(poll_on(&scene.world, starting).unwrap().is_err());
+    assert!(scene.world.poll(starting).unwrap().is_err());
     assert_eq!(scene.wire.sent_len(Way::ToServer), 0);
 }

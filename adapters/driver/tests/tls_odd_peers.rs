@@ -12,7 +12,7 @@ use millpond::{
     rustls::pki_types::PrivateKeyDer,
 };
 use support::{
-    tls::{Pace, Raw, Scene, VERSIONS, Version, Way, client_config, open, poll_on, tls},
+    tls::{Pace, Raw, Scene, VERSIONS, Version, Way, client_config, open, tls},
     whole,
 };
 
@@ -57,10 +57,10 @@ fn a_hello_in_records_of_a_few_bytes_begins_tls() {
                     let mut shaking = pin!(async { server.start_tls(&tls(version).0).await });
                     for piece in hello.chunks(if at_once { hello.len() } else { 1 }) {
                         scene.wire.say(Way::ToServer, piece);
-                        assert!(poll_on(&scene.world, shaking.as_mut()).is_none());
+                        assert!(scene.world.poll(shaking.as_mut()).is_none());
                     }
                     raw.go_on();
-                    let shaken = poll_on(&scene.world, shaking);
+                    let shaken = scene.world.poll(shaking);
                     shaken.expect("it is all there").unwrap();
                 }
                 server.write(b"hello\n").unwrap();
@@ -83,9 +83,9 @@ fn fails(version: Version, pieces: &[&[u8]]) -> TlsError {
     }
     let error = {
         let mut shaking = pin!(async { server.start_tls(&tls(version).0).await });
-        let shaken = poll_on(&scene.world, shaking.as_mut()).unwrap_or_else(|| {
+        let shaken = scene.world.poll(shaking.as_mut()).unwrap_or_else(|| {
             scene.wire.end(Way::ToServer);
-            poll_on(&scene.world, shaking.as_mut()).expect("it is over")
+            scene.world.poll(shaking.as_mut()).expect("it is over")
         });
         shaken.unwrap_err()
     };
@@ -153,9 +153,9 @@ fn why_a_handshake_failed_is_reported_though_the_alert_is_never_sent() {
         scene.wire.pace(Way::ToClient, Pace::Busy);
         scene.wire.say(Way::ToServer, b"GET / HTTP/1.1\r\n\r\n");
         let mut shaking = pin!(async { server.start_tls(&tls(version).0).await });
-        assert!(poll_on(&scene.world, shaking.as_mut()).is_none());
+        assert!(scene.world.poll(shaking.as_mut()).is_none());
         scene.world.advance(Duration::from_secs(60));
-        let error = poll_on(&scene.world, shaking).expect("time is up");
+        let error = scene.world.poll(shaking).expect("time is up");
         assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidData);
     }
 }

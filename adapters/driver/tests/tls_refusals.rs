@@ -22,7 +22,7 @@ use millpond::{
 };
 use support::tls::{
     Pace, Raw, Scene, VERSIONS, Version, Way, against_raw, against_raw_with, finish, half_closing,
-    identity, open, poll_on, provider, secure, secure_with, tls,
+    identity, open, provider, secure, secure_with, tls,
 };
 
 /// A way to write something, or to wait for it.
@@ -148,9 +148,9 @@ fn a_writer_that_waits_for_a_peer_that_reads_nothing_gets_its_alert() {
                     false => writer.drain().await,
                 }
             });
-            assert!(poll_on(&scene.world, waiting.as_mut()).is_none());
+            assert!(scene.world.poll(waiting.as_mut()).is_none());
             refuse(&mut raw);
-            let answer = poll_on(&scene.world, waiting).expect("it is woken");
+            let answer = scene.world.poll(waiting).expect("it is woken");
             assert_alert(&format!("{version:?} {close}"), answer, "BadRecordMac");
         }
     }
@@ -305,12 +305,12 @@ fn a_reader_that_waits_gets_what_a_writer_has_found() {
         let (client, mut server) = scene.secured(version);
         let (mut reader, mut writer) = client.into_split();
         let mut reading = pin!(reader.read_exactly(5));
-        assert!(poll_on(&scene.world, reading.as_mut()).is_none());
+        assert!(scene.world.poll(reading.as_mut()).is_none());
         server.write(b"hello").unwrap();
         for _ in 0..3 {
             writer.write(b"tick").unwrap();
         }
-        assert_eq!(poll_on(&scene.world, reading).unwrap().unwrap(), "hello");
+        assert_eq!(scene.world.poll(reading).unwrap().unwrap(), "hello");
     }
 }
 

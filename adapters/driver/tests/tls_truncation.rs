@@ -10,7 +10,7 @@ use std::{env, io::ErrorKind, pin::pin};
 
 use futures_util::future::join;
 use millpond::{ReadError, Stream, TlsConnector, error::TlsError, types::TlsSide};
-use support::tls::{Cut, NAME, Scene, VERSIONS, Version, WAYS, Way, Wire, poll_on, records, tls};
+use support::tls::{Cut, NAME, Scene, VERSIONS, Version, WAYS, Way, Wire, records, tls};
 
 /// What one side has sent, and where its ciphertext ends on the wire.
 #[derive(Debug, Default)]
@@ -176,7 +176,7 @@ fn converse(version: Version, way: Way, at: usize, cut: Cut) -> Conversation {
     let client = Side::new(client, connector, Way::ToServer, &scene.wire);
     let server = Side::new(server, acceptor, Way::ToClient, &scene.wire);
     let mut talking = pin!(join(client.talk(way), server.talk(way)));
-    let talked = poll_on(&scene.world, talking.as_mut());
+    let talked = scene.world.poll(talking.as_mut());
     let ((client_said, client_heard), (server_said, server_heard)) = match (talked, cut) {
         (Some(talked), _) => talked,
         (None, Cut::Fin | Cut::Reset) => {

@@ -23,16 +23,13 @@ use millpond::{
     types::ExtraInfo,
 };
 
-use super::{Alarm, world::World};
+use super::world::World;
 
 pub const NAME: &str = "example.org";
 
 /// Where the ends of a wire are.
 pub const SERVER: &str = "192.0.2.1:443";
 pub const CLIENT: &str = "192.0.2.9:50000";
-
-/// More than anything here needs.
-const MAX_POLLS: usize = 100_000;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Version {
@@ -466,26 +463,8 @@ pub async fn secure_with(
 ///
 /// If it hangs or spins.
 pub fn finish<F: Future>(world: &World, future: F) -> F::Output {
-    let mut future = pin!(future);
-    let output = poll_on(world, future.as_mut());
+    let output = world.poll(pin!(future));
     output.expect("something is waited for that never comes")
-}
-
-/// Polls `future` while it or a task is woken.
-pub fn poll_on<F: Future>(world: &World, mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
-    let bell = Arc::new(Alarm::default());
-    let waker = Waker::from(bell.clone());
-    for _ in 0..MAX_POLLS {
-        bell.reset();
-        if let Poll::Ready(it) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return Some(it);
-        }
-        world.settle();
-        if !bell.has_rung() {
-            return None;
-        }
-    }
-    panic!("it wakes itself for ever");
 }
 
 /// The records in some ciphertext: the kind of each, and where it ends.
@@ -593,7 +572,7 @@ pub fn against_raw_with(
         let starting = client.start_tls(connector).server_hostname(NAME);
         let mut starting = pin!(async { starting.await.unwrap() });
         for _ in 0..5 {
-            if poll_on(&scene.world, starting.as_mut()).is_some() {
+            if scene.world.poll(starting.as_mut()).is_some() {
                 break;
             }
             raw.go_on();
