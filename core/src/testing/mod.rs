@@ -60,7 +60,8 @@ use core::fmt;
 
 use crate::{
     error::{ReadError, TransportError},
-    reader::{Reader, Status},
+    reader::Reader,
+    request::Status,
 };
 use delivery::{Delivery, End, Thorough};
 use report::Difference;
