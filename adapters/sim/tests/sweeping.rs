@@ -41,9 +41,19 @@ fn one_bad_byte_among_ten_thousand_is_found_and_named() {
         Sweep::every_byte([Fault::eof()]).run(upload);
     });
     let fault = "Fault::eof().connection(1).after(Direction::ToServer, 6789)";
-    let named = format!("a sweep has failed in the calm world with {fault}\n");
+    let named = format!(
+        "a sweep has failed in the calm world with {fault}\n\
+         to repeat it, give the test this world: Sim::from_bytes([]).fault({fault})\n"
+    );
     assert_eq!(text.matches(&named).count(), 1, "{text}");
     assert!(text.contains("taken for a whole one"), "{text}");
+}
+
+#[test]
+#[should_panic(expected = "taken for a whole one")]
+fn what_is_printed_of_a_failed_sweep_fails_alone() {
+    let fault = Fault::eof().connection(1).after(Direction::ToServer, 6789);
+    upload(Sim::from_bytes([]).fault(fault), None);
 }
 
 #[test]

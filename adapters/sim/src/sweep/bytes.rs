@@ -7,7 +7,7 @@ use crate::{
     sim::Sim,
     sweep::{
         summary::Summary,
-        worlds::{Sources, calm, run_and_keep, run_in, thinned},
+        worlds::{Done, Sources, calm, run_and_keep, run_in, thinned},
     },
 };
 
@@ -91,9 +91,9 @@ impl EveryByte {
         for index in thinned(cuts.len(), self.at_most) {
             let cut = cuts[index];
             for source in self.sources.all() {
-                let what = format!("with {}", cut.fault.source());
-                let outcome = run_in(source, &what, |sim| test(sim.fault(cut.fault), Some(cut)));
-                summary.add(&outcome, &what);
+                let what = Done::Fault(cut.fault);
+                let outcome = run_in(source, what, |sim| test(sim.fault(cut.fault), Some(cut)));
+                summary.add(&outcome, &what.to_string());
             }
         }
         summary.elapsed = began.elapsed();
@@ -103,7 +103,7 @@ impl EveryByte {
 
     /// Every cut of what is sent in the calm world, of each fault.
     fn cuts<T>(&self, test: &mut impl FnMut(Sim, Option<Cut>) -> T) -> Vec<Cut> {
-        let (_, history) = run_and_keep(calm(), "without a fault", |sim| test(sim, None));
+        let (_, history) = run_and_keep(calm(), Done::NoFault, |sim| test(sim, None));
         let transcript = history.and_then(|history| history.transcript);
         let sent = transcript.map(|it| it.sent()).unwrap_or_default();
         assert!(!sent.is_empty(), "nothing is sent that could be cut");

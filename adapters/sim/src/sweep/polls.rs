@@ -16,7 +16,7 @@ use crate::{
     sim::Sim,
     sweep::{
         summary::Summary,
-        worlds::{Sources, run_in, thinned},
+        worlds::{Done, Sources, run_in, thinned},
     },
 };
 
@@ -142,15 +142,18 @@ impl EveryPoll {
         let mut summary = Summary::default();
         for source in self.sources.all() {
             let never = GiveUp::at(0);
-            run_in(source.clone(), "with nothing given up", |sim| {
+            run_in(source.clone(), Done::NothingGivenUp, |sim| {
                 test(sim, never.clone())
             });
             let polls = never.pending.load(Ordering::Relaxed);
             for index in thinned(polls, self.at_most) {
                 let give_up = GiveUp::at(index + 1);
-                let what = format!("given up at the pending poll {} of {polls}", index + 1);
-                let outcome = run_in(source.clone(), &what, |sim| test(sim, give_up));
-                summary.add(&outcome, &what);
+                let what = Done::GivenUp {
+                    at: index + 1,
+                    of: polls,
+                };
+                let outcome = run_in(source.clone(), what, |sim| test(sim, give_up));
+                summary.add(&outcome, &what.to_string());
             }
         }
         assert!(summary.worlds() > 0, "nothing was ever pending");

@@ -1,12 +1,14 @@
 //! The worlds in which a sweep does each thing, and how one of them is run.
 
 use std::{
+    fmt,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
 };
 
 use crate::{
     choice::Source,
+    fault::Fault,
     sim::Sim,
     tape::{Recorder, Tape},
     trace::{
@@ -42,8 +44,32 @@ pub(super) fn calm() -> Source {
     Source::Tape(Tape::default())
 }
 
+/// What a sweep does in a world.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Done {
+    NoFault,
+    Fault(Fault),
+    NothingGivenUp,
+    GivenUp {
+        /// Counted from 1.
+        at: usize,
+        of: usize,
+    },
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFault => f.write_str("without a fault"),
+            Self::Fault(fault) => write!(f, "with {}", fault.source()),
+            Self::NothingGivenUp => f.write_str("with nothing given up"),
+            Self::GivenUp { at, of } => write!(f, "given up at the pending poll {at} of {of}"),
+        }
+    }
+}
+
 /// Runs a test in a world. If it fails, says in which.
-pub(super) fn run_in<T>(source: Source, what: &str, test: impl FnOnce(Sim) -> T) -> T {
+pub(super) fn run_in<T>(source: Source, what: Done, test: impl FnOnce(Sim) -> T) -> T {
     let listener = Arc::new(Listener::default());
     let origin = Origin::of_many(source, &listener);
     run(origin, &listener, what, test).0
@@ -52,7 +78,7 @@ pub(super) fn run_in<T>(source: Source, what: &str, test: impl FnOnce(Sim) -> T)
 /// The same, with every event.
 pub(super) fn run_and_keep<T>(
     source: Source,
-    what: &str,
+    what: Done,
     test: impl FnOnce(Sim) -> T,
 ) -> (T, Option<History>) {
     let listener = Arc::new(Listener::default());
@@ -68,7 +94,7 @@ pub(super) fn run_and_keep<T>(
 fn run<T>(
     origin: Origin,
     listener: &Listener,
-    what: &str,
+    what: Done,
     test: impl FnOnce(Sim) -> T,
 ) -> (T, Option<History>) {
     let result = catch_unwind(AssertUnwindSafe(|| test(Sim::of(origin.clone()))));
@@ -81,11 +107,22 @@ fn run<T>(
         history.print();
         history.save(&origin.name());
     }
-    let world = match &origin.source {
-        Source::Seed(seed) => format!("the world of seed {seed}"),
-        Source::Branch(_) | Source::Bytes(_) | Source::Tape(_) => "the calm world".to_owned(),
+    let (world, made_by) = match &origin.source {
+        Source::Seed(seed) => (
+            format!("the world of seed {seed}"),
+            format!("Sim::new({seed})"),
+        ),
+        Source::Branch(_) | Source::Bytes(_) | Source::Tape(_) => (
+            "the calm world".to_owned(),
+            "Sim::from_bytes([])".to_owned(),
+        ),
     };
-    eprintln!("a sweep has failed in {world} {what}\n");
+    eprintln!("a sweep has failed in {world} {what}");
+    if let Done::Fault(fault) = what {
+        let fault = fault.source();
+        eprintln!("to repeat it, give the test this world: {made_by}.fault({fault})");
+    }
+    eprintln!();
     resume_unwind(payload);
 }
 
