@@ -91,10 +91,39 @@
 //! });
 //! ```
 //!
-//! A program that takes its runtime as an argument is given [`world().runtime()`](World::runtime).
+//! # A program that runs elsewhere, too
+//!
+//! It takes its runtime as an argument, from the crate `millpond` (the folder `adapters/driver`):
+//!
+//! ```
+//! use std::{io, sync::Arc};
+//!
+//! use millpond::{Bytes, Runtime};
+//!
+//! /// The library. `main` calls it with `Arc::new(millpond_tokio::Tokio::current())`.
+//! async fn ask(runtime: Arc<dyn Runtime>, address: &str) -> io::Result<Bytes> {
+//!     let mut server = millpond::connect(runtime, address).await?;
+//!     server.write(b"what time is it?\n")?;
+//!     Ok(server.read_until(b"\n").await?)
+//! }
+//!
+//! // Its test.
+//! # use millpond_sim::{Sim, start_server, world};
+//! Sim::new(1).run(async {
+//!     let server = start_server("127.0.0.1:7", async |mut reader, mut writer| {
+//!         reader.read_until(b"\n").await?;
+//!         writer.write_all(b"late\n").await?;
+//!         Ok::<_, io::Error>(())
+//!     });
+//!     let _server = server.await.unwrap();
+//!     let answer = ask(world().runtime(), "127.0.0.1:7").await.unwrap();
+//!     assert_eq!(answer, "late\n");
+//! });
+//! ```
+//!
 //! For this to work, time and the network have to be the world's: a program that sleeps by another
-//! clock, or opens sockets itself, is not in the world. Its locks, channels and futures may come from
-//! any crate.
+//! clock, or opens sockets itself, is not in the world ([`World::sleep`] and [`Runtime::sleep`] are). Its locks,
+//! channels and futures may come from any crate.
 //!
 //! # Many worlds
 //!
