@@ -59,11 +59,11 @@ fn the_answers_to_a_batch_all_come() {
 }
 
 #[test]
-fn a_close_from_elsewhere_between_answers_leaves_nobody_waiting() {
+fn a_close_from_elsewhere_between_answers_leaves_no_task_waiting() {
     explore(|| in_world(Some(|transport| transport.close())));
 }
 
 #[test]
-fn an_abort_from_elsewhere_between_answers_leaves_nobody_waiting() {
+fn an_abort_from_elsewhere_between_answers_leaves_no_task_waiting() {
     explore(|| in_world(Some(|transport| transport.abort())));
 }
