@@ -1,7 +1,7 @@
 //! Those that need the sockets of the system: they are of the topic `adopting`.
 //!
 //! The peer reads on the thread of the writer's task, so that nothing but the writes themselves can have
-//! sent what it gets: nobody else runs meanwhile on a runtime of one thread.
+//! sent what it gets: no other task runs meanwhile on a runtime of one thread.
 
 use std::{
     io::{Read, Write},
