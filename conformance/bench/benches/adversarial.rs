@@ -129,12 +129,7 @@ fn periodic(options: &Options) -> Vec<Measured> {
                 repeats: 1,
                 ..Text::new(bytes, 1)
             };
-            Column {
-                name: chunk.to_string(),
-                count: text.len(),
-                units: text.len(),
-                rows: long_needle(&text, m, chunk),
-            }
+            Column::new(chunk.to_string(), text.len(), long_needle(&text, m, chunk))
         });
         let title = format!("a separator of {m} B that nearly matches, in chunks of 1 to 16384 B");
         measure(

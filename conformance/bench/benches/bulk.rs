@@ -85,12 +85,7 @@ fn show(
     featured: &'static str,
     rows: Vec<Row<'static>>,
 ) -> Measured {
-    let column = Column {
-        name: "256 MiB".into(),
-        count: TOTAL as u64,
-        units: TOTAL as u64,
-        rows,
-    };
+    let column = Column::new("256 MiB", TOTAL as u64, rows);
     measure(options, title, Unit::Throughput, featured, 7, [column])
 }
 

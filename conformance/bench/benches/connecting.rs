@@ -12,10 +12,10 @@ use tokio::{
 };
 
 use crate::{
-    echo::{LINE, SERVED},
+    echo::{LINE, RAW, SERVED},
     elsewhere::Elsewhere,
     idle::runtime,
-    many::{RAW, connect, servers},
+    many::{connect, servers},
     measured::{Measured, Unit},
     table::{Column, Options, Row, measure},
 };
@@ -38,13 +38,8 @@ pub(crate) fn run(options: &Options) -> Vec<Measured> {
 fn accepting(options: &Options) -> Measured {
     let elsewhere = Elsewhere::start();
     let servers = servers().into_iter().chain(elsewhere.servers());
-    let rows = servers.map(|(name, address)| {
-        let pass = move || passes(|| visit(address));
-        match name {
-            RAW => Row::ceiling(name, pass),
-            _ => Row::new(name, pass),
-        }
-    });
+    let rows =
+        servers.map(|(name, address)| Row::below(RAW, name, move || passes(|| visit(address))));
     show(
         options,
         "accept, echo a line, and end",
@@ -131,12 +126,7 @@ fn show(
     featured: &'static str,
     rows: Vec<Row<'static>>,
 ) -> Measured {
-    let column = Column {
-        name: format!("{CONNECTIONS} in turn"),
-        count: CONNECTIONS as u64,
-        units: CONNECTIONS as u64,
-        rows,
-    };
+    let column = Column::new(format!("{CONNECTIONS} in turn"), CONNECTIONS as u64, rows);
     let unit = Unit::Thousands("connections");
     measure(options, title, unit, featured, ROUNDS, [column])
 }

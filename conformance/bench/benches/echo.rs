@@ -24,7 +24,7 @@ use crate::{
 
 pub(crate) const LINE: usize = 64;
 const IN_FLIGHT: usize = 64;
-const RAW: &str = "tokio read + write_all";
+pub(crate) const RAW: &str = "tokio read + write_all";
 pub(crate) const SERVED: &str = "millpond start_server, write_all per line";
 
 pub(crate) fn run(options: &Options) -> Vec<Measured> {
@@ -43,22 +43,10 @@ pub(crate) fn measure_echoes<C: Read + Write + 'static>(
 ) -> Measured {
     let columns = [("ping-pong", 1, 2000), ("64 in flight", IN_FLIGHT, 300)].map(
         |(name, in_flight, turns)| {
-            let count = (in_flight * turns) as u64;
-            Column {
-                name: name.into(),
-                count,
-                units: count,
-                rows: served()
-                    .into_iter()
-                    .map(|(name, stream)| {
-                        let pass = pass(connect(stream), in_flight, turns);
-                        match name == ceiling {
-                            true => Row::ceiling(name, pass),
-                            false => Row::new(name, pass),
-                        }
-                    })
-                    .collect(),
-            }
+            let rows = served().into_iter().map(|(name, stream)| {
+                Row::below(ceiling, name, pass(connect(stream), in_flight, turns))
+            });
+            Column::new(name, (in_flight * turns) as u64, rows.collect())
         },
     );
     let title = format!("echo of lines of 64 B over {over}, one connection");

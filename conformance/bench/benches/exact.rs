@@ -25,12 +25,7 @@ pub(crate) fn run(options: &Options) -> Vec<Measured> {
             bytes.resize(bytes.len() + body as usize, b'x');
         }
         let text = Text::new(bytes, frames);
-        Column {
-            name: body.to_string(),
-            count: text.count(),
-            units: text.count(),
-            rows: rows(&text),
-        }
+        Column::new(body.to_string(), text.count(), rows(&text))
     });
     let frame = Unit::Nanoseconds("frame");
     let title = "frames of 4 + 16 to 4096 B";

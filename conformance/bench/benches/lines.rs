@@ -22,11 +22,8 @@ const LENT: &str = "millpond read_line_ref";
 pub(crate) fn run(options: &Options) -> Vec<Measured> {
     let texts = MEANS.map(|mean| (mean, Text::records(mean, &["\n"])));
     let tables = [4, 16, 64].map(|chunk| {
-        let columns = texts.iter().map(|(mean, text)| Column {
-            name: mean.to_string(),
-            count: text.count(),
-            units: text.count(),
-            rows: rows(text, chunk * 1024),
+        let columns = texts.iter().map(|(mean, text)| {
+            Column::new(mean.to_string(), text.count(), rows(text, chunk * 1024))
         });
         let title = format!("lines of 16 to 16000 B, in chunks of {chunk} KiB");
         let measured = measure(

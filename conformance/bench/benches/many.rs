@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    echo::{LINE, SERVED, adopt, codec, gathering, per_line, raw},
+    echo::{LINE, RAW, SERVED, adopt, codec, gathering, per_line, raw},
     elsewhere::Elsewhere,
     idle::{accept_each, served},
     measured::{Measured, Unit},
@@ -25,21 +25,16 @@ pub(crate) fn run(options: &Options) -> Vec<Measured> {
     let elsewhere = Elsewhere::start();
     let mut servers = servers();
     servers.extend(elsewhere.servers());
-    let columns = LOADS.map(|(connections, in_flight)| Column {
-        name: format!("{connections} x {in_flight}"),
-        count: LINES as u64,
-        units: LINES as u64,
-        rows: servers
-            .iter()
-            .map(|&(name, address)| row(name, address, connections, in_flight))
-            .collect(),
+    let columns = LOADS.map(|(connections, in_flight)| {
+        let name = format!("{connections} x {in_flight}");
+        let rows = servers.iter();
+        let rows = rows.map(|&(name, address)| row(name, address, connections, in_flight));
+        Column::new(name, LINES as u64, rows.collect())
     });
     let title = "echo of lines of 64 B over loopback TCP on tokio, connections x lines in flight";
     let unit = Unit::Thousands("lines");
     vec![measure(options, title, unit, SERVED, 9, columns)]
 }
-
-pub(crate) const RAW: &str = "tokio read + write_all";
 
 /// A row for each; ends with the process.
 pub(crate) fn servers() -> Vec<(&'static str, SocketAddr)> {
@@ -97,10 +92,7 @@ fn row(
         }
         (turns * connections * in_flight) as u64
     };
-    match name {
-        RAW => Row::ceiling(name, pass),
-        _ => Row::new(name, pass),
-    }
+    Row::below(RAW, name, pass)
 }
 
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {

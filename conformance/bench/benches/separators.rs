@@ -37,12 +37,7 @@ pub(crate) fn run(options: &Options) -> Vec<Measured> {
     let tables = tables.map(|(title, ends, rows)| {
         let columns = MEANS.iter().map(|mean| {
             let text = Text::records(*mean, ends);
-            Column {
-                name: mean.to_string(),
-                count: text.count(),
-                units: text.count(),
-                rows: rows(&text),
-            }
+            Column::new(mean.to_string(), text.count(), rows(&text))
         });
         measure(
             options,

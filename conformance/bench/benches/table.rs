@@ -85,6 +85,14 @@ impl<'a> Row<'a> {
             ..Self::new(name, pass)
         }
     }
+
+    /// One of those of which that with the name `ceiling` is one.
+    pub(crate) fn below(ceiling: &str, name: &str, pass: impl FnMut() -> u64 + 'a) -> Self {
+        match name == ceiling {
+            true => Self::ceiling(name, pass),
+            false => Self::new(name, pass),
+        }
+    }
 }
 
 /// The competitors under one condition.
@@ -95,6 +103,18 @@ pub(crate) struct Column<'a> {
     /// What the time of a pass is divided by.
     pub(crate) units: u64,
     pub(crate) rows: Vec<Row<'a>>,
+}
+
+impl<'a> Column<'a> {
+    /// What every pass counts is what its time is divided by.
+    pub(crate) fn new(name: impl Into<String>, count: u64, rows: Vec<Row<'a>>) -> Self {
+        Self {
+            name: name.into(),
+            count,
+            units: count,
+            rows,
+        }
+    }
 }
 
 /// Measures a table and prints it. `featured` is the row of ours that a program would use, which stands in

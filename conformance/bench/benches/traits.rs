@@ -38,12 +38,7 @@ const OURS: &str = "millpond copy";
 pub(crate) fn run(options: &Options) -> Vec<Measured> {
     let columns = [16, 80, 1000].map(|mean| {
         let text = Text::records(mean, &["\n"]);
-        Column {
-            name: mean.to_string(),
-            count: text.count(),
-            units: text.count(),
-            rows: lines(&text),
-        }
+        Column::new(mean.to_string(), text.count(), lines(&text))
     });
     let title = "traits: read_until, in chunks of 16 KiB";
     let unit = Unit::Nanoseconds("line");
@@ -55,23 +50,13 @@ pub(crate) fn run(options: &Options) -> Vec<Measured> {
     }
 
     let text = Text::records(1000, &["\n"]);
-    let column = Column {
-        name: "4 MiB".into(),
-        count: text.len(),
-        units: text.len(),
-        rows: copies(&text),
-    };
+    let column = Column::new("4 MiB", text.len(), copies(&text));
     let title = "traits: copy in memory";
     let in_memory = measure(options, title, Unit::Throughput, OURS, 15, [column]);
     let ratio = in_memory.ratio("4 MiB", OURS, COPY_BUF);
     aim("copy in memory, millpond / tokio", ratio, 1.0);
 
-    let column = Column {
-        name: "64 MiB".into(),
-        count: TOTAL as u64,
-        units: TOTAL as u64,
-        rows: echoes(),
-    };
+    let column = Column::new("64 MiB", TOTAL as u64, echoes());
     let title = "traits: copy back over loopback TCP on tokio";
     let loopback = measure(options, title, Unit::Throughput, OURS, 7, [column]);
     let ratio = loopback.ratio("64 MiB", OURS, COPY_BUF);

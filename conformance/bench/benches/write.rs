@@ -37,11 +37,7 @@ pub(crate) fn run(options: &Options) -> Vec<Measured> {
             rows: rows(size)
                 .into_iter()
                 .map(|(name, write)| {
-                    let pass = move || write(Sink::default()).bytes();
-                    match name {
-                        UNBUFFERED => Row::ceiling(name, pass),
-                        _ => Row::new(name, pass),
-                    }
+                    Row::below(UNBUFFERED, name, move || write(Sink::default()).bytes())
                 })
                 .collect(),
         }
