@@ -2,6 +2,8 @@
 
 #[path = "support/alone.rs"]
 mod alone;
+#[path = "support/part.rs"]
+mod part;
 
 use std::{cell::Cell, collections::BTreeSet, env, fs, io, path::Path, time::Duration};
 
@@ -10,6 +12,7 @@ use millpond_sim::{
     Check, Report, Sim, StreamReader, StreamWriter, check, observe, open_connection, reachable,
     start_server, world,
 };
+use part::part;
 
 /// So many worlds explore; as many seeds do not find what they find.
 const WORLDS: u64 = 2000;
@@ -83,13 +86,6 @@ fn corpus_in(directory: &Path) -> Vec<String> {
     let file = fs::read_dir(directory).unwrap().next().unwrap().unwrap();
     let text = fs::read_to_string(file.path()).unwrap();
     text.lines().skip(1).map(str::to_owned).collect()
-}
-
-fn part<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
-    let (_, rest) = text
-        .split_once(before)
-        .unwrap_or_else(|| panic!("{before:?} in:\n{text}"));
-    rest.split_once(after).unwrap().0
 }
 
 #[test]

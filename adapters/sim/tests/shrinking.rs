@@ -2,6 +2,8 @@
 
 #[path = "support/alone.rs"]
 mod alone;
+#[path = "support/part.rs"]
+mod part;
 
 use std::{
     io,
@@ -14,6 +16,7 @@ use millpond_sim::{
     Check, Direction, Fault, Sim, StreamReader, StreamWriter, check, open_connection, start_server,
     timeout, world,
 };
+use part::part;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -55,13 +58,6 @@ fn rough_shop() {
         let latency = Duration::from_millis(1)..=Duration::from_millis(100);
         sim.rough().latency(latency).random_faults(4).run(shop());
     });
-}
-
-fn part<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
-    let (_, rest) = text
-        .split_once(before)
-        .unwrap_or_else(|| panic!("{before:?} in:\n{text}"));
-    rest.split_once(after).unwrap().0
 }
 
 #[test]
