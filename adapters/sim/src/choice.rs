@@ -59,6 +59,7 @@ impl Source {
         match self {
             Self::Seed(seed) => format!("Sim::new({seed})"),
             Self::Bytes(bytes) => format!("Sim::from_bytes({bytes:?})"),
+            Self::Tape(tape) if *tape == Tape::default() => "Sim::from_bytes([])".to_owned(),
             Self::Branch(_) | Self::Tape(_) => self.variable(), // only a check has one
         }
     }

@@ -107,20 +107,14 @@ fn run<T>(
         history.print();
         history.save(&origin.name());
     }
-    let (world, made_by) = match &origin.source {
-        Source::Seed(seed) => (
-            format!("the world of seed {seed}"),
-            format!("Sim::new({seed})"),
-        ),
-        Source::Branch(_) | Source::Bytes(_) | Source::Tape(_) => (
-            "the calm world".to_owned(),
-            "Sim::from_bytes([])".to_owned(),
-        ),
+    let world = match &origin.source {
+        Source::Seed(seed) => format!("the world of seed {seed}"),
+        Source::Branch(_) | Source::Bytes(_) | Source::Tape(_) => "the calm world".to_owned(),
     };
     eprintln!("a sweep has failed in {world} {what}");
     if let Done::Fault(fault) = what {
-        let fault = fault.source();
-        eprintln!("to repeat it, give the test this world: {made_by}.fault({fault})");
+        let (sim, fault) = (origin.source.constructor(), fault.source());
+        eprintln!("to repeat it, give the test this world: {sim}.fault({fault})");
     }
     eprintln!();
     resume_unwind(payload);
