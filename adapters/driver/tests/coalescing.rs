@@ -347,8 +347,8 @@ const STEPS: [Step; 8] = [
     Step::Yield,
 ];
 
-/// Every program of four steps behind a first read, on a plain socket and on one that may have news: nothing is lost or out of
-/// order, and only a cork or what is left to answer holds anything back.
+/// Every program of four steps behind a first read, on a plain socket and on one that may have news: nothing
+/// is lost or out of order, and only a cork or what is left to answer holds anything back.
 #[test]
 fn each_short_program_sends_in_order_and_holds_nothing_back_without_a_reason() {
     for number in 0..STEPS.len().pow(4) {

@@ -385,7 +385,8 @@
 //! refused or get no answer, accepting can [fail](World::fail_accepts), a peer can
 //! [trickle](Fault::trickle), and the clock can [jump](World::jump): by hand, [at a time](Sim::at), or at random
 //! ([`Sim::random_jumps`]), or [drift](Sim::clock_drift) on one host. Bits change and bytes come twice only where
-//! that is asked for ([`Fault::flip`], [`Sim::random_flips`], [`Fault::repeat`], [`Sim::random_repeats`]). In a [swarm](Sim::swarm) each world has only some kinds of faults, and more of them.
+//! that is asked for ([`Fault::flip`], [`Sim::random_flips`], [`Fault::repeat`], [`Sim::random_repeats`]). In a
+//! [swarm](Sim::swarm) each world has only some kinds of faults, and more of them.
 //!
 //! # TLS
 //!
@@ -411,8 +412,9 @@
 //! Connections are as on Linux, which a test compares script by script with the system's own sockets:
 //! what has arrived can be read before the reset is reported, which happens once; a close with unread
 //! input resets; a write after a reset or a proper close is a broken pipe. Not simulated are
-//! datagrams (UDP), which [millpond] does not have, storage, and single packets, whose loss and order TCP hides, and the pauses after which it sends them again: what was
-//! sent during a partition arrives as soon as it ends. A connection whose peer cannot be reached does
+//! datagrams (UDP), which [millpond] does not have, storage, and single packets, whose loss and order TCP
+//! hides, and the pauses after which it sends them again: what was sent during a partition arrives as soon as
+//! it ends. A connection whose peer cannot be reached does
 //! not fail by itself, which takes Linux a quarter of an hour, or two hours of `keep_alive`: that is
 //! accepted and does nothing. Unix sockets have no delay. A read gives 2 KiB at the most.
 

@@ -50,8 +50,8 @@ pub(super) struct Sending {
 pub(super) enum Queued {
     /// Nothing is queued, or the last cork to go sends it.
     Idle,
-    /// Small writes wait for those that are likely to follow. Whoever has a reason sends them, or else the
-    /// flusher when the task yields.
+    /// Small writes wait for those that are likely to follow. The first change with a reason sends them, or
+    /// else the flusher when the task yields.
     Deferred,
     /// The socket was busy: the flusher's alone.
     Busy,

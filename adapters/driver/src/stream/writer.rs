@@ -16,8 +16,9 @@ use crate::{
 ///
 /// [`write`](Self::write) does not wait: it sends what the socket takes at once and queues the rest,
 /// which is delivered in the background without another await, and even after the
-/// writer is dropped. Small answers to a peer that pipelines leave together. [`drain`](Self::drain) waits while too much is queued; a program that writes
-/// much calls it after each write, or uses [`write_all`](Self::write_all).
+/// writer is dropped. Small answers to a peer that pipelines leave together. [`drain`](Self::drain) waits while
+/// too much is queued; a program that writes much calls it after each write, or uses
+/// [`write_all`](Self::write_all).
 ///
 /// Dropping the writer ends the stream as [`write_eof`](Self::write_eof) does: what is queued is
 /// delivered, then the peer sees the end, and the reader goes on; where no direction

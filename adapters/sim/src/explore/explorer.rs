@@ -27,8 +27,10 @@ pub(crate) struct Explorer {
     corpus: Corpus,
     /// Those of the corpus that are to be run first.
     known: VecDeque<Branch>,
-    /// How many worlds it has chosen, and how many were chosen before with this corpus.
-    worlds: [u64; 2],
+    /// How many worlds it has chosen.
+    worlds: u64,
+    /// How many were chosen before with this corpus.
+    worlds_before: u64,
 }
 
 impl Explorer {
@@ -40,12 +42,13 @@ impl Explorer {
             finds: Finds::default(),
             corpus,
             known: known.into(),
-            worlds: [0, before],
+            worlds: 0,
+            worlds_before: before,
         }
     }
 
     pub(crate) fn next(&mut self) -> Branch {
-        self.worlds[0] += 1;
+        self.worlds += 1;
         if let Some(known) = self.known.pop_front() {
             return known;
         }
@@ -67,7 +70,7 @@ impl Explorer {
 
     /// How many worlds it has chosen.
     pub(crate) fn worlds(&self) -> u64 {
-        self.worlds[0]
+        self.worlds
     }
 
     /// How many things they have shown.
@@ -84,7 +87,7 @@ impl Explorer {
     pub(crate) fn save(&self, failed: Option<&Branch>) {
         let worlds = failed.into_iter().chain(&self.known);
         let worlds = worlds.chain(self.finds.worlds());
-        self.corpus.save(self.worlds.iter().sum(), worlds);
+        self.corpus.save(self.worlds_before + self.worlds, worlds);
     }
 
     fn draw(&mut self) -> u64 {

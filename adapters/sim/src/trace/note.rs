@@ -45,7 +45,7 @@ impl fmt::Display for Signal {
     }
 }
 
-/// In words, with the names of the hosts. What is told begins with a dot, which no event does.
+/// In words, with the names of the hosts. Each begins with a dot, which no event does.
 pub(super) struct Described<'a>(pub(super) &'a Note, pub(super) &'a [String]);
 
 impl fmt::Display for Described<'_> {
